@@ -1,0 +1,108 @@
+//! One step: pure, total, integers only.
+
+use crate::{
+    Decision, Features, Mandate, Model, Observation, Order, Portfolio, Record, State, Valuation, network, oriented, policy, risk,
+};
+
+/// The outputs of the network for one step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Signal(pub [i32; 3]);
+
+/// What a step produces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The decision (also in the record).
+    pub decision: Decision,
+    /// The public record.
+    pub record: Record,
+    /// The state after it.
+    pub next_state: State,
+}
+
+/// The engine. Construction checks mandate and model once, so that stepping cannot fail.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    mandate: Mandate,
+    model: Model,
+}
+
+impl Engine {
+    /// An engine for a valid mandate and a model of its shape.
+    pub fn new(mandate: Mandate, model: Model) -> Result<Self, crate::DomainError> {
+        mandate.validate()?;
+        model.validate(&mandate.model)?;
+        Ok(Self { mandate, model })
+    }
+
+    /// The mandate.
+    #[must_use]
+    pub const fn mandate(&self) -> &Mandate {
+        &self.mandate
+    }
+
+    /// The model.
+    #[must_use]
+    pub const fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The network's inputs at this step: what candle is given.
+    #[must_use]
+    pub fn inputs(&self, state: &State, obs: &Observation) -> [i32; crate::FEATURES] {
+        let x = oriented(obs.mean_tick, self.mandate.base_is_token1);
+        Features::of(state, x, Valuation::of(obs).weight_bps).scaled(&self.model)
+    }
+
+    /// The integer network's outputs at this step.
+    #[must_use]
+    pub fn signal(&self, inputs: &[i32; crate::FEATURES]) -> Signal {
+        let mut out = [0; 3];
+        for (o, v) in out.iter_mut().zip(network::forward(&self.mandate.model, &self.model, inputs)) {
+            *o = v;
+        }
+        Signal(out)
+    }
+
+    /// One step with the engine's own signal.
+    #[must_use]
+    pub fn step(&self, state: &State, obs: &Observation) -> Step {
+        self.step_with(state, obs, self.signal(&self.inputs(state, obs)))
+    }
+
+    /// One step with a given signal (candle's, after the caller has compared it with [`Engine::signal`]).
+    #[must_use]
+    pub fn step_with(&self, state: &State, obs: &Observation, signal: Signal) -> Step {
+        let (m, limits) = (&self.mandate, &self.mandate.limits);
+        let val = Valuation::of(obs);
+        let x = oriented(obs.mean_tick, m.base_is_token1);
+        let features = Features::of(state, x, val.weight_bps);
+        let portfolio = Portfolio::of(limits, state, obs, &val);
+        let halted = state.halted || portfolio.anomaly || portfolio.drawdown;
+        let gap = obs.time_s != state.last_time_s.saturating_add(u64::from(m.interval_s));
+        let idle = gap || state.cooldown_left > 0;
+        let proposed = policy::propose(&self.model.policy, signal.0, val.weight_bps, idle);
+        let (window_left, used) = risk::window(limits, state);
+        let approved = risk::approve(limits, proposed, val.weight_bps, used, halted, gap);
+        let order = Order::of(approved, limits, obs, &val);
+        let spent = if order.is_some() { u32::try_from(approved.bps().unsigned_abs()).unwrap_or(u32::MAX) } else { 0 };
+        let decision = Decision { order, halted };
+        let next_state = State {
+            step: state.step.saturating_add(1),
+            last_time_s: obs.time_s,
+            x,
+            r1: features.r0,
+            r2: state.r1,
+            ema: features.ema,
+            vol: features.vol,
+            quote: obs.quote,
+            base: obs.base,
+            pending: order,
+            high_water: portfolio.high_water,
+            halted,
+            cooldown_left: if order.is_some() { self.model.policy.cooldown_steps } else { state.cooldown_left.saturating_sub(1) },
+            window_left,
+            turnover_used_bps: used.saturating_add(spent),
+        };
+        Step { decision, record: Record { observation: obs.clone(), decision }, next_state }
+    }
+}
