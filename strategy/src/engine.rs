@@ -1,8 +1,6 @@
 //! One step: pure, total, integers only.
 
-use crate::{
-    Decision, Features, Mandate, Model, Observation, Order, Portfolio, Record, State, Valuation, network, oriented, policy, risk,
-};
+use crate::{Decision, Features, Mandate, Model, Observation, Order, Portfolio, Record, State, Valuation, network, oriented, policy, risk};
 
 /// The outputs of the network for one step.
 #[derive(Clone, Copy, PartialEq, Eq)]

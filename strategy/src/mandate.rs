@@ -131,7 +131,11 @@ impl Mandate {
             return Err(DomainError::new("model.dims", "16 inputs and 3 outputs", format!("{dims:?}")));
         }
         if self.model.shifts.len() + 2 != dims.len() {
-            return Err(DomainError::new("model.shifts", format!("{} (one a hidden layer)", dims.len().saturating_sub(2)), self.model.shifts.len()));
+            return Err(DomainError::new(
+                "model.shifts",
+                format!("{} (one a hidden layer)", dims.len().saturating_sub(2)),
+                self.model.shifts.len(),
+            ));
         }
         for s in &self.model.shifts {
             range("model.shifts", (*s).into(), 1, 16)?;

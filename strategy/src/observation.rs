@@ -55,7 +55,8 @@ mod hex32 {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<[u8; 32], D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        parse(&text).ok_or_else(|| serde::de::Error::custom(format!("expected 0x and 64 lowercase hex digits, got {} characters", text.len())))
+        parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("expected 0x and 64 lowercase hex digits, got {} characters", text.len())))
     }
 
     fn parse(text: &str) -> Option<[u8; 32]> {

@@ -31,7 +31,7 @@ fn value(base: u128, price_x64: u128) -> u128 {
     let (bh, bl) = (base >> 64, base & LOW);
     // base·price = base·ph·2^64 + base·pl; the second term is split so that nothing overflows 128 bits.
     let low = bh * pl + ((bl * pl) >> 64);
-    let high = base.checked_mul(ph).unwrap_or(u128::MAX);
+    let high = base.saturating_mul(ph);
     Amount::saturating(high.saturating_add(low)).raw()
 }
 

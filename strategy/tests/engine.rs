@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use probity_strategy::{
-    Amount, Engine, FEATURES, Fill, Limits, MAX_X, MIN_X, Mandate, Model, ModelShape, Observation, PolicyParams, Price, ProofEngine, Side, State,
-    Valuation, price_x64,
+    Amount, Engine, FEATURES, Fill, Limits, MAX_X, MIN_X, Mandate, Model, ModelShape, Observation, PolicyParams, Price, ProofEngine, Side,
+    State, Valuation, price_x64,
 };
 use proptest::prelude::*;
 

@@ -21,8 +21,12 @@ fn crates_depend_only_downwards() {
     let nodes: BTreeMap<&PackageId, _> = meta.resolve.as_ref().unwrap().nodes.iter().map(|n| (&n.id, n)).collect();
     for (name, allowed, forbidden) in WALLS {
         let package = meta.packages.iter().find(|p| p.name.as_str() == *name).unwrap_or_else(|| panic!("{name} is missing"));
-        let ours: BTreeSet<&str> =
-            package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal && d.name.starts_with("probity")).map(|d| d.name.as_str()).collect();
+        let ours: BTreeSet<&str> = package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind == DependencyKind::Normal && d.name.starts_with("probity"))
+            .map(|d| d.name.as_str())
+            .collect();
         for dep in &ours {
             assert!(allowed.contains(dep), "{name} may not depend on {dep}");
         }
