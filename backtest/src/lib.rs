@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The same engine over recorded history: dataset, feed, venue, frictions, run and metrics.
+//!
+//! The backtest calls [`probity_strategy::Engine::step`], the very function that runs live, is replayed by the audit
+//! and is proved by the circuit. Only the venue is a model, and it says what it assumes.
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests may panic"))]
+
+mod dataset;
+mod error;
+mod feed;
+mod metrics;
+mod run;
+mod venue;
+
+pub use dataset::{Bar, Dataset, Gaps, Scale, price_from_decimal};
+pub use error::BacktestError;
+pub use feed::{Feed, Quoted};
+pub use metrics::{Metrics, Sharpe, buy_and_hold, cash};
+pub use run::{Backtest, EquityPoint, Trade, run};
+pub use venue::{Frictions, Outcome, Venue};

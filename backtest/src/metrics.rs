@@ -1,0 +1,113 @@
+//! Figures of a run. Floats live here: they describe, they never decide.
+
+use crate::{BacktestError, Dataset, EquityPoint, Feed, Frictions, Trade, Venue, venue::to_quote};
+use probity_strategy::{Amount, Order, Side};
+use serde::Serialize;
+
+/// A Sharpe ratio that knows which returns it was taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Sharpe {
+    /// Seconds of one return.
+    pub interval_s: u32,
+    /// Mean return over its deviation, of one interval; riskless rate 0.
+    pub per_interval: f64,
+    /// The same times sqrt(intervals in 365 days).
+    pub annualised: f64,
+}
+
+/// Figures of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Last value over first, minus 1.
+    pub total_return: f64,
+    /// Largest loss from an earlier high, 0 … 1.
+    pub max_drawdown: f64,
+    /// None where the value never changes.
+    pub sharpe: Option<Sharpe>,
+    /// Sum of trade sizes over the mean value.
+    pub turnover: f64,
+    /// Executed trades.
+    pub trades: usize,
+    /// Of these, buys.
+    pub buys: usize,
+    /// Fee, slippage and gas over the first value.
+    pub costs: f64,
+    /// Mean weight of the base asset, 0 … 1.
+    pub mean_weight: f64,
+}
+
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "figures for people, far above f64's precision needs")]
+fn float(v: u128) -> f64 {
+    v as f64
+}
+
+fn count(v: usize) -> f64 {
+    float(u128::try_from(v).unwrap_or(0))
+}
+
+/// The figures of an equity curve (one point an interval) and its trades.
+pub(crate) fn of(interval_s: u32, equity: &[EquityPoint], trades: &[Trade]) -> Metrics {
+    let navs: Vec<f64> = equity.iter().map(|p| float(p.nav)).collect();
+    let first = navs.first().copied().unwrap_or(0.0).max(1.0);
+    let (mut high, mut max_drawdown) = (0.0f64, 0.0f64);
+    for v in &navs {
+        high = high.max(*v);
+        if high > 0.0 {
+            max_drawdown = max_drawdown.max(1.0 - v / high);
+        }
+    }
+    let returns: Vec<f64> = navs.iter().zip(navs.iter().skip(1)).filter(|(a, _)| **a > 0.0).map(|(a, b)| b / a - 1.0).collect();
+    let n = count(returns.len()).max(1.0);
+    let mean = returns.iter().sum::<f64>() / n;
+    let deviation = (returns.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let sharpe = (deviation > 0.0).then(|| {
+        let per_interval = mean / deviation;
+        Sharpe { interval_s, per_interval, annualised: per_interval * (31_536_000.0 / f64::from(interval_s)).sqrt() }
+    });
+    let points = count(navs.len()).max(1.0);
+    Metrics {
+        total_return: navs.last().copied().unwrap_or(first) / first - 1.0,
+        max_drawdown,
+        sharpe,
+        turnover: trades.iter().map(|t| float(t.size_quote)).sum::<f64>() / (navs.iter().sum::<f64>() / points).max(1.0),
+        trades: trades.len(),
+        buys: trades.iter().filter(|t| t.side == Side::Buy).count(),
+        costs: trades.iter().map(|t| float(t.cost_quote)).sum::<f64>() / first,
+        mean_weight: equity.iter().map(|p| float(p.weight_bps.unsigned_abs().into())).sum::<f64>() / points / 10_000.0,
+    }
+}
+
+/// Baseline: everything into base at the first bar (with the same costs), then hold.
+pub fn buy_and_hold(data: &Dataset, frictions: &Frictions, quote: Amount) -> Result<Metrics, BacktestError> {
+    let feed = Feed::of(data, false);
+    let mut venue = Venue { frictions: *frictions, quote: quote.raw(), base: 0 };
+    let mut trades = Vec::new();
+    if let Some(first) = feed.quotes.first() {
+        let amount_in = Amount::saturating(quote.raw().saturating_sub(frictions.gas_quote.raw()));
+        if let Some(done) = venue.execute(&Order { side: Side::Buy, amount_in, min_out: 0 }, first.price_x64) {
+            let (amount_out, size_quote, cost_quote) = (done.amount_out, done.size_quote, done.cost_quote + done.gas_quote);
+            trades.push(Trade { step: 0, side: Side::Buy, amount_in, amount_out, size_quote, cost_quote });
+        }
+    }
+    held(&feed, &venue, &trades, quote)
+}
+
+/// Baseline: nothing.
+pub fn cash(data: &Dataset, quote: Amount) -> Result<Metrics, BacktestError> {
+    let frictions = Frictions { fee_bps: 0, slippage_bps: 0, gas_quote: Amount::ZERO };
+    held(&Feed::of(data, false), &Venue { frictions, quote: quote.raw(), base: 0 }, &[], quote)
+}
+
+fn held(feed: &Feed, venue: &Venue, trades: &[Trade], start: Amount) -> Result<Metrics, BacktestError> {
+    let mut equity = vec![EquityPoint { time_s: 0, nav: start.raw(), weight_bps: 0 }];
+    for q in &feed.quotes {
+        let base = to_quote(venue.base, q.price_x64).ok_or_else(|| BacktestError::Series {
+            field: "base value",
+            expected: "below 2^128".into(),
+            got: "more".into(),
+        })?;
+        let weight_bps = if base == 0 { 0 } else { i64::try_from(base.saturating_mul(10_000) / (venue.quote + base)).unwrap_or(0) };
+        equity.push(EquityPoint { time_s: q.time_s, nav: venue.quote + base, weight_bps });
+    }
+    Ok(of(feed.interval_s, &equity, trades))
+}

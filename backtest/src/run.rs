@@ -1,0 +1,130 @@
+//! A run: observe, step, execute, and again.
+
+use crate::{BacktestError, Dataset, Feed, Frictions, Gaps, Metrics, Venue, metrics};
+use probity_strategy::{Amount, Engine, Fill, Observation, Record, Side, State, Valuation};
+use serde::Serialize;
+
+/// Net asset value after the decision of one step has executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct EquityPoint {
+    /// Unix time, seconds.
+    pub time_s: u64,
+    /// Net asset value at the observed price, raw quote.
+    #[serde(serialize_with = "text")]
+    pub nav: u128,
+    /// Weight of the base asset, bps.
+    pub weight_bps: i64,
+}
+
+/// One executed order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Trade {
+    /// Decision it came from.
+    pub step: u32,
+    /// Direction.
+    pub side: Side,
+    /// Amount given, raw.
+    pub amount_in: Amount,
+    /// Amount received, raw.
+    #[serde(serialize_with = "text")]
+    pub amount_out: u128,
+    /// Size at the observed price, raw quote.
+    #[serde(serialize_with = "text")]
+    pub size_quote: u128,
+    /// Fee, slippage and gas, raw quote.
+    #[serde(serialize_with = "text")]
+    pub cost_quote: u128,
+}
+
+/// What a run produced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Backtest {
+    /// SHA-256 of the data file.
+    pub data_sha256: String,
+    /// Seconds between decisions.
+    pub interval_s: u32,
+    /// Absent bars within the run.
+    pub gaps: Gaps,
+    /// The public record of every decision.
+    pub records: Vec<Record>,
+    /// One point a step.
+    pub equity: Vec<EquityPoint>,
+    /// Executed orders.
+    pub trades: Vec<Trade>,
+    /// Orders whose `min_out` was not met.
+    pub failed: u32,
+    /// First decision at which the engine was halted.
+    pub halted_at: Option<u32>,
+}
+
+/// Runs the engine over the dataset from the given raw balances.
+///
+/// The engine's interval must be the dataset's. The mandate's genesis is moved to the first bar's open, so that the
+/// first decision is at its close.
+pub fn run(engine: &Engine, data: &Dataset, frictions: &Frictions, quote: Amount, base: Amount) -> Result<Backtest, BacktestError> {
+    let mut mandate = engine.mandate().clone();
+    if mandate.interval_s != data.interval_s {
+        let (expected, got) = (data.interval_s.to_string(), mandate.interval_s.to_string());
+        return Err(BacktestError::Series { field: "interval_s", expected, got });
+    }
+    mandate.genesis_time_s = data.bars.first().map_or(0, |b| b.open_s);
+    let engine = Engine::new(mandate, engine.model().clone())?;
+    let feed = Feed::of(data, engine.mandate().base_is_token1);
+    let mut state = State::genesis(engine.mandate());
+    let mut venue = Venue { frictions: *frictions, quote: quote.raw(), base: base.raw() };
+    let mut fill = None;
+    let mut out = Backtest {
+        data_sha256: data.sha256.clone(),
+        interval_s: data.interval_s,
+        gaps: data.gaps,
+        records: Vec::with_capacity(feed.quotes.len()),
+        equity: Vec::with_capacity(feed.quotes.len()),
+        trades: Vec::new(),
+        failed: 0,
+        halted_at: None,
+    };
+    // No deposits during a run: one constant share count makes the value per share the value itself.
+    let shares = Amount::saturating(1_000_000);
+    for quoted in &feed.quotes {
+        let now = |venue: &Venue, fill| -> Result<Observation, BacktestError> {
+            Ok(quoted.observe(state.step, Amount::new(venue.quote)?, Amount::new(venue.base)?, shares, fill))
+        };
+        let step = engine.step(&state, &now(&venue, fill.take())?);
+        if let Some(order) = step.decision.order {
+            match venue.execute(&order, quoted.price_x64) {
+                Some(done) => {
+                    fill = Some(Fill { amount_out: Amount::new(done.amount_out)? });
+                    out.trades.push(Trade {
+                        step: state.step,
+                        side: order.side,
+                        amount_in: order.amount_in,
+                        amount_out: done.amount_out,
+                        size_quote: done.size_quote,
+                        cost_quote: done.cost_quote + done.gas_quote,
+                    });
+                }
+                None => out.failed += 1,
+            }
+        }
+        if step.decision.halted && out.halted_at.is_none() {
+            out.halted_at = Some(state.step);
+        }
+        let after = Valuation::of(&now(&venue, None)?);
+        out.equity.push(EquityPoint { time_s: quoted.time_s, nav: after.nav, weight_bps: after.weight_bps });
+        out.records.push(step.record);
+        state = step.next_state;
+    }
+    Ok(out)
+}
+
+impl Backtest {
+    /// The figures of the run.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        metrics::of(self.interval_s, &self.equity, &self.trades)
+    }
+}
+
+fn text<S: serde::Serializer>(v: &u128, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(v)
+}

@@ -1,0 +1,131 @@
+//! The accounts balance, nothing looks ahead, everything repeats, and the real series runs.
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "tests may panic and report")]
+
+use probity_backtest::{Bar, Dataset, Frictions, Gaps, Scale, Venue, price_from_decimal, run};
+use probity_strategy::{Amount, Engine, Limits, Mandate, Model, ModelShape, Order, PolicyParams, ProofEngine, Side};
+use std::path::PathBuf;
+
+fn engine(interval_s: u32) -> Engine {
+    let shape = ModelShape { dims: vec![16, 8, 3], shifts: vec![7] };
+    let mut weights: Vec<i8> = Vec::new();
+    for i in 0..shape.weights() {
+        weights.push(i8::try_from((i * 37 + 11) % 255).map_or_else(|_| -55 + i8::try_from(i % 50).unwrap(), |w| w));
+    }
+    let model = Model {
+        scales: [300; 16],
+        weights,
+        biases: vec![0; shape.biases()],
+        policy: PolicyParams { gain: 30_000, band_gain: 0, band_bps: 200, max_step_bps: 4_000, cooldown_steps: 0 },
+    };
+    let limits = Limits {
+        max_weight_bps: 10_000,
+        max_trade_bps: 2_500,
+        min_trade_bps: 50,
+        max_turnover_bps: 20_000,
+        turnover_window_steps: 48,
+        max_drawdown_bps: 10_000,
+        max_slippage_bps: 100,
+        max_trade_quote: Amount::new(1 << 79).unwrap(),
+        warmup_steps: 16,
+    };
+    let mandate = Mandate {
+        version: 1,
+        chain_id: 1,
+        vault: format!("0x{}", "11".repeat(20)),
+        pool: format!("0x{}", "22".repeat(20)),
+        base_is_token1: true,
+        interval_s,
+        genesis_time_s: 0,
+        decisions_per_fold: 4,
+        proof_engine: ProofEngine::Transparent,
+        model: shape,
+        limits,
+    };
+    Engine::new(mandate, model).unwrap()
+}
+
+fn frictions(bps: u16) -> Frictions {
+    Frictions { fee_bps: bps, slippage_bps: 2, gas_quote: Amount::new(50_000).unwrap() }
+}
+
+fn waves(bars: u64) -> Dataset {
+    let price = |i: u64| price_from_decimal(&format!("{}.{}", 1_500 + (i * i * 7919 + i * 104_729) % 211, i % 10), Scale::default()).unwrap();
+    Dataset {
+        sha256: "none".into(),
+        interval_s: 300,
+        bars: (0..bars).map(|i| Bar { open_s: 1_700_000_000 + i * 300, close: price(i) }).collect(),
+        gaps: Gaps::default(),
+    }
+}
+
+fn million() -> Amount {
+    Amount::new(1_000_000_000_000).unwrap()
+}
+
+#[test]
+fn accounts_are_conserved() {
+    let result = run(&engine(300), &waves(400), &frictions(5), million(), Amount::ZERO).unwrap();
+    assert!(result.trades.len() > 10 && result.trades.iter().any(|t| t.side == Side::Sell));
+    let (mut quote, mut base) = (million().raw(), 0u128);
+    for t in &result.trades {
+        match t.side {
+            Side::Buy => (quote, base) = (quote - t.amount_in.raw() - 50_000, base + t.amount_out),
+            Side::Sell => (quote, base) = (quote + t.amount_out - 50_000, base - t.amount_in.raw()),
+        }
+        // The next observation shows exactly these accounts and this fill.
+        let after = &result.records.get(usize::try_from(t.step).unwrap() + 1);
+        if let Some(record) = after {
+            assert_eq!((record.observation.quote.raw(), record.observation.base.raw()), (quote, base));
+            assert_eq!(record.observation.fill.unwrap().amount_out.raw(), t.amount_out);
+        }
+        assert!(t.cost_quote >= t.size_quote * 5 / 10_000);
+    }
+}
+
+#[test]
+fn nothing_looks_ahead_and_everything_repeats() {
+    let data = waves(200);
+    let first = run(&engine(300), &data, &frictions(5), million(), Amount::ZERO).unwrap();
+    let again = run(&engine(300), &data, &frictions(5), million(), Amount::ZERO).unwrap();
+    assert_eq!(serde_json::to_vec(&first).unwrap(), serde_json::to_vec(&again).unwrap());
+    for k in [0usize, 1, 20, 77, 150, 198] {
+        let mut changed = data.clone();
+        for bar in changed.bars.iter_mut().skip(k + 1) {
+            bar.close = price_from_decimal("900.5", Scale::default()).unwrap();
+        }
+        let other = run(&engine(300), &changed, &frictions(5), million(), Amount::ZERO).unwrap();
+        assert_eq!(first.records.get(..=k), other.records.get(..=k));
+        assert_ne!(first.records.get(k + 1), other.records.get(k + 1));
+    }
+}
+
+#[test]
+fn an_order_below_its_minimum_fails_and_costs_nothing() {
+    let mut venue = Venue { frictions: frictions(30), quote: million().raw(), base: 0 };
+    let before = venue.clone();
+    let price = price_from_decimal("2000", Scale::default()).unwrap();
+    let order = |min_out| Order { side: Side::Buy, amount_in: Amount::new(2_000_000_000).unwrap(), min_out };
+    assert_eq!(venue.execute(&order(999_000_000_000_000_000), price), None);
+    assert_eq!(venue, before);
+    let done = venue.execute(&order(996_000_000_000_000_000), price).unwrap();
+    assert_eq!(venue.quote, before.quote - 2_000_000_000 - 50_000);
+    assert_eq!(venue.base, done.amount_out);
+}
+
+#[test]
+fn the_real_hourly_series_runs() {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/ohlcv/ETHUSDT-1h-2017-08-17_2024-12-31.csv.gz"));
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is absent", path.display());
+        return;
+    }
+    let start = std::time::Instant::now();
+    let data = Dataset::read(&path, Scale::default(), None, None).unwrap();
+    assert_eq!((data.bars.len(), data.interval_s), (64_524, 3_600));
+    assert_eq!((data.gaps.count, data.gaps.missing), (28, 128));
+    let result = run(&engine(3_600), &data, &frictions(5), million(), Amount::ZERO).unwrap();
+    assert_eq!(result.records.len(), 64_524);
+    println!("64,524 bars read and run in {:?}; {:?}; {:?}", start.elapsed(), data.gaps, result.metrics());
+    let part = Dataset::read(&path, Scale::default(), Some(1_672_531_200), Some(1_704_067_200)).unwrap();
+    assert!(part.bars.iter().all(|b| (1_672_531_200..1_704_067_200).contains(&b.open_s)));
+}
