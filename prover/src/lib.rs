@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Makes proofs: parameters, the folding session, checkpoints and the compressed proof that is published.
+//!
+//! A running session holds the witness, thus the private weights. Only [`Session::compress`] makes something to publish.
+
+mod checkpoint;
+mod error;
+mod params;
+mod session;
+
+pub use error::ProverError;
+pub use params::Params;
+pub use session::Session;

@@ -1,1 +1,120 @@
-fn main() {}
+//! `probity-verify`: audits a decision log against its proof, with nothing but the two files.
+//!
+//! Exit status: 0 accepted, 1 rejected, 2 could not tell (files unreadable, wrong usage).
+
+use probity_verifier::{Evidence, Keys, MAX_ENVELOPE, Report, Reveal, Verdict, audit};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+const USAGE: &str = "usage: probity-verify --log FILE --proof FILE [--reveal FILE] [--json]
+
+  --log FILE     decision log (JSON Lines)
+  --proof FILE   proof envelope
+  --reveal FILE  revealed model and salt (JSON): replays every decision as well
+  --json         one JSON document on standard output
+  --version      print the version
+
+Exit status: 0 accepted, 1 rejected, 2 could not tell.";
+
+/// Largest reveal file, bytes.
+const MAX_REVEAL: u64 = 16 * 1024 * 1024;
+
+#[derive(Default)]
+struct Args {
+    log: Option<PathBuf>,
+    proof: Option<PathBuf>,
+    reveal: Option<PathBuf>,
+    json: bool,
+    text: Option<String>,
+}
+
+impl Args {
+    fn parse(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, String> {
+        let mut args = Self::default();
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let mut path = |slot: &mut Option<PathBuf>, name: &str| {
+                let value = words.next().ok_or_else(|| format!("{name}: expected a file, got nothing"))?;
+                if slot.replace(value.into()).is_some() { Err(format!("{name}: expected once, got twice")) } else { Ok(()) }
+            };
+            match word.to_str() {
+                Some("--log") => path(&mut args.log, "--log")?,
+                Some("--proof") => path(&mut args.proof, "--proof")?,
+                Some("--reveal") => path(&mut args.reveal, "--reveal")?,
+                Some("--json") => args.json = true,
+                Some("--help" | "-h") => args.text = Some(USAGE.to_owned()),
+                Some("--version" | "-V") => args.text = Some(format!("probity-verify {}", env!("CARGO_PKG_VERSION"))),
+                _ => return Err(format!("{}: not an option\n\n{USAGE}", word.to_string_lossy())),
+            }
+        }
+        Ok(args)
+    }
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(problem) => {
+            // Nothing is left to do if standard error is closed too.
+            let _ = writeln!(io::stderr(), "probity-verify: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<ExitCode, String> {
+    let args = Args::parse(std::env::args_os().skip(1))?;
+    if let Some(text) = args.text {
+        print(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let log = args.log.ok_or_else(|| format!("--log: expected a file, got nothing\n\n{USAGE}"))?;
+    let proof = args.proof.ok_or_else(|| format!("--proof: expected a file, got nothing\n\n{USAGE}"))?;
+    // One byte above the limit: the envelope parser then names the limit itself.
+    let proof = read(&proof, u64::try_from(MAX_ENVELOPE).unwrap_or(u64::MAX).saturating_add(1))?;
+    let reveal = match &args.reveal {
+        Some(path) => Some(serde_json::from_slice::<Reveal>(&read(path, MAX_REVEAL)?).map_err(|e| format!("{}: {e}", path.display()))?),
+        None => None,
+    };
+    let file = File::open(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+    let evidence = Evidence { proof: Some(&proof), reveal: reveal.as_ref() };
+    let report = audit(BufReader::new(file), evidence, |mandate| Keys::for_mandate(mandate).map(Arc::new));
+    let text = if args.json { serde_json::to_string_pretty(&report).map_err(|e| e.to_string())? } else { render(&report) };
+    print(&text)?;
+    Ok(match report.verdict {
+        Verdict::Accepted => ExitCode::SUCCESS,
+        Verdict::Rejected => ExitCode::from(1),
+        Verdict::Undecided => ExitCode::from(2),
+    })
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(bytes)
+}
+
+fn render(report: &Report) -> String {
+    let c = &report.coverage;
+    let mut lines = vec![
+        format!("{:?}", report.verdict),
+        format!("decisions {}, proven {}, replayed {}, orders {}, gaps {}, {}", c.decisions, c.proven, c.replayed, c.orders, c.gaps, if c.sealed { "sealed" } else { "open" }),
+    ];
+    lines.extend(report.findings.iter().map(ToString::to_string));
+    if let Some(statement) = &report.statement {
+        lines.push("This shows:".to_owned());
+        lines.extend(statement.shows.iter().map(|s| format!("  - {s}")));
+        lines.push("This does not show:".to_owned());
+        lines.extend(statement.does_not_show.iter().map(|s| format!("  - {s}")));
+    }
+    lines.join("\n")
+}
+
+/// The one place that writes to standard output; a closed pipe is an error, not a panic.
+fn print(text: &str) -> Result<(), String> {
+    writeln!(io::stdout(), "{text}").map_err(|e| format!("standard output: {e}"))
+}

@@ -1,0 +1,191 @@
+//! The folding session: takes observations, decides with the engine and folds the decisions into the running proof.
+
+use crate::{Params, ProverError};
+use ff::Field;
+use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, State, Step, oriented, price_x64};
+use probity_verifier::{
+    CompressedSnark, Digest, Envelope, FoldCircuit, FoldWitness, RecursiveSnark, Salt, Scalar, commit_model, genesis_head, genesis_z, mandate_digest, next_head,
+    state_digest,
+};
+use rand_core::OsRng;
+use std::sync::Arc;
+
+/// Names of the chain's elements, in order.
+pub(crate) const CHAIN: [&str; 5] = ["end.commitment", "end.mandate", "end.decisions", "end.head", "end.state"];
+
+/// A running proof. Private: the proof so far contains the witness, thus the weights; `Debug` shows counts only.
+pub struct Session {
+    pub(crate) params: Arc<Params>,
+    pub(crate) engine: Engine,
+    pub(crate) salt: Salt,
+    pub(crate) commitment: Digest,
+    pub(crate) mandate: Digest,
+    pub(crate) z0: [Scalar; 5],
+    /// None before the first fold.
+    pub(crate) chain: Option<RecursiveSnark>,
+    pub(crate) folds: u32,
+    pub(crate) state: State,
+    pub(crate) head: Digest,
+    /// Blinds the digest of the current state.
+    pub(crate) blind: Scalar,
+    pub(crate) spoiled: bool,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session({} decisions in {} folds, private)", self.state.step, self.folds)
+    }
+}
+
+impl Session {
+    /// A session at genesis. The parameters must be those of the mandate.
+    pub fn start(params: Arc<Params>, mandate: Mandate, model: Model, salt: Salt) -> Result<Self, ProverError> {
+        if !params.keys().fit(&mandate) {
+            return Err(DomainError::new("parameters", "those of the mandate's model, decisions_per_fold and proof_engine", "others").into());
+        }
+        let commitment = commit_model(&mandate.model, &model, &salt);
+        let digest = mandate_digest(&mandate);
+        let z0 = genesis_z(&mandate, &commitment);
+        let state = State::genesis(&mandate);
+        let engine = Engine::new(mandate, model)?;
+        let head = genesis_head(&digest, &commitment);
+        // The state of genesis is public, so its digest is blinded by nothing.
+        let blind = Scalar::ZERO;
+        Ok(Self { params, engine, salt, commitment, mandate: digest, z0, chain: None, folds: 0, state, head, blind, spoiled: false })
+    }
+
+    /// Decides on 1 … `decisions_per_fold` observations and folds them in. Missing slots are filled with no-ops.
+    ///
+    /// Refused observations leave the session as it was; after a failure of the proof library it is spoiled.
+    pub fn fold(&mut self, observations: &[Observation]) -> Result<Vec<Step>, ProverError> {
+        if self.spoiled {
+            return Err(ProverError::Spoiled);
+        }
+        let most = usize::from(self.engine.mandate().decisions_per_fold);
+        if observations.is_empty() || observations.len() > most {
+            return Err(DomainError::new("observations", format!("1 … {most} (the mandate's decisions_per_fold)"), observations.len()).into());
+        }
+        let (mut state, mut head, mut steps) = (self.state.clone(), self.head, Vec::with_capacity(observations.len()));
+        for obs in observations {
+            check(self.engine.mandate(), &state, obs)?;
+            let step = self.engine.step(&state, obs);
+            head = next_head(&head, &step.record);
+            state = step.next_state.clone();
+            steps.push(step);
+        }
+        let blind = Scalar::random(OsRng);
+        let circuit = FoldCircuit {
+            shape: self.params.shape().clone(),
+            decisions_per_fold: self.engine.mandate().decisions_per_fold,
+            witness: Some(FoldWitness {
+                mandate: self.engine.mandate().clone(),
+                model: self.engine.model().clone(),
+                salt: self.salt.clone(),
+                state: self.state.clone(),
+                head: self.head,
+                observations: observations.to_vec(),
+                blind_in: self.blind,
+                blind_out: blind,
+            }),
+        };
+        self.spoiled = true;
+        self.prove(&circuit)?;
+        (self.state, self.head, self.blind) = (state, head, blind);
+        self.folds = self.folds.saturating_add(1);
+        self.check_end()?;
+        self.spoiled = false;
+        Ok(steps)
+    }
+
+    /// The library runs the first fold when a chain is created and only counts it on the first call.
+    fn prove(&mut self, circuit: &FoldCircuit) -> Result<(), ProverError> {
+        let public = self.params.public();
+        let mut chain = match self.chain.take() {
+            Some(chain) => chain,
+            None => RecursiveSnark::new(public, circuit, &self.z0)?,
+        };
+        chain.prove_step(public, circuit)?;
+        self.chain = Some(chain);
+        Ok(())
+    }
+
+    /// The end of the chain as the engine sees it.
+    pub(crate) fn end(&self) -> [Scalar; 5] {
+        let [commitment, mandate, ..] = self.z0;
+        [commitment, mandate, Scalar::from(u64::from(self.state.step)), self.head.to_scalar(), state_digest(&self.state, &self.blind)]
+    }
+
+    /// Compares the end of the chain with the engine.
+    pub(crate) fn check_end(&self) -> Result<(), ProverError> {
+        let end = self.end();
+        let outputs: &[Scalar] = self.chain.as_ref().map_or(&self.z0, |c| c.outputs());
+        let wrong = CHAIN.iter().zip(&end).enumerate().find(|(i, (_, want))| outputs.get(*i) != Some(*want));
+        match wrong {
+            None => Ok(()),
+            Some((_, (field, _))) => Err(ProverError::Diverged { field }),
+        }
+    }
+
+    /// Decisions so far.
+    #[must_use]
+    pub const fn decisions(&self) -> u32 {
+        self.state.step
+    }
+
+    /// Folds so far.
+    #[must_use]
+    pub const fn folds(&self) -> u32 {
+        self.folds
+    }
+
+    /// Head after the last decision.
+    #[must_use]
+    pub const fn head(&self) -> Digest {
+        self.head
+    }
+
+    /// State after the last decision.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Commitment to the model.
+    #[must_use]
+    pub const fn commitment(&self) -> Digest {
+        self.commitment
+    }
+
+    /// Makes the proof to publish: zero knowledge, verified once before it is returned.
+    pub fn compress(&self) -> Result<Vec<u8>, ProverError> {
+        if self.spoiled {
+            return Err(ProverError::Spoiled);
+        }
+        let chain = self.chain.as_ref().ok_or(ProverError::Empty)?;
+        let proof = CompressedSnark::prove(self.params.public(), self.params.prover_key(), chain)?;
+        let envelope = Envelope::new(self.params.keys(), self.folds, self.end(), &proof).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
+        envelope.verify(self.params.keys(), self.engine.mandate(), &self.commitment).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
+        Ok(envelope.to_bytes())
+    }
+}
+
+/// What the circuit demands of an observation; the engine alone would step on anything.
+fn check(mandate: &Mandate, state: &State, obs: &Observation) -> Result<(), DomainError> {
+    if obs.step != state.step {
+        return Err(DomainError::new("observation.step", state.step, obs.step));
+    }
+    let interval = u64::from(mandate.interval_s).max(1);
+    let on_grid = obs.time_s > state.last_time_s && obs.time_s.saturating_sub(mandate.genesis_time_s).is_multiple_of(interval);
+    if !on_grid {
+        let expected = format!("after {}, at {} plus a multiple of {interval}", state.last_time_s, mandate.genesis_time_s);
+        return Err(DomainError::new("observation.time_s", expected, obs.time_s));
+    }
+    let price = price_x64(oriented(obs.mean_tick, mandate.base_is_token1));
+    if obs.price_x64 != price {
+        return Err(DomainError::new("observation.price_x64", format!("{} (the price of mean_tick)", price.x64()), obs.price_x64.x64()));
+    }
+    if obs.mean_tick.unsigned_abs() > 887_272 {
+        return Err(DomainError::new("observation.mean_tick", "within ±887272", obs.mean_tick));
+    }
+    Ok(())
+}

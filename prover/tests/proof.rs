@@ -1,0 +1,374 @@
+//! From observations to an accepted audit, and every way to tamper on the way there.
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "tests")]
+
+mod common;
+
+use common::{SMALL, fold, mandate, model, observations, salt, small, write_log};
+use probity_prover::{Params, ProverError, Session};
+use probity_strategy::{Mandate, ModelShape, Record};
+use probity_verifier::{Code, Evidence, Finding, Header, Keys, KeysError, Report, Reveal, Severity, Verdict, audit, next_head, verify};
+use serde_json::{Value, json};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+
+/// One agent run, shared by the tests: seven decisions in three folds, the last two partly empty.
+struct Run {
+    mandate: Mandate,
+    session: Session,
+    records: Vec<Record>,
+    log: String,
+    proof: Vec<u8>,
+    keys: Arc<Keys>,
+}
+
+static RUN: LazyLock<Run> = LazyLock::new(|| {
+    let mandate = mandate(small(), 4);
+    let model = model(&small(), 1);
+    let mut session = Session::start(SMALL.clone(), mandate.clone(), model.clone(), salt()).unwrap();
+    let started = Instant::now();
+    let records = fold(&mut session, &observations(&mandate, &model, 7), &[4, 2, 1]);
+    println!("small: {} constraints, 3 folds of up to 4: {:?}", SMALL.constraints(), started.elapsed());
+    let started = Instant::now();
+    let proof = session.compress().unwrap();
+    println!("small: compress and self-check {:?}, {} bytes", started.elapsed(), proof.len());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    write_log(&path, &mandate, &session, &records, true);
+    let log = std::fs::read_to_string(&path).unwrap();
+    let keys = Arc::new(Keys::for_mandate(&mandate).unwrap());
+    Run { mandate, session, records, log, proof, keys }
+});
+
+impl Run {
+    fn audit(&self, log: &str) -> Report {
+        self.audit_with(log, Evidence { proof: Some(&self.proof), reveal: None })
+    }
+
+    fn audit_with(&self, log: &str, evidence: Evidence<'_>) -> Report {
+        audit(log.as_bytes(), evidence, |m| if self.keys.fit(m) { Ok(self.keys.clone()) } else { Keys::for_mandate(m).map(Arc::new) })
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        self.log.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+}
+
+fn text(lines: &[Value]) -> String {
+    lines.iter().map(|l| format!("{l}\n")).collect()
+}
+
+fn errors(report: &Report) -> Vec<Code> {
+    report.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.code).collect()
+}
+
+#[test]
+fn an_honest_run_is_accepted() {
+    let run = &*RUN;
+    let report = run.audit(&run.log);
+    assert_eq!(errors(&report), [], "{:?}", report.findings);
+    assert_eq!(report.verdict, Verdict::Accepted);
+    let statement = report.statement.unwrap();
+    assert_eq!((statement.decisions, statement.folds, statement.head), (7, 3, run.session.head()));
+    assert_eq!((report.coverage.proven, report.coverage.gaps), (7, 1));
+    assert!(report.coverage.orders > 0, "the fixture has to trade");
+    assert!(report.findings.iter().any(|f| f.code == Code::Gap && f.step == Some(5)));
+    assert!(report.findings.iter().any(|f| f.code == Code::Flow && f.step == Some(3) && f.message.contains("1000000 ")));
+    assert!(!statement.does_not_show.is_empty());
+}
+
+#[test]
+fn prover_and_auditor_derive_the_same_parameters() {
+    assert_eq!(RUN.keys.parameters(), SMALL.digest());
+}
+
+#[test]
+fn revealed_model_replays_and_another_does_not() {
+    let run = &*RUN;
+    let reveal = Reveal { model: model(&small(), 1), salt: salt() };
+    let report = run.audit_with(&run.log, Evidence { proof: Some(&run.proof), reveal: Some(&reveal) });
+    assert_eq!((report.verdict, report.coverage.replayed), (Verdict::Accepted, 7));
+    let mut other = reveal;
+    other.model.weights[0] = other.model.weights[0].wrapping_add(1);
+    let report = run.audit_with(&run.log, Evidence { proof: Some(&run.proof), reveal: Some(&other) });
+    assert_eq!(errors(&report), [Code::RevealMismatch]);
+}
+
+/// Every field of a record: the head no longer fits, at exactly this decision.
+#[test]
+fn every_changed_record_field_is_found() {
+    let run = &*RUN;
+    let observation = "/record/observation";
+    for (field, value) in [
+        ("step", json!(9)),
+        ("time_s", json!(run.mandate.genesis_time_s + 3 * 3_600 + 1)),
+        ("block_number", json!(18_000_601)),
+        ("block_hash", json!(format!("0x{}", "ab".repeat(32)))),
+        ("mean_tick", json!(196_001)),
+        ("price_x64", json!("1000000")),
+        ("quote", json!("1")),
+        ("base", json!("1")),
+        ("shares", json!("1")),
+        ("fill", json!({"amount_out": "1"})),
+    ] {
+        let mut lines = run.lines();
+        *lines[3].pointer_mut(&format!("{observation}/{field}")).unwrap() = value;
+        let report = run.audit(&text(&lines));
+        let found = report.findings.iter().find(|f| f.code == Code::HeadMismatch && f.line == Some(4)).is_some();
+        assert!(found, "{field}: {:?}", report.findings);
+        assert_eq!(report.verdict, Verdict::Rejected, "{field}");
+        let own = match field {
+            "step" => Code::StepIndex,
+            "time_s" => Code::TimeOffGrid,
+            "mean_tick" | "price_x64" => Code::PriceMismatch,
+            _ => continue,
+        };
+        assert!(errors(&report).contains(&own), "{field}: {:?}", report.findings);
+    }
+    for (pointer, value) in [
+        ("/record/decision/halted", json!(true)),
+        ("/record/decision/order", json!({"side": "buy", "amount_in": "1", "min_out": "1"})),
+        ("/record/decision/order", Value::Null),
+        ("/head", json!(run.lines()[2]["head"])),
+    ] {
+        let index = run.records.iter().position(|r| pointer != "/record/decision/order" || !value.is_null() || r.decision.order.is_some()).unwrap();
+        let mut lines = run.lines();
+        let index = index.max(2);
+        *lines[index + 1].pointer_mut(pointer).unwrap() = value.clone();
+        if lines == run.lines() {
+            continue;
+        }
+        let report = run.audit(&text(&lines));
+        assert!(errors(&report).contains(&Code::HeadMismatch), "{pointer}: {:?}", report.findings);
+    }
+}
+
+/// The same changes with all heads computed anew: a rebuilt log is caught by the proof.
+#[test]
+fn a_rebuilt_log_does_not_end_at_the_proven_head() {
+    let run = &*RUN;
+    let mut lines = run.lines();
+    lines[3]["record"]["observation"]["block_number"] = json!(18_000_601);
+    let mut head = Header::new(run.mandate.clone(), run.session.commitment()).genesis_head;
+    for line in lines.iter_mut().skip(1).take(run.records.len()) {
+        let record: Record = serde_json::from_value(line["record"].clone()).unwrap();
+        head = next_head(&head, &record);
+        line["head"] = json!(head);
+    }
+    lines.last_mut().unwrap()["seal"]["head"] = json!(head);
+    assert_eq!(errors(&run.audit(&text(&lines))), [Code::ProofOtherHead]);
+}
+
+#[test]
+fn changed_headers_are_found() {
+    let run = &*RUN;
+    let other = run.lines()[1]["head"].clone();
+    let case = |pointer: &str, value: Value| {
+        let mut lines = run.lines();
+        *lines[0].pointer_mut(pointer).unwrap() = value;
+        errors(&run.audit(&text(&lines)))
+    };
+    assert_eq!(case("/format", json!("x")), [Code::LogMalformed]);
+    assert_eq!(case("/version", json!(2)), [Code::LogMalformed]);
+    assert!(case("/model_commitment", other.clone()).starts_with(&[Code::HeaderMismatch, Code::ProofOtherCommitment]));
+    assert!(case("/mandate_digest", other.clone()).starts_with(&[Code::HeaderMismatch]));
+    assert!(case("/genesis_head", other).starts_with(&[Code::HeaderMismatch]));
+    for (field, value) in [("chain_id", json!(10)), ("vault", json!(format!("0x{}", "33".repeat(20)))), ("pool", json!(format!("0x{}", "33".repeat(20)))), ("interval_s", json!(1_800))] {
+        let found = case(&format!("/mandate/{field}"), value);
+        assert!(found.starts_with(&[Code::HeaderMismatch, Code::ProofOtherMandate]), "{field}: {found:?}");
+    }
+    assert!(case("/mandate/proof_engine", json!("pairing")).contains(&Code::KeysUnavailable));
+    assert!(case("/mandate/decisions_per_fold", json!(0)).contains(&Code::MandateInvalid));
+}
+
+/// An honest log of another mandate (same model, same parameters) with this proof: replay across vaults and chains.
+#[test]
+fn a_proof_does_not_serve_another_mandate() {
+    let run = &*RUN;
+    for change in [|m: &mut Mandate| m.chain_id = 10, |m: &mut Mandate| m.vault = format!("0x{}", "33".repeat(20))] {
+        let mut other = run.mandate.clone();
+        change(&mut other);
+        let finding = verify(&run.proof, &run.keys, &other, &run.session.commitment()).unwrap_err();
+        assert_eq!(finding.code, Code::ProofOtherMandate);
+    }
+    let other = run.records.first().map(|_| SMALL.digest()).unwrap();
+    assert_eq!(verify(&run.proof, &run.keys, &run.mandate, &other).unwrap_err().code, Code::ProofOtherCommitment);
+}
+
+#[test]
+fn dropped_swapped_and_cut_logs_are_found() {
+    let run = &*RUN;
+    let lines = run.lines();
+    let mut dropped = lines.clone();
+    dropped.remove(3);
+    let report = run.audit(&text(&dropped));
+    assert!(errors(&report).starts_with(&[Code::StepIndex, Code::HeadMismatch]), "{:?}", report.findings);
+    assert!(errors(&report).ends_with(&[Code::SealMismatch, Code::LogShorterThanProof]), "{:?}", report.findings);
+    let mut swapped = lines.clone();
+    swapped.swap(2, 3);
+    assert!(errors(&run.audit(&text(&swapped))).starts_with(&[Code::StepIndex, Code::HeadMismatch]));
+    let mut doubled = lines.clone();
+    doubled.insert(3, lines[2].clone());
+    assert!(errors(&run.audit(&text(&doubled))).contains(&Code::StepIndex));
+    assert_eq!(errors(&run.audit(&text(&lines[..6]))), [Code::LogShorterThanProof]);
+    let mut after = lines.clone();
+    after.push(lines[8].clone());
+    assert_eq!(errors(&run.audit(&text(&after))), [Code::AfterSeal]);
+    assert_eq!(errors(&run.audit(&run.log[..run.log.len() - 5])), [Code::LogMalformed]);
+    assert_eq!(errors(&run.audit(&run.log.replacen("{\"record\"", "{\"extra\":1,\"record\"", 1))), [Code::LogMalformed, Code::LogShorterThanProof]);
+    assert_eq!(errors(&run.audit("")), [Code::LogMalformed]);
+    assert_eq!(errors(&run.audit(&"x".repeat(100_000))), [Code::LogMalformed]);
+    let seal = lines.last().unwrap();
+    for (field, value) in [("decisions", json!(6)), ("head", lines[3]["head"].clone())] {
+        let mut changed = lines.clone();
+        *changed.last_mut().unwrap() = seal.clone();
+        changed.last_mut().unwrap()["seal"][field] = value;
+        assert_eq!(errors(&run.audit(&text(&changed))), [Code::SealMismatch]);
+    }
+}
+
+#[test]
+fn decisions_after_the_proof_are_named() {
+    let run = &*RUN;
+    let model = model(&small(), 1);
+    let mut session = Session::start(SMALL.clone(), run.mandate.clone(), model.clone(), salt()).unwrap();
+    fold(&mut session, &observations(&run.mandate, &model, 4), &[4]);
+    let proof = session.compress().unwrap();
+    let report = run.audit_with(&run.log, Evidence { proof: Some(&proof), reveal: None });
+    assert_eq!((errors(&report), report.coverage.proven), (vec![Code::UnprovenTail], 4));
+    let open = text(&run.lines()[..8]);
+    let report = run.audit_with(&open, Evidence { proof: Some(&proof), reveal: None });
+    assert_eq!((report.verdict, report.statement.unwrap().decisions), (Verdict::Accepted, 4));
+    assert!(report.findings.iter().any(|f| f.code == Code::UnprovenTail && f.severity == Severity::Warn));
+    let report = run.audit_with(&run.log, Evidence::default());
+    assert_eq!((errors(&report), report.statement), (vec![Code::ProofMissing], None));
+}
+
+/// Cut anywhere or with flipped bits: a finding, never a panic, never accepted.
+#[test]
+fn malformed_proofs_are_findings() {
+    let run = &*RUN;
+    let check = |bytes: &[u8]| -> Finding { verify(bytes, &run.keys, &run.mandate, &run.session.commitment()).unwrap_err() };
+    for length in (0..run.proof.len()).step_by(37).chain(0..230) {
+        assert_eq!(check(&run.proof[..length]).code, Code::ProofMalformed, "{length} bytes");
+    }
+    let mut longer = run.proof.clone();
+    longer.push(0);
+    assert_eq!(check(&longer).code, Code::ProofMalformed);
+    assert_eq!(check(&vec![0; 1 << 20]).code, Code::ProofMalformed);
+    let mut seen = std::collections::BTreeMap::<String, u32>::new();
+    // Every bit of the fixed-width fields' bytes, then one bit in many places of the proof itself.
+    let bodies = (217..run.proof.len()).step_by(run.proof.len() / 40);
+    for position in (0..217).step_by(3).chain(bodies) {
+        let mut bytes = run.proof.clone();
+        bytes[position] ^= 1 << (position % 8);
+        *seen.entry(format!("{:?}", check(&bytes).code)).or_default() += 1;
+    }
+    println!("bit flips: {seen:?}");
+    let mut huge = run.proof.clone();
+    huge[213..221].copy_from_slice(&[0xff; 8]);
+    check(&huge);
+}
+
+#[test]
+fn two_proofs_of_one_statement_differ_and_hold_no_weights() {
+    let run = &*RUN;
+    let again = run.session.compress().unwrap();
+    assert_ne!(again, run.proof);
+    let model = model(&small(), 1);
+    let weights: Vec<u8> = model.weights.iter().map(|w| w.to_ne_bytes()[0]).collect();
+    for proof in [&again, &run.proof] {
+        for window in weights.chunks_exact(8) {
+            assert!(!proof.windows(8).any(|w| w == window));
+            let reversed: Vec<u8> = window.iter().rev().copied().collect();
+            assert!(!proof.windows(8).any(|w| w == reversed));
+        }
+    }
+    let shown = format!("{:?} {:?}", run.session, Reveal { model, salt: salt() });
+    assert!(!shown.contains('['), "{shown}");
+}
+
+#[test]
+fn a_killed_session_resumes_and_damage_is_refused() {
+    let run = &*RUN;
+    let model = model(&small(), 1);
+    let all = observations(&run.mandate, &model, 7);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let resume = |m: &Mandate, model| Session::resume(&path, SMALL.clone(), m.clone(), model, salt());
+    let session = Session::start(SMALL.clone(), run.mandate.clone(), model.clone(), salt()).unwrap();
+    session.checkpoint(&path).unwrap();
+    drop(session);
+    let mut session = resume(&run.mandate, model.clone()).unwrap();
+    fold(&mut session, &all[..4], &[4]);
+    session.checkpoint(&path).unwrap();
+    drop(session);
+    let mut session = resume(&run.mandate, model.clone()).unwrap();
+    fold(&mut session, &all[4..], &[2, 1]);
+    assert_eq!((session.head(), session.decisions(), session.folds()), (run.session.head(), 7, 3));
+    let proof = session.compress().unwrap();
+    assert_eq!(run.audit_with(&run.log, Evidence { proof: Some(&proof), reveal: None }).verdict, Verdict::Accepted);
+
+    let field = |r: Result<Session, ProverError>| match r {
+        Err(ProverError::Checkpoint { field, .. }) => field,
+        other => panic!("expected a refused checkpoint, got {other:?}"),
+    };
+    let mut other = run.mandate.clone();
+    other.chain_id = 10;
+    assert_eq!(field(resume(&other, model.clone())), "mandate");
+    assert_eq!(field(resume(&run.mandate, common::model(&small(), 2))), "commitment");
+    let bytes = std::fs::read(&path).unwrap();
+    for position in [0, 9, 100, 180, bytes.len() / 2, bytes.len() - 1] {
+        let mut damaged = bytes.clone();
+        damaged[position] ^= 1;
+        std::fs::write(&path, damaged).unwrap();
+        assert_eq!(field(resume(&run.mandate, model.clone())), "sha256", "{position}");
+    }
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!(field(resume(&run.mandate, model.clone())), "sha256");
+    std::fs::write(&path, &bytes[..10]).unwrap();
+    assert_eq!(field(resume(&run.mandate, model)), "length");
+}
+
+#[test]
+fn refused_observations_leave_the_session_as_it_was() {
+    let run = &*RUN;
+    let model = model(&small(), 1);
+    let good = observations(&run.mandate, &model, 1);
+    let mut session = Session::start(SMALL.clone(), run.mandate.clone(), model, salt()).unwrap();
+    for change in [|o: &mut probity_strategy::Observation| o.step = 1, |o: &mut probity_strategy::Observation| o.time_s += 1, |o: &mut probity_strategy::Observation| o.mean_tick += 1] {
+        let mut bad = good.clone();
+        change(&mut bad[0]);
+        assert!(matches!(session.fold(&bad), Err(ProverError::Domain(_))));
+    }
+    assert!(matches!(session.fold(&[]), Err(ProverError::Domain(_))));
+    assert!(matches!(session.compress(), Err(ProverError::Empty)));
+    assert_eq!((session.decisions(), session.folds()), (0, 0));
+}
+
+#[test]
+fn the_pairing_engine_is_refused_by_name() {
+    let mut m = RUN.mandate.clone();
+    m.proof_engine = probity_strategy::ProofEngine::Pairing;
+    assert!(matches!(Params::for_mandate(&m), Err(KeysError::Unsupported { field: "proof_engine", .. })));
+}
+
+/// The default shape, one decision a fold: the figures of the documentation.
+#[test]
+fn default_shape_one_decision_a_fold() {
+    let mandate = mandate(ModelShape::default(), 1);
+    let model = model(&mandate.model, 3);
+    let started = Instant::now();
+    let params = Arc::new(Params::for_mandate(&mandate).unwrap());
+    println!("default: {} constraints, parameters {:?}", params.constraints(), started.elapsed());
+    let mut session = Session::start(params.clone(), mandate.clone(), model.clone(), salt()).unwrap();
+    let started = Instant::now();
+    fold(&mut session, &observations(&mandate, &model, 3), &[1, 1, 1]);
+    println!("default: 3 folds of 1: {:?}", started.elapsed());
+    let started = Instant::now();
+    let proof = session.compress().unwrap();
+    println!("default: compress and self-check {:?}, {} bytes", started.elapsed(), proof.len());
+    let started = Instant::now();
+    let proven = verify(&proof, params.keys(), &mandate, &session.commitment()).unwrap();
+    println!("default: verify {:?}", started.elapsed());
+    assert_eq!((proven.decisions, proven.head), (3, session.head()));
+}

@@ -1,0 +1,152 @@
+//! The audit: reads a log once, checks everything public in it and ties it to the proof.
+
+use crate::finding::{Code, Finding, Severity};
+use crate::keys::{Keys, KeysError};
+use crate::replay::{Replay, Reveal};
+use crate::walk::Walk;
+use crate::{Envelope, Header, Line, LogError, LogReader, Proven, Statement, genesis_head, mandate_digest};
+use probity_strategy::Mandate;
+use serde::Serialize;
+use std::io::BufRead;
+use std::sync::Arc;
+
+/// Version of the report format.
+pub const REPORT_VERSION: u16 = 1;
+/// Most findings one report holds.
+pub const MAX_FINDINGS: usize = 1_000;
+
+/// The outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// No error was found.
+    Accepted,
+    /// Log, mandate and proof contradict each other.
+    Rejected,
+    /// The audit could not be carried out (file unreadable, keys not derivable).
+    Undecided,
+}
+
+/// How much of the log the audit covered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Coverage {
+    /// Decisions in the log.
+    pub decisions: u32,
+    /// Of them, proven.
+    pub proven: u32,
+    /// Of them, replayed with the revealed model.
+    pub replayed: u32,
+    /// Decisions with an order.
+    pub orders: u32,
+    /// Intervals without a decision.
+    pub gaps: u64,
+    /// Whether the log is sealed.
+    pub sealed: bool,
+}
+
+/// What an audit says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// [`REPORT_VERSION`].
+    pub version: u16,
+    /// Outcome.
+    pub verdict: Verdict,
+    /// The claim; only when accepted and proven.
+    pub statement: Option<Statement>,
+    /// How far it reached.
+    pub coverage: Coverage,
+    /// What was found, in the order of the log, the proof first.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    fn new(statement: Option<Statement>, coverage: Coverage, findings: Vec<Finding>) -> Self {
+        let unable = |f: &Finding| matches!(f.code, Code::KeysUnavailable | Code::LogUnreadable);
+        let errors: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
+        let verdict = match errors.as_slice() {
+            [] => Verdict::Accepted,
+            some if some.iter().all(|f| unable(f)) => Verdict::Undecided,
+            _ => Verdict::Rejected,
+        };
+        let statement = statement.filter(|_| verdict == Verdict::Accepted);
+        Self { version: REPORT_VERSION, verdict, statement, coverage, findings }
+    }
+}
+
+/// What an audit works on besides the log.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// Envelope bytes.
+    pub proof: Option<&'a [u8]>,
+    /// The revealed model.
+    pub reveal: Option<&'a Reveal>,
+}
+
+/// Audits a log. `keys` is asked for the keys of the log's own mandate, usually [`Keys::for_mandate`].
+pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Report {
+    let mut reader = match LogReader::new(log) {
+        Ok(reader) => reader,
+        Err(e) => return Report::new(None, Coverage::default(), vec![log_finding(&e)]),
+    };
+    let header = reader.header().clone();
+    let mut findings = check_header(&header);
+    if let Err(e) = header.mandate.validate() {
+        findings.push(Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)));
+        return Report::new(None, Coverage::default(), findings);
+    }
+    let proven = prove(&header, evidence.proof, keys).map_err(|f| findings.push(f)).ok();
+    let mut replay = evidence.reveal.and_then(|reveal| Replay::open(&header, reveal).map_err(|f| findings.push(f)).ok());
+    let mut walk = Walk::new(&header, proven);
+    loop {
+        match reader.next_line() {
+            Ok(Some(Line::Entry(entry))) => {
+                walk.entry(reader.line(), &entry, &mut findings);
+                if let Some(replay) = &mut replay {
+                    let step = entry.record.observation.step;
+                    findings.extend(replay.step(&entry.record).map(|f| f.at(reader.line(), step)));
+                    walk.coverage.replayed = walk.coverage.replayed.saturating_add(1);
+                }
+            }
+            Ok(Some(Line::Seal(seal))) => walk.seal(reader.line(), &seal, &mut findings),
+            Ok(None) => break,
+            Err(e) => {
+                findings.push(log_finding(&e));
+                break;
+            }
+        }
+        if findings.len() >= MAX_FINDINGS {
+            findings.truncate(MAX_FINDINGS.saturating_sub(1));
+            findings.push(Finding::error(Code::TooMany, format!("{MAX_FINDINGS} findings: stopped reading")).on_line(reader.line()));
+            break;
+        }
+    }
+    let (statement, coverage) = walk.finish(&header, &mut findings);
+    Report::new(statement, coverage, findings)
+}
+
+fn log_finding(error: &LogError) -> Finding {
+    match error {
+        LogError::Io(e) => Finding::error(Code::LogUnreadable, e.to_string()),
+        LogError::Malformed { line, problem } => Finding::error(Code::LogMalformed, problem.clone()).on_line(*line),
+    }
+}
+
+fn check_header(header: &Header) -> Vec<Finding> {
+    let mandate = mandate_digest(&header.mandate);
+    let genesis = genesis_head(&header.mandate_digest, &header.model_commitment);
+    let mut findings = Vec::new();
+    if header.mandate_digest != mandate {
+        findings.push(Finding::mismatch(Code::HeaderMismatch, mandate, header.mandate_digest).on_line(1).field("mandate_digest"));
+    }
+    if header.genesis_head != genesis {
+        findings.push(Finding::mismatch(Code::HeaderMismatch, genesis, header.genesis_head).on_line(1).field("genesis_head"));
+    }
+    findings
+}
+
+fn prove(header: &Header, proof: Option<&[u8]>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Result<Proven, Finding> {
+    let bytes = proof.ok_or_else(|| Finding::error(Code::ProofMissing, "expected a proof, got none"))?;
+    let envelope = Envelope::from_bytes(bytes)?;
+    let keys = keys(&header.mandate).map_err(|e| Finding::error(Code::KeysUnavailable, e.to_string()).field("keys"))?;
+    envelope.verify(&keys, &header.mandate, &header.model_commitment)
+}

@@ -1,0 +1,208 @@
+//! The proof envelope: fixed-width fields around the compressed proof, and its verification.
+//!
+//! All integers big endian: magic (8 bytes), format u16, circuit u16, engine u8, parameters (32), folds u32,
+//! end of the chain `commitment, mandate, decisions, head, state` (5 × 32), proof length u32, proof. Nothing may follow.
+
+use crate::finding::{Code, Finding};
+use crate::keys::{CompressedSnark, Keys};
+use crate::{Digest, Scalar, genesis_z, mandate_digest};
+use probity_strategy::Mandate;
+use serde_json::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Version of the envelope.
+pub const ENVELOPE_VERSION: u16 = 1;
+/// Version of the step circuit.
+pub const CIRCUIT_VERSION: u16 = 1;
+/// Largest envelope, bytes.
+pub const MAX_ENVELOPE: usize = 64 * 1024;
+
+const MAGIC: [u8; 8] = *b"PROBITYP";
+const TRANSPARENT: u8 = 1;
+
+/// A parsed envelope. The proof is not yet verified.
+#[derive(Clone)]
+pub struct Envelope {
+    /// Digest of the public parameters.
+    pub parameters: Digest,
+    /// Folds, the first included.
+    pub folds: u32,
+    /// Claimed end of the chain: commitment, mandate, decisions, head, state.
+    pub end: [Digest; 5],
+    proof: Vec<u8>,
+}
+
+impl std::fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Envelope({} folds, {} proof bytes)", self.folds, self.proof.len())
+    }
+}
+
+/// What a verified proof says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proven {
+    /// Decisions from genesis.
+    pub decisions: u32,
+    /// Folds they took.
+    pub folds: u32,
+    /// Head after the last of them.
+    pub head: Digest,
+}
+
+fn bincode_config() -> impl bincode::config::Config {
+    bincode::config::standard().with_big_endian().with_fixed_int_encoding().with_limit::<MAX_ENVELOPE>()
+}
+
+impl Envelope {
+    /// Wraps a compressed proof.
+    pub fn new(keys: &Keys, folds: u32, end: [Scalar; 5], proof: &CompressedSnark) -> Result<Self, Finding> {
+        let proof = bincode::serde::encode_to_vec(proof, bincode_config())
+            .map_err(|e| Finding::error(Code::ProofMalformed, format!("encoding: {e}")).field("proof"))?;
+        Ok(Self { parameters: keys.parameters(), folds, end: end.map(Digest::from_scalar), proof })
+    }
+
+    /// The bytes to publish.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(213 + self.proof.len());
+        out.extend(MAGIC);
+        out.extend(ENVELOPE_VERSION.to_be_bytes());
+        out.extend(CIRCUIT_VERSION.to_be_bytes());
+        out.push(TRANSPARENT);
+        out.extend(self.parameters.to_bytes());
+        out.extend(self.folds.to_be_bytes());
+        for value in &self.end {
+            out.extend(value.to_bytes());
+        }
+        out.extend(u32::try_from(self.proof.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend(&self.proof);
+        out
+    }
+
+    /// Parses bytes from anywhere: bounded, exact, no panic.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Finding> {
+        if bytes.len() > MAX_ENVELOPE {
+            return Err(malformed("proof", format!("at most {MAX_ENVELOPE} bytes"), bytes.len()));
+        }
+        let mut rest = Fields(bytes);
+        if rest.take::<8>("magic")? != MAGIC {
+            return Err(malformed("magic", "a probity proof", "something else"));
+        }
+        let format = u16::from_be_bytes(rest.take("format")?);
+        if format != ENVELOPE_VERSION {
+            return Err(Finding::mismatch(Code::ProofUnsupported, ENVELOPE_VERSION, format).field("format"));
+        }
+        let circuit = u16::from_be_bytes(rest.take("circuit")?);
+        if circuit != CIRCUIT_VERSION {
+            return Err(Finding::mismatch(Code::ProofUnsupported, CIRCUIT_VERSION, circuit).field("circuit"));
+        }
+        let [engine] = rest.take("engine")?;
+        if engine != TRANSPARENT {
+            return Err(Finding::mismatch(Code::ProofUnsupported, "1 (transparent)", engine).field("engine"));
+        }
+        let parameters = rest.digest("parameters")?;
+        let folds = u32::from_be_bytes(rest.take("folds")?);
+        let end = [rest.digest("end.commitment")?, rest.digest("end.mandate")?, rest.digest("end.decisions")?, rest.digest("end.head")?, rest.digest("end.state")?];
+        let length = u32::from_be_bytes(rest.take("length")?);
+        if usize::try_from(length) != Ok(rest.0.len()) {
+            return Err(malformed("length", rest.0.len(), length));
+        }
+        Ok(Self { parameters, folds, end, proof: rest.0.to_vec() })
+    }
+
+    /// Verifies the proof for a mandate and a commitment; the start of the chain is computed here, never read.
+    pub fn verify(&self, keys: &Keys, mandate: &Mandate, commitment: &Digest) -> Result<Proven, Finding> {
+        if !keys.fit(mandate) {
+            return Err(Finding::error(Code::KeysUnavailable, "expected the keys of this mandate, got others").field("keys"));
+        }
+        if self.parameters != keys.parameters() {
+            return Err(Finding::mismatch(Code::ProofOtherParameters, keys.parameters(), self.parameters).field("parameters"));
+        }
+        let [got_commitment, got_mandate, ..] = self.end;
+        let expected_mandate = mandate_digest(mandate);
+        if got_mandate != expected_mandate {
+            return Err(Finding::mismatch(Code::ProofOtherMandate, expected_mandate, got_mandate).field("end.mandate"));
+        }
+        if got_commitment != *commitment {
+            return Err(Finding::mismatch(Code::ProofOtherCommitment, commitment, got_commitment).field("end.commitment"));
+        }
+        let decisions = self.decisions()?;
+        let most = u64::from(self.folds).saturating_mul(u64::from(keys.decisions_per_fold()));
+        if self.folds == 0 || u64::from(decisions) > most {
+            return Err(malformed("folds", format!("enough for {decisions} decisions, at least 1"), self.folds));
+        }
+        let z0 = genesis_z(mandate, commitment);
+        let folds = usize::try_from(self.folds).map_err(|_| malformed("folds", "a number of steps", self.folds))?;
+        // The proof library asserts on some malformed proofs that pass the structural check; a panic is a rejection.
+        let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<Vec<Scalar>, Finding> {
+            let proof = decode(&self.proof)?;
+            keys.verify(&proof, folds, &z0).map_err(|e| Finding::error(Code::ProofInvalid, format!("the proof does not verify: {e}")).field("proof"))
+        }));
+        let end = outcome.map_err(|_| Finding::error(Code::ProofPanicked, "the proof library panicked on this proof").field("proof"))??;
+        if end.len() != 5 || end.iter().zip(&self.end).any(|(scalar, claimed)| Digest::from_scalar(*scalar) != *claimed) {
+            return Err(Finding::error(Code::ProofInvalid, "the proof ends elsewhere than its envelope says").field("end"));
+        }
+        let [_, _, _, head, _] = self.end;
+        Ok(Proven { decisions, folds: self.folds, head })
+    }
+
+    fn decisions(&self) -> Result<u32, Finding> {
+        let [_, _, decisions, ..] = self.end;
+        match decisions.to_bytes().split_last_chunk::<4>() {
+            Some((high, low)) if high.iter().all(|b| *b == 0) => Ok(u32::from_be_bytes(*low)),
+            _ => Err(malformed("end.decisions", "below 2^32", decisions)),
+        }
+    }
+}
+
+/// Parses and verifies envelope bytes.
+pub fn verify(bytes: &[u8], keys: &Keys, mandate: &Mandate, commitment: &Digest) -> Result<Proven, Finding> {
+    Envelope::from_bytes(bytes)?.verify(keys, mandate, commitment)
+}
+
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], Finding> {
+        let (head, tail) = self.0.split_first_chunk::<N>().ok_or_else(|| malformed(field, format!("{N} bytes"), self.0.len()))?;
+        self.0 = tail;
+        Ok(*head)
+    }
+
+    fn digest(&mut self, field: &'static str) -> Result<Digest, Finding> {
+        Digest::from_bytes(self.take(field)?).map_err(|e| malformed(field, "a canonical field element", e))
+    }
+}
+
+fn malformed(field: &'static str, expected: impl std::fmt::Display, got: impl std::fmt::Display) -> Finding {
+    Finding::mismatch(Code::ProofMalformed, expected, got).field(field)
+}
+
+/// Decodes with a memory limit, refuses trailing bytes, other encodings of the same proof and empty polynomials.
+fn decode(bytes: &[u8]) -> Result<CompressedSnark, Finding> {
+    let (proof, used): (CompressedSnark, usize) =
+        bincode::serde::decode_from_slice(bytes, bincode_config()).map_err(|e| malformed("proof", "a compressed proof", e))?;
+    if used != bytes.len() {
+        return Err(malformed("proof", format!("{used} bytes"), bytes.len()));
+    }
+    let again = bincode::serde::encode_to_vec(&proof, bincode_config()).map_err(|e| malformed("proof", "a compressed proof", e))?;
+    if again != bytes {
+        return Err(malformed("proof", "the canonical encoding", "another"));
+    }
+    let tree = serde_json::to_value(&proof).map_err(|e| malformed("proof", "a compressed proof", e))?;
+    if holds_empty_polynomial(&tree) {
+        return Err(malformed("proof", "round polynomials of 1 … 3 coefficients", "another length"));
+    }
+    Ok(proof)
+}
+
+fn holds_empty_polynomial(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().any(|(name, inner)| {
+            let wrong = name == "coeffs_except_linear_term" && inner.as_array().is_none_or(|c| c.is_empty() || c.len() > 3);
+            wrong || holds_empty_polynomial(inner)
+        }),
+        Value::Array(items) => items.iter().any(holds_empty_polynomial),
+        _ => false,
+    }
+}

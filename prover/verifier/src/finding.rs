@@ -1,0 +1,169 @@
+//! What an audit finds: a code, a severity and coordinates, so that a reader can go and look.
+
+use serde::Serialize;
+use std::fmt;
+
+/// How much a finding weighs. Only errors turn the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing; part of normal life (a gap, a deposit).
+    Info,
+    /// Weakens the evidence without contradicting it.
+    Warn,
+    /// Contradicts the log, the mandate or the proof.
+    Error,
+}
+
+/// What kind of thing was found. The names are part of the JSON format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Code {
+    /// A line or field of the log does not parse.
+    LogMalformed,
+    /// The log could not be read.
+    LogUnreadable,
+    /// The mandate of the header is out of range.
+    MandateInvalid,
+    /// A digest of the header is not the digest of what the header holds.
+    HeaderMismatch,
+    /// A head is not the hash of the head before and the record.
+    HeadMismatch,
+    /// A step index is missing, repeated or out of order.
+    StepIndex,
+    /// Time does not move forward.
+    TimeNotForward,
+    /// Time is not on the grid of the mandate.
+    TimeOffGrid,
+    /// Intervals without a decision; never filled in.
+    Gap,
+    /// The observed block is older than the one before.
+    BlockOrder,
+    /// The tick does not fit a pool's tick.
+    TickRange,
+    /// The price is not the price of the tick.
+    PriceMismatch,
+    /// Balances moved without a trade: a deposit, a withdrawal or a donation.
+    Flow,
+    /// A fill without an order.
+    FillWithoutOrder,
+    /// A fill below the order's limit.
+    FillBelowLimit,
+    /// An order outside the mandate.
+    OrderLimit,
+    /// The halt is not what balances, prices and fills demand.
+    HaltMismatch,
+    /// The seal contradicts the log.
+    SealMismatch,
+    /// The log has no seal: more may follow.
+    Unsealed,
+    /// Something stands after the seal.
+    AfterSeal,
+    /// No proof was given.
+    ProofMissing,
+    /// The proof's bytes do not parse.
+    ProofMalformed,
+    /// The proof is of a version or engine this program does not know.
+    ProofUnsupported,
+    /// The proof was made under other parameters.
+    ProofOtherParameters,
+    /// The proof is about another mandate.
+    ProofOtherMandate,
+    /// The proof is about another model.
+    ProofOtherCommitment,
+    /// The proof ends at another head than the log.
+    ProofOtherHead,
+    /// The proof's mathematics fail.
+    ProofInvalid,
+    /// The proof made the proof library panic: rejected.
+    ProofPanicked,
+    /// Decisions at the end of the log that no proof covers.
+    UnprovenTail,
+    /// The proof covers more decisions than the log shows.
+    LogShorterThanProof,
+    /// The keys could not be derived: nothing can be said about the proof.
+    KeysUnavailable,
+    /// The revealed model does not open the commitment.
+    RevealMismatch,
+    /// The revealed model decides otherwise.
+    ReplayMismatch,
+    /// More findings than a report holds.
+    TooMany,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Weight.
+    pub severity: Severity,
+    /// Kind.
+    pub code: Code,
+    /// Line of the log, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Decision, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// Field, in the words of the format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What was expected and what was got.
+    pub message: String,
+}
+
+impl Finding {
+    /// A finding without coordinates.
+    pub fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
+        Self { severity, code, line: None, step: None, field: None, message: message.into() }
+    }
+
+    /// An error.
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
+    }
+
+    /// Expected and got, as an error.
+    pub fn mismatch(code: Code, expected: impl fmt::Display, got: impl fmt::Display) -> Self {
+        Self::error(code, format!("expected {expected}, got {got}"))
+    }
+
+    /// Adds coordinates in the log.
+    #[must_use]
+    pub fn at(mut self, line: u64, step: u32) -> Self {
+        (self.line, self.step) = (Some(line), Some(step));
+        self
+    }
+
+    /// Adds the line.
+    #[must_use]
+    pub fn on_line(mut self, line: u64) -> Self {
+        self.line = Some(line);
+        self
+    }
+
+    /// Adds the field.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}", self.severity, self.code)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        if let Some(step) = self.step {
+            write!(f, ", decision {step}")?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, ", {field}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for Finding {}

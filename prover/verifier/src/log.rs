@@ -1,0 +1,271 @@
+//! The decision log: JSON Lines, append only. Line 1 is the header, then one line a decision, then (once) the seal.
+
+use crate::{Digest, genesis_head, mandate_digest, next_head};
+use probity_strategy::{Mandate, Record};
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+use thiserror::Error;
+
+/// The word in the header's `format` field.
+pub const LOG_FORMAT: &str = "probity-log";
+/// Version of the log format.
+pub const LOG_VERSION: u16 = 1;
+/// Longest line a reader takes, bytes.
+pub const MAX_LINE: u64 = 64 * 1024;
+
+/// Why a log cannot be read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The file system refused.
+    #[error("log: {0}")]
+    Io(#[from] io::Error),
+    /// A line does not parse.
+    #[error("log line {line}: {problem}")]
+    Malformed {
+        /// Line, from 1.
+        line: u64,
+        /// What is wrong, with the field where one is known.
+        problem: String,
+    },
+}
+
+/// First line of a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// [`LOG_FORMAT`].
+    pub format: String,
+    /// [`LOG_VERSION`].
+    pub version: u16,
+    /// Version of the program that wrote it.
+    pub program_version: String,
+    /// Commitment to the private model.
+    pub model_commitment: Digest,
+    /// Digest of the mandate below.
+    pub mandate_digest: Digest,
+    /// Head before the first decision.
+    pub genesis_head: Digest,
+    /// The mandate.
+    pub mandate: Mandate,
+}
+
+impl Header {
+    /// The header for a mandate and a commitment.
+    #[must_use]
+    pub fn new(mandate: Mandate, model_commitment: Digest) -> Self {
+        let mandate_digest = mandate_digest(&mandate);
+        Self {
+            format: LOG_FORMAT.to_owned(),
+            version: LOG_VERSION,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            genesis_head: genesis_head(&mandate_digest, &model_commitment),
+            model_commitment,
+            mandate_digest,
+            mandate,
+        }
+    }
+}
+
+/// One decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// What was seen and decided.
+    pub record: Record,
+    /// Head after it.
+    pub head: Digest,
+}
+
+/// Last line of a closed log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seal {
+    /// Number of decisions.
+    pub decisions: u32,
+    /// Head after the last one.
+    pub head: Digest,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record: Option<Record>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<Seal>,
+}
+
+/// A line after the header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A decision.
+    Entry(Box<Entry>),
+    /// The seal.
+    Seal(Seal),
+}
+
+/// Reads a log line by line in bounded memory.
+#[derive(Debug)]
+pub struct LogReader<R> {
+    inner: R,
+    header: Header,
+    line: u64,
+}
+
+impl LogReader<BufReader<File>> {
+    /// Opens a log file.
+    pub fn open(path: &Path) -> Result<Self, LogError> {
+        Self::new(BufReader::new(File::open(path)?))
+    }
+}
+
+impl<R: BufRead> LogReader<R> {
+    /// Reads the header. The header's digests are not checked here: the audit does.
+    pub fn new(mut inner: R) -> Result<Self, LogError> {
+        let mut line = 0;
+        let bytes = next_line(&mut inner, &mut line)?.ok_or_else(|| malformed(1, "header: expected one, got an empty log"))?;
+        let header: Header = parse(&bytes, line)?;
+        if header.format != LOG_FORMAT {
+            return Err(malformed(1, format!("format: expected {LOG_FORMAT}, got {:?}", header.format)));
+        }
+        if header.version != LOG_VERSION {
+            return Err(malformed(1, format!("version: expected {LOG_VERSION}, got {}", header.version)));
+        }
+        Ok(Self { inner, header, line })
+    }
+
+    /// The header.
+    pub const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The line read last, from 1.
+    pub const fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The next line, or none at the end.
+    pub fn next_line(&mut self) -> Result<Option<Line>, LogError> {
+        let Some(bytes) = next_line(&mut self.inner, &mut self.line)? else { return Ok(None) };
+        match parse(&bytes, self.line)? {
+            Wire { record: Some(record), head: Some(head), seal: None } => Ok(Some(Line::Entry(Box::new(Entry { record, head })))),
+            Wire { record: None, head: None, seal: Some(seal) } => Ok(Some(Line::Seal(seal))),
+            _ => Err(malformed(self.line, "expected {record, head} or {seal}, got another set of fields")),
+        }
+    }
+}
+
+fn malformed(line: u64, problem: impl Into<String>) -> LogError {
+    LogError::Malformed { line, problem: problem.into() }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8], line: u64) -> Result<T, LogError> {
+    serde_json::from_slice(bytes).map_err(|e| {
+        let text = e.to_string().replacen(&format!("at line {} column", e.line()), "at column", 1);
+        malformed(line, text)
+    })
+}
+
+fn next_line<R: BufRead>(inner: &mut R, line: &mut u64) -> Result<Option<Vec<u8>>, LogError> {
+    let mut bytes = Vec::new();
+    inner.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut bytes)?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    *line += 1;
+    if bytes.pop() != Some(b'\n') {
+        let problem = if u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= MAX_LINE { "longer than 65536 bytes" } else { "does not end: torn write or truncated log" };
+        return Err(malformed(*line, problem));
+    }
+    Ok(Some(bytes))
+}
+
+/// Appends to a log; computes every head itself.
+#[derive(Debug)]
+pub struct LogWriter {
+    file: File,
+    head: Digest,
+    decisions: u32,
+    sync: bool,
+    sealed: bool,
+}
+
+impl LogWriter {
+    /// Starts a new log; an existing file is refused. With `sync`, every line is on the disk before its call returns.
+    pub fn create(path: &Path, header: &Header, sync: bool) -> Result<Self, LogError> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        let mut log = Self { file, head: header.genesis_head, decisions: 0, sync, sealed: false };
+        log.write(header)?;
+        Ok(log)
+    }
+
+    /// Continues a log after checking its chain of heads; a torn, broken or sealed log is refused.
+    pub fn resume(path: &Path, sync: bool) -> Result<(Header, Self), LogError> {
+        let mut reader = LogReader::open(path)?;
+        let (mut head, mut decisions) = (reader.header().genesis_head, 0u32);
+        while let Some(line) = reader.next_line()? {
+            match line {
+                Line::Entry(entry) => {
+                    head = next_head(&head, &entry.record);
+                    if head != entry.head {
+                        return Err(malformed(reader.line(), format!("head: expected {head}, got {}", entry.head)));
+                    }
+                    decisions = decisions.saturating_add(1);
+                }
+                Line::Seal(_) => return Err(malformed(reader.line(), "seal: expected an open log, got a sealed one")),
+            }
+        }
+        let file = OpenOptions::new().append(true).open(path)?;
+        Ok((reader.header.clone(), Self { file, head, decisions, sync, sealed: false }))
+    }
+
+    /// Appends a decision and returns the head after it.
+    pub fn append(&mut self, record: &Record) -> Result<Digest, LogError> {
+        self.check_open()?;
+        if record.observation.step != self.decisions {
+            return Err(malformed(0, format!("record.observation.step: expected {}, got {}", self.decisions, record.observation.step)));
+        }
+        let head = next_head(&self.head, record);
+        self.write(&Wire { record: Some(record.clone()), head: Some(head), seal: None })?;
+        (self.head, self.decisions) = (head, self.decisions.saturating_add(1));
+        Ok(head)
+    }
+
+    /// Closes the log for good.
+    pub fn seal(&mut self) -> Result<Seal, LogError> {
+        self.check_open()?;
+        let seal = Seal { decisions: self.decisions, head: self.head };
+        self.write(&Wire { record: None, head: None, seal: Some(seal.clone()) })?;
+        self.sealed = true;
+        Ok(seal)
+    }
+
+    /// Head after the last decision.
+    pub const fn head(&self) -> Digest {
+        self.head
+    }
+
+    /// Decisions so far.
+    pub const fn decisions(&self) -> u32 {
+        self.decisions
+    }
+
+    fn check_open(&self) -> Result<(), LogError> {
+        if self.sealed { Err(malformed(0, "seal: expected an open log, got a sealed one")) } else { Ok(()) }
+    }
+
+    fn write<T: Serialize>(&mut self, value: &T) -> Result<(), LogError> {
+        let mut bytes = serde_json::to_vec(value).map_err(io::Error::from)?;
+        bytes.push(b'\n');
+        self.file.write_all(&bytes)?;
+        if self.sync {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+}

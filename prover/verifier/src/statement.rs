@@ -1,0 +1,57 @@
+//! The claim that an accepted audit supports, in words, with what it does not show.
+
+use crate::{Digest, Header, Proven};
+use serde::Serialize;
+
+/// What has been shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Statement {
+    /// Digest of the mandate.
+    pub mandate_digest: Digest,
+    /// Commitment to the model.
+    pub model_commitment: Digest,
+    /// Head after the last proven decision.
+    pub head: Digest,
+    /// Proven decisions, counted from genesis.
+    pub decisions: u32,
+    /// Folds they took.
+    pub folds: u32,
+    /// Time of the first proven decision, Unix seconds.
+    pub from_time_s: u64,
+    /// Time of the last proven decision, Unix seconds.
+    pub to_time_s: u64,
+    /// The claim.
+    pub shows: Vec<String>,
+    /// What the claim leaves open.
+    pub does_not_show: Vec<String>,
+}
+
+impl Statement {
+    /// The statement of a verified proof over the log of `header`.
+    #[must_use]
+    pub fn new(header: &Header, proven: &Proven, from_time_s: u64, to_time_s: u64) -> Self {
+        let Proven { decisions, folds, head } = *proven;
+        Self {
+            mandate_digest: header.mandate_digest,
+            model_commitment: header.model_commitment,
+            head,
+            decisions,
+            folds,
+            from_time_s,
+            to_time_s,
+            shows: vec![
+                format!("Each of the first {decisions} decisions of this log, without exception and in this order, is what the model committed to as {} decides under the mandate {} on the recorded observations.", header.model_commitment, header.mandate_digest),
+                "The same weights and the same private policy were used for all of them.".to_owned(),
+                "Every risk limit of the mandate was applied to every one of them, halts included.".to_owned(),
+                format!("The log was not edited, reordered or thinned out up to the head {head}."),
+            ],
+            does_not_show: vec![
+                "That the observations are true: prices, balances and fills have to be compared with the chain.".to_owned(),
+                "That orders were sent or executed as decided: the vault's events show that.".to_owned(),
+                "That this is the only log of this agent, or that the commitment came before the first decision: the registry on chain shows that.".to_owned(),
+                "Anything about decisions after the last proven one.".to_owned(),
+                "That the model is good, or how it was trained.".to_owned(),
+            ],
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One pass over the decisions of a log: chain, clock, price, continuity, limits, halt, seal.
+
+use crate::audit::Coverage;
+use crate::bounds::{self, Context};
+use crate::finding::{Code, Finding, Severity};
+use crate::{Digest, Entry, Header, Proven, Seal, Statement, next_head};
+use probity_strategy::{Mandate, Observation, Portfolio, State, Valuation, oriented, price_x64};
+
+/// What the pass carries from decision to decision.
+pub(crate) struct Walk {
+    mandate: Mandate,
+    /// The public part of the engine's state; recurrent features stay zero.
+    state: State,
+    head: Digest,
+    next_step: u32,
+    last_block: u64,
+    used_bps: u128,
+    first_time_s: u64,
+    proven: Option<Proven>,
+    proven_time_s: Option<u64>,
+    sealed_at: Option<u64>,
+    pub(crate) coverage: Coverage,
+}
+
+impl Walk {
+    pub(crate) fn new(header: &Header, proven: Option<Proven>) -> Self {
+        Self {
+            state: State::genesis(&header.mandate),
+            mandate: header.mandate.clone(),
+            head: header.genesis_head,
+            next_step: 0,
+            last_block: 0,
+            used_bps: 0,
+            first_time_s: 0,
+            proven,
+            proven_time_s: None,
+            sealed_at: None,
+            coverage: Coverage::default(),
+        }
+    }
+
+    /// Checks one decision.
+    pub(crate) fn entry(&mut self, line: u64, entry: &Entry, findings: &mut Vec<Finding>) {
+        let (obs, decision) = (&entry.record.observation, entry.record.decision);
+        let before = findings.len();
+        if let Some(seal) = self.sealed_at {
+            findings.push(Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {seal}, got a decision")));
+        }
+        self.chain(entry, findings);
+        let gap = self.clock(obs, findings);
+        self.market(obs, findings);
+        let val = Valuation::of(obs);
+        let portfolio = Portfolio::of(&self.mandate.limits, &self.state, obs, &val);
+        self.fill(obs, decision.halted, findings);
+        flows(&portfolio, findings);
+        let halted = self.state.halted || portfolio.anomaly || portfolio.drawdown;
+        if decision.halted != halted {
+            findings.push(Finding::mismatch(Code::HaltMismatch, halted, decision.halted).field("decision.halted"));
+        }
+        if self.state.step.checked_rem(self.mandate.limits.turnover_window_steps.into()) == Some(0) {
+            self.used_bps = 0;
+        }
+        if let Some(order) = &decision.order {
+            let context = Context { halted, gap, used_bps: self.used_bps };
+            let (broken, spent) = bounds::check(&self.mandate.limits, obs, order, context);
+            self.used_bps = self.used_bps.saturating_add(spent);
+            findings.extend(broken.into_iter().map(|b| Finding::mismatch(Code::OrderLimit, b.expected, b.got).field(b.field)));
+            if !halted && self.state.step < self.mandate.limits.warmup_steps.into() {
+                findings.push(Finding::mismatch(Code::OrderLimit, "no order during warm-up", "one").field("limits.warmup_steps"));
+            }
+            self.coverage.orders = self.coverage.orders.saturating_add(1);
+        }
+        for finding in findings.iter_mut().skip(before) {
+            (finding.line, finding.step) = (Some(line), Some(obs.step));
+        }
+        let state = &mut self.state;
+        state.step = state.step.saturating_add(1);
+        state.last_time_s = obs.time_s;
+        (state.quote, state.base, state.pending) = (obs.quote, obs.base, decision.order);
+        (state.high_water, state.halted) = (portfolio.high_water, decision.halted || halted);
+        self.coverage.decisions = self.coverage.decisions.saturating_add(1);
+        self.tie(line, obs, findings);
+    }
+
+    fn chain(&mut self, entry: &Entry, findings: &mut Vec<Finding>) {
+        let step = entry.record.observation.step;
+        if step != self.next_step {
+            findings.push(Finding::mismatch(Code::StepIndex, self.next_step, step).field("record.observation.step"));
+        }
+        self.next_step = step.saturating_add(1);
+        let head = next_head(&self.head, &entry.record);
+        if head != entry.head {
+            findings.push(Finding::mismatch(Code::HeadMismatch, head, entry.head).field("head"));
+        }
+        // Goes on from the log's own word, so that one break is reported once.
+        self.head = entry.head;
+    }
+
+    fn clock(&mut self, obs: &Observation, findings: &mut Vec<Finding>) -> bool {
+        let (m, last) = (&self.mandate, self.state.last_time_s);
+        let interval = u64::from(m.interval_s).max(1);
+        if self.state.step == 0 {
+            self.first_time_s = obs.time_s;
+        }
+        if obs.time_s <= last {
+            findings.push(Finding::mismatch(Code::TimeNotForward, format!("after {last}"), obs.time_s).field("record.observation.time_s"));
+        }
+        let since = obs.time_s.saturating_sub(m.genesis_time_s);
+        if !since.is_multiple_of(interval) {
+            let expected = format!("{} plus a multiple of {interval}", m.genesis_time_s);
+            findings.push(Finding::mismatch(Code::TimeOffGrid, expected, obs.time_s).field("record.observation.time_s"));
+        }
+        let missing = (obs.time_s.saturating_sub(last) / interval).saturating_sub(1);
+        if missing > 0 {
+            self.coverage.gaps = self.coverage.gaps.saturating_add(missing);
+            findings.push(Finding::new(Severity::Info, Code::Gap, format!("{missing} intervals without a decision; nothing was filled in")));
+        }
+        obs.time_s != last.saturating_add(interval)
+    }
+
+    fn market(&mut self, obs: &Observation, findings: &mut Vec<Finding>) {
+        if obs.block_number < self.last_block {
+            let expected = format!("at least {}", self.last_block);
+            let mut finding = Finding::mismatch(Code::BlockOrder, expected, obs.block_number).field("record.observation.block_number");
+            finding.severity = Severity::Warn;
+            findings.push(finding);
+        }
+        self.last_block = obs.block_number;
+        if obs.mean_tick.unsigned_abs() > 887_272 {
+            findings.push(Finding::mismatch(Code::TickRange, "within ±887272", obs.mean_tick).field("record.observation.mean_tick"));
+        }
+        let price = price_x64(oriented(obs.mean_tick, self.mandate.base_is_token1));
+        if price != obs.price_x64 {
+            findings.push(Finding::mismatch(Code::PriceMismatch, price.x64(), obs.price_x64.x64()).field("record.observation.price_x64"));
+        }
+    }
+
+    fn fill(&self, obs: &Observation, halted: bool, findings: &mut Vec<Finding>) {
+        let Some(fill) = obs.fill else { return };
+        // An honest agent halts on an impossible fill; not halting is an error of its own.
+        let severity = if halted { Severity::Warn } else { Severity::Error };
+        let (code, message) = match self.state.pending {
+            None => (Code::FillWithoutOrder, "expected no fill, got one".to_owned()),
+            Some(order) if fill.amount_out.raw() < order.min_out => (Code::FillBelowLimit, format!("expected at least {}, got {}", order.min_out, fill.amount_out.raw())),
+            Some(_) => return,
+        };
+        findings.push(Finding::new(severity, code, message).field("record.observation.fill"));
+    }
+
+    fn tie(&mut self, line: u64, obs: &Observation, findings: &mut Vec<Finding>) {
+        let Some(proven) = self.proven else { return };
+        if self.coverage.decisions != proven.decisions {
+            return;
+        }
+        if self.head == proven.head {
+            self.proven_time_s = Some(obs.time_s);
+            self.coverage.proven = proven.decisions;
+        } else {
+            findings.push(Finding::mismatch(Code::ProofOtherHead, self.head, proven.head).at(line, obs.step).field("proof.end.head"));
+        }
+    }
+
+    /// Checks the seal.
+    pub(crate) fn seal(&mut self, line: u64, seal: &Seal, findings: &mut Vec<Finding>) {
+        if let Some(first) = self.sealed_at {
+            findings.push(Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {first}, got another seal")).on_line(line));
+        }
+        if seal.decisions != self.coverage.decisions {
+            findings.push(Finding::mismatch(Code::SealMismatch, self.coverage.decisions, seal.decisions).on_line(line).field("seal.decisions"));
+        }
+        if seal.head != self.head {
+            findings.push(Finding::mismatch(Code::SealMismatch, self.head, seal.head).on_line(line).field("seal.head"));
+        }
+        self.sealed_at = Some(line);
+        self.coverage.sealed = true;
+    }
+
+    /// Ends the pass.
+    pub(crate) fn finish(self, header: &Header, findings: &mut Vec<Finding>) -> (Option<Statement>, Coverage) {
+        let decisions = self.coverage.decisions;
+        if !self.coverage.sealed {
+            findings.push(Finding::new(Severity::Warn, Code::Unsealed, "the log has no seal: what follows its last line is unknown"));
+        }
+        let Some(proven) = self.proven else { return (None, self.coverage) };
+        if proven.decisions > decisions {
+            findings.push(Finding::mismatch(Code::LogShorterThanProof, format!("{} decisions, as proven", proven.decisions), decisions));
+        } else if proven.decisions < decisions {
+            // A living agent is always ahead of its proof; a closed log has no excuse.
+            let severity = if self.coverage.sealed { Severity::Error } else { Severity::Warn };
+            let message = format!("expected a proof of {decisions} decisions, got one of {}", proven.decisions);
+            findings.push(Finding::new(severity, Code::UnprovenTail, message));
+        }
+        let statement = self.proven_time_s.map(|to| Statement::new(header, &proven, self.first_time_s, to));
+        (statement, self.coverage)
+    }
+}
+
+fn flows(portfolio: &Portfolio, findings: &mut Vec<Finding>) {
+    for (field, flow) in [("record.observation.quote", portfolio.quote_flow), ("record.observation.base", portfolio.base_flow)] {
+        if flow != 0 {
+            findings.push(Finding::new(Severity::Info, Code::Flow, format!("declared flow of {flow} raw units")).field(field));
+        }
+    }
+}
