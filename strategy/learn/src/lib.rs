@@ -1,1 +1,21 @@
-//! Placeholder.
+//! candle: the network, its training, its quantising, and running it exactly in integers.
+//!
+//! Training works in floats; what it delivers is an integer [`probity_strategy::Model`], and the policy parameters are
+//! chosen by running the integer policy. [`Candle`] runs that model with candle and is exact to the last bit.
+#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests may panic"))]
+
+mod error;
+mod model_file;
+mod network;
+mod quantise;
+mod series;
+mod simulate;
+mod surrogate;
+mod train;
+
+pub use error::LearnError;
+pub use model_file::{MODEL_FILE_VERSION, ModelFile};
+pub use network::{Candle, forward_batch};
+pub use series::Series;
+pub use simulate::{Simulated, simulate};
+pub use train::{TrainConfig, TrainReport, train};

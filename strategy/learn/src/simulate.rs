@@ -1,0 +1,86 @@
+//! The integer policy over a series, with float accounting: quick enough to choose policy parameters by.
+
+use crate::{
+    LearnError, Series,
+    series::{advance, empty},
+};
+use probity_strategy::{Features, Model, ModelShape, forward, propose};
+use serde::Serialize;
+
+/// Figures of one simulated run.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Simulated {
+    /// Sum of log returns after costs.
+    pub log_return: f64,
+    /// Mean over deviation of the log returns, of one interval.
+    pub sharpe_per_interval: f64,
+    /// Orders to buy.
+    pub buys: u32,
+    /// Orders to sell.
+    pub sells: u32,
+    /// Decisions.
+    pub steps: u32,
+    /// Mean weight of base, 0 … 1.
+    pub mean_weight: f64,
+}
+
+/// Largest and smallest trade the simulation lets through, bps of the value.
+const TRADE_BPS: (i64, i64) = (50, 2_500);
+/// Steps without trades at the start.
+const WARMUP: u16 = 16;
+
+/// Runs features, network and policy in integers on the bars `from ≤ time < to`; a trade costs `cost_bps` of its size.
+///
+/// The features are warmed on the bars before `from`. Turnover and drawdown limits of a mandate are not applied.
+pub fn simulate(shape: &ModelShape, model: &Model, series: &Series, from: u64, to: u64, cost_bps: f64) -> Result<Simulated, LearnError> {
+    model.validate(shape)?;
+    let mut state = empty();
+    let (mut weight, mut wait) = (0.5f64, WARMUP);
+    let (mut out, mut sum, mut squares, mut weights) = (Simulated::default(), 0.0, 0.0, 0.0);
+    let mut last: Option<(u64, i32)> = None;
+    for (time, x) in series.times.iter().zip(&series.ticks) {
+        let mut log = 0.0;
+        let gap = last.is_none_or(|(t, _)| t + u64::from(series.interval_s) != *time);
+        if let Some((_, before)) = last {
+            let growth = 1.000_1f64.powi(x - before);
+            let value = 1.0 + weight * (growth - 1.0);
+            log = value.ln();
+            weight *= growth / value;
+        }
+        let weight_bps = whole(weight * 10_000.0).clamp(0, 9_999) + 1;
+        let features = Features::of(&state, *x, weight_bps);
+        advance(&mut state, *x, &features);
+        last = Some((*time, *x));
+        if *time < from || *time >= to {
+            weight = 0.5;
+            continue;
+        }
+        if let [a, b, c] = *forward(shape, model, &features.scaled(model)) {
+            let (least, most) = TRADE_BPS;
+            let moved = propose(&model.policy, [a, b, c], weight_bps, gap || wait > 0).clamp(-most, most);
+            wait = wait.saturating_sub(1);
+            if moved.abs() >= least {
+                let share = f64::from(i32::try_from(moved).unwrap_or(0)) / 10_000.0;
+                log += (1.0 - share.abs() * cost_bps / 10_000.0).ln();
+                weight = (weight + share).clamp(0.0, 1.0);
+                wait = model.policy.cooldown_steps;
+                if moved > 0 { out.buys += 1 } else { out.sells += 1 }
+            }
+        }
+        out.steps += 1;
+        sum += log;
+        squares += log * log;
+        weights += weight;
+    }
+    let n = f64::from(out.steps.max(1));
+    let deviation = (squares / n - (sum / n).powi(2)).max(0.0).sqrt();
+    out.log_return = sum;
+    out.sharpe_per_interval = if deviation > 0.0 { sum / n / deviation } else { 0.0 };
+    out.mean_weight = weights / n;
+    Ok(out)
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "bounded by the caller's clamp")]
+fn whole(v: f64) -> i64 {
+    v.floor() as i64
+}

@@ -1,0 +1,211 @@
+//! Training: AdamW on contiguous windows, split in time, purged, stopped early, the same for the same seed.
+
+use crate::{
+    LearnError, ModelFile, Series, Simulated,
+    quantise::{self, Quantised},
+    surrogate::{Surrogate, Windows, uniform},
+};
+use candle_core::{Device, Tensor};
+use candle_nn::{AdamW, Optimizer, ParamsAdamW};
+use indicatif::{ProgressBar, ProgressStyle};
+use probity_strategy::{FEATURES, ModelShape};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+use serde::Serialize;
+
+/// What training is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainConfig {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Bars before this unix time train (less the embargo).
+    pub validation_from: u64,
+    /// Bars from `validation_from` up to this unix time stop the training and choose the policy. Later bars are not looked at.
+    pub validation_to: u64,
+    /// Bars dropped between training and validation: the reach of the slowest feature.
+    pub embargo: usize,
+    /// Most optimiser steps.
+    pub max_steps: usize,
+    /// Windows in a batch.
+    pub batch: usize,
+    /// Steps of a window.
+    pub window: usize,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Weight decay.
+    pub weight_decay: f64,
+    /// Cost of a trade, bps of its size.
+    pub cost_bps: f64,
+    /// Aversion: weight of half the squared step return, beyond that of the logarithm.
+    pub risk: f64,
+    /// Evaluations without improvement before stopping.
+    pub patience: usize,
+    /// Least share of decisions that must trade, in either direction, for a policy to be chosen.
+    pub min_activity: f64,
+    /// Shows a progress bar on stderr.
+    pub progress: bool,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: 7,
+            validation_from: 1_640_995_200,
+            validation_to: 1_672_531_200,
+            embargo: 256,
+            max_steps: 600,
+            batch: 192,
+            window: 32,
+            learning_rate: 0.002,
+            weight_decay: 0.02,
+            cost_bps: 10.0,
+            risk: 2.0,
+            patience: 8,
+            min_activity: 0.02,
+            progress: false,
+        }
+    }
+}
+
+/// What training did. No private number is in it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainReport {
+    /// Seed.
+    pub seed: u64,
+    /// SHA-256 of the data.
+    pub data_sha256: String,
+    /// Bars trained on.
+    pub train_bars: usize,
+    /// Bars validated on.
+    pub validation_bars: usize,
+    /// Optimiser steps made.
+    pub steps: usize,
+    /// Step whose weights were kept.
+    pub best_step: usize,
+    /// Objective on validation windows before training, bps a step (returns less the training mean).
+    pub validation_before: f64,
+    /// The same for the kept weights.
+    pub validation_after: f64,
+    /// Share of validation decisions (trade, direction or hold) that quantising changed.
+    pub decision_flips: f64,
+    /// Largest difference of the target weight through quantising, bps.
+    pub largest_target_error_bps: f64,
+    /// Policies tried on the validation part.
+    pub policies_tried: usize,
+    /// The chosen integer model on the validation part, at `cost_bps`.
+    pub validation: Simulated,
+}
+
+const EVALUATE_EVERY: usize = 20;
+
+/// Trains a model of this shape on the series.
+pub fn train(shape: &ModelShape, series: &Series, config: &TrainConfig) -> Result<(ModelFile, TrainReport), LearnError> {
+    if shape.dims.first().copied().map(usize::from) != Some(FEATURES) || shape.dims.last() != Some(&3) {
+        return Err(LearnError::value("model.dims", "16 inputs and 3 outputs", format!("{:?}", shape.dims)));
+    }
+    let raw = series.features();
+    let split = series.times.partition_point(|t| *t < config.validation_from);
+    let end = series.times.partition_point(|t| *t < config.validation_to);
+    let train_end = split.saturating_sub(config.embargo);
+    let scales = quantise::scales(raw.get(config.embargo..train_end).unwrap_or(&[]));
+    let inputs: Vec<[f32; 15]> = raw.iter().map(|r| quantise::scaled(r, &scales)).collect();
+    let growth: Vec<f32> = series.ticks.iter().zip(series.ticks.iter().skip(1)).map(|(a, b)| 1.000_1f32.powi(b - a) - 1.0).collect();
+    let train_starts = starts(series, config.embargo, train_end, config.window, 1);
+    let check_starts = starts(series, split, end, config.window, config.window);
+    if train_starts.len() < config.batch || check_starts.len() < 8 {
+        let got = format!("{} and {}", train_starts.len(), check_starts.len());
+        return Err(LearnError::value("windows without gaps", "one batch to train on, 8 to validate on", got));
+    }
+    let known = growth.get(config.embargo..train_end).unwrap_or(&[]);
+    let mean = mean(known);
+    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
+    let net = Surrogate::new(shape, &mut rng)?;
+    let make = |at: &[usize], start: Vec<f32>| windows(&inputs, &growth, mean, at, config.window, start);
+    let check = make(&check_starts, vec![0.5; check_starts.len()])?;
+    let (cost, risk) = (config.cost_bps / 10_000.0, config.risk);
+    let evaluate = |net: &Surrogate| -> Result<f64, LearnError> { Ok(f64::from(net.objective(&check, cost, risk)?.to_scalar::<f32>()?)) };
+    let before = evaluate(&net)?;
+    let (mut best, mut best_step, mut kept, mut stale) = (before, 0, net.snapshot()?, 0);
+    let rates = ParamsAdamW { lr: config.learning_rate, weight_decay: config.weight_decay, ..ParamsAdamW::default() };
+    let mut optimiser = AdamW::new(net.vars(), rates)?;
+    let bar = bar(config);
+    let mut steps = 0;
+    while steps < config.max_steps && stale < config.patience {
+        let at: Vec<usize> = (0..config.batch).filter_map(|_| pick(&mut rng, &train_starts)).collect();
+        let start = at.iter().map(|_| uniform(&mut rng)).collect();
+        let loss = net.objective(&make(&at, start)?, cost, risk)?.neg()?;
+        optimiser.backward_step(&loss)?;
+        steps += 1;
+        bar.inc(1);
+        if steps % EVALUATE_EVERY == 0 {
+            let value = evaluate(&net)?;
+            bar.set_message(format!("validation {value:+.4} bps a step"));
+            stale += 1;
+            if value > best {
+                (best, best_step, kept, stale) = (value, steps, net.snapshot()?, 0);
+            }
+        }
+    }
+    bar.finish_and_clear();
+    net.restore(&kept)?;
+    let train_inputs = inputs.get(config.embargo..train_end).unwrap_or(&[]);
+    let Quantised { model, flips, target_error_bps, tried, validation } =
+        quantise::quantise(shape, &net, scales, train_inputs, series, inputs.get(split..end).unwrap_or(&[]), config)?;
+    let report = TrainReport {
+        seed: config.seed,
+        data_sha256: series.sha256.clone(),
+        train_bars: train_end.saturating_sub(config.embargo),
+        validation_bars: end - split,
+        steps,
+        best_step,
+        validation_before: before,
+        validation_after: best,
+        decision_flips: flips,
+        largest_target_error_bps: target_error_bps,
+        policies_tried: tried,
+        validation,
+    };
+    Ok((ModelFile::new(shape.clone(), model)?, report))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "a mean of f32 values fits f32")]
+fn mean(values: &[f32]) -> f32 {
+    let n = f64::from(u32::try_from(values.len()).unwrap_or(u32::MAX).max(1));
+    (values.iter().map(|v| f64::from(*v)).sum::<f64>() / n) as f32
+}
+
+/// Starts of windows of `length` decisions and one more bar within `from..to` that no gap breaks.
+fn starts(series: &Series, from: usize, to: usize, length: usize, stride: usize) -> Vec<usize> {
+    let span = u64::from(series.interval_s) * u64::try_from(length).unwrap_or(u64::MAX);
+    (from..to.saturating_sub(length))
+        .step_by(stride.max(1))
+        .filter(|i| matches!((series.times.get(*i), series.times.get(i + length)), (Some(a), Some(b)) if b - a == span))
+        .collect()
+}
+
+fn pick(rng: &mut ChaCha8Rng, from: &[usize]) -> Option<usize> {
+    let n = u64::try_from(from.len()).ok()?;
+    from.get(usize::try_from(rng.next_u64().checked_rem(n)?).ok()?).copied()
+}
+
+fn windows(inputs: &[[f32; 15]], growth: &[f32], mean: f32, at: &[usize], length: usize, start: Vec<f32>) -> Result<Windows, LearnError> {
+    let (mut features, mut returns) = (Vec::with_capacity(length), Vec::with_capacity(length));
+    for t in 0..length {
+        let rows: Vec<f32> = at.iter().filter_map(|i| inputs.get(i + t)).flatten().copied().collect();
+        features.push(Tensor::from_vec(rows, (at.len(), 15), &Device::Cpu)?);
+        let column: Vec<f32> = at.iter().filter_map(|i| growth.get(i + t)).map(|g| g - mean).collect();
+        returns.push(Tensor::from_vec(column, (at.len(), 1), &Device::Cpu)?);
+    }
+    Ok(Windows { features, returns, start: Tensor::from_vec(start, (at.len(), 1), &Device::Cpu)? })
+}
+
+fn bar(config: &TrainConfig) -> ProgressBar {
+    if !config.progress {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(u64::try_from(config.max_steps).unwrap_or(0));
+    if let Ok(style) = ProgressStyle::with_template("training {bar:30} {pos}/{len} {elapsed} {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
