@@ -60,7 +60,8 @@ impl Session {
     fn encode(&self) -> Result<Vec<u8>, ProverError> {
         let state = serde_json::to_vec(&self.state).map_err(|e| ProverError::checkpoint("state", "an encodable state", e))?;
         let chain = match &self.chain {
-            Some(chain) => bincode::serde::encode_to_vec(chain, bincode_config()).map_err(|e| ProverError::checkpoint("chain", "an encodable chain", e))?,
+            Some(chain) => bincode::serde::encode_to_vec(chain, bincode_config())
+                .map_err(|e| ProverError::checkpoint("chain", "an encodable chain", e))?,
             None => Vec::new(),
         };
         let mut out = Vec::with_capacity(256 + state.len() + chain.len());

@@ -4,8 +4,8 @@ use crate::{Params, ProverError};
 use ff::Field;
 use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, State, Step, oriented, price_x64};
 use probity_verifier::{
-    CompressedSnark, Digest, Envelope, FoldCircuit, FoldWitness, RecursiveSnark, Salt, Scalar, commit_model, genesis_head, genesis_z, mandate_digest, next_head,
-    state_digest,
+    CompressedSnark, Digest, Envelope, FoldCircuit, FoldWitness, RecursiveSnark, Salt, Scalar, commit_model, genesis_head, genesis_z,
+    mandate_digest, next_head, state_digest,
 };
 use rand_core::OsRng;
 use std::sync::Arc;
@@ -41,7 +41,9 @@ impl Session {
     /// A session at genesis. The parameters must be those of the mandate.
     pub fn start(params: Arc<Params>, mandate: Mandate, model: Model, salt: Salt) -> Result<Self, ProverError> {
         if !params.keys().fit(&mandate) {
-            return Err(DomainError::new("parameters", "those of the mandate's model, decisions_per_fold and proof_engine", "others").into());
+            return Err(
+                DomainError::new("parameters", "those of the mandate's model, decisions_per_fold and proof_engine", "others").into()
+            );
         }
         let commitment = commit_model(&mandate.model, &model, &salt);
         let digest = mandate_digest(&mandate);
@@ -63,7 +65,9 @@ impl Session {
         }
         let most = usize::from(self.engine.mandate().decisions_per_fold);
         if observations.is_empty() || observations.len() > most {
-            return Err(DomainError::new("observations", format!("1 … {most} (the mandate's decisions_per_fold)"), observations.len()).into());
+            return Err(
+                DomainError::new("observations", format!("1 … {most} (the mandate's decisions_per_fold)"), observations.len()).into()
+            );
         }
         let (mut state, mut head, mut steps) = (self.state.clone(), self.head, Vec::with_capacity(observations.len()));
         for obs in observations {
@@ -163,7 +167,8 @@ impl Session {
         }
         let chain = self.chain.as_ref().ok_or(ProverError::Empty)?;
         let proof = CompressedSnark::prove(self.params.public(), self.params.prover_key(), chain)?;
-        let envelope = Envelope::new(self.params.keys(), self.folds, self.end(), &proof).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
+        let envelope =
+            Envelope::new(self.params.keys(), self.folds, self.end(), &proof).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
         envelope.verify(self.params.keys(), self.engine.mandate(), &self.commitment).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
         Ok(envelope.to_bytes())
     }

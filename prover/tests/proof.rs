@@ -6,7 +6,10 @@ mod common;
 use common::{SMALL, fold, mandate, model, observations, salt, small, write_log};
 use probity_prover::{Params, ProverError, Session};
 use probity_strategy::{Mandate, ModelShape, Record};
-use probity_verifier::{Code, Evidence, Finding, Header, Keys, KeysError, Report, Reveal, Severity, Verdict, audit, next_head, verify};
+use probity_verifier::{
+    Code, CompressedSnark, Digest, Envelope, Evidence, Finding, Header, Keys, KeysError, Report, Reveal, Scalar, Severity, Verdict, audit,
+    next_head, verify,
+};
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
@@ -130,7 +133,8 @@ fn every_changed_record_field_is_found() {
         ("/record/decision/order", Value::Null),
         ("/head", json!(run.lines()[2]["head"])),
     ] {
-        let index = run.records.iter().position(|r| pointer != "/record/decision/order" || !value.is_null() || r.decision.order.is_some()).unwrap();
+        let index =
+            run.records.iter().position(|r| pointer != "/record/decision/order" || !value.is_null() || r.decision.order.is_some()).unwrap();
         let mut lines = run.lines();
         let index = index.max(2);
         *lines[index + 1].pointer_mut(pointer).unwrap() = value.clone();
@@ -172,7 +176,12 @@ fn changed_headers_are_found() {
     assert!(case("/model_commitment", other.clone()).starts_with(&[Code::HeaderMismatch, Code::ProofOtherCommitment]));
     assert!(case("/mandate_digest", other.clone()).starts_with(&[Code::HeaderMismatch]));
     assert!(case("/genesis_head", other).starts_with(&[Code::HeaderMismatch]));
-    for (field, value) in [("chain_id", json!(10)), ("vault", json!(format!("0x{}", "33".repeat(20)))), ("pool", json!(format!("0x{}", "33".repeat(20)))), ("interval_s", json!(1_800))] {
+    for (field, value) in [
+        ("chain_id", json!(10)),
+        ("vault", json!(format!("0x{}", "33".repeat(20)))),
+        ("pool", json!(format!("0x{}", "33".repeat(20)))),
+        ("interval_s", json!(1_800)),
+    ] {
         let found = case(&format!("/mandate/{field}"), value);
         assert!(found.starts_with(&[Code::HeaderMismatch, Code::ProofOtherMandate]), "{field}: {found:?}");
     }
@@ -214,7 +223,10 @@ fn dropped_swapped_and_cut_logs_are_found() {
     after.push(lines[8].clone());
     assert_eq!(errors(&run.audit(&text(&after))), [Code::AfterSeal]);
     assert_eq!(errors(&run.audit(&run.log[..run.log.len() - 5])), [Code::LogMalformed]);
-    assert_eq!(errors(&run.audit(&run.log.replacen("{\"record\"", "{\"extra\":1,\"record\"", 1))), [Code::LogMalformed, Code::LogShorterThanProof]);
+    assert_eq!(
+        errors(&run.audit(&run.log.replacen("{\"record\"", "{\"extra\":1,\"record\"", 1))),
+        [Code::LogMalformed, Code::LogShorterThanProof]
+    );
     assert_eq!(errors(&run.audit("")), [Code::LogMalformed]);
     assert_eq!(errors(&run.audit(&"x".repeat(100_000))), [Code::LogMalformed]);
     let seal = lines.last().unwrap();
@@ -267,6 +279,44 @@ fn malformed_proofs_are_findings() {
     let mut huge = run.proof.clone();
     huge[213..221].copy_from_slice(&[0xff; 8]);
     check(&huge);
+}
+
+/// The proof library panics on an empty round polynomial: it must not get to see one.
+#[test]
+fn an_empty_round_polynomial_is_malformed() {
+    let run = &*RUN;
+    let config = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
+    let (proof, _): (CompressedSnark, usize) = bincode::serde::decode_from_slice(&run.proof[213..], config).unwrap();
+    let mut tree = serde_json::to_value(&proof).unwrap();
+    *tree.pointer_mut("/snark_primary/sc_proof_outer/compressed_polys/0/coeffs_except_linear_term").unwrap() = json!([]);
+    let proof: CompressedSnark = serde_json::from_value(tree).unwrap();
+    let envelope = Envelope::from_bytes(&run.proof).unwrap();
+    let end = envelope.end.map(|d| d.to_scalar());
+    let bytes = Envelope::new(&run.keys, envelope.folds, end, &proof).unwrap().to_bytes();
+    let finding = verify(&bytes, &run.keys, &run.mandate, &run.session.commitment()).unwrap_err();
+    assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofMalformed, Some("proof")), "{finding}");
+}
+
+/// Fewer or more folds, another end of the chain: the same proof no longer verifies.
+#[test]
+fn every_claim_of_the_envelope_is_bound() {
+    let run = &*RUN;
+    let check = |change: &dyn Fn(&mut Envelope)| {
+        let mut envelope = Envelope::from_bytes(&run.proof).unwrap();
+        change(&mut envelope);
+        verify(&envelope.to_bytes(), &run.keys, &run.mandate, &run.session.commitment()).unwrap_err().code
+    };
+    assert_eq!(check(&|e| e.folds = 0), Code::ProofMalformed);
+    assert_eq!(check(&|e| e.folds = 1), Code::ProofMalformed);
+    assert_eq!(check(&|e| e.folds = 2), Code::ProofInvalid);
+    assert_eq!(check(&|e| e.folds = 4), Code::ProofInvalid);
+    assert_eq!(check(&|e| e.parameters = e.end[3]), Code::ProofOtherParameters);
+    assert_eq!(check(&|e| e.end[0] = e.end[3]), Code::ProofOtherCommitment);
+    assert_eq!(check(&|e| e.end[1] = e.end[3]), Code::ProofOtherMandate);
+    assert_eq!(check(&|e| e.end[2] = Digest::from_scalar(Scalar::from(6))), Code::ProofInvalid);
+    assert_eq!(check(&|e| e.end[2] = e.end[3]), Code::ProofMalformed);
+    assert_eq!(check(&|e| e.end[3] = e.end[1]), Code::ProofInvalid);
+    assert_eq!(check(&|e| e.end[4] = e.end[1]), Code::ProofInvalid);
 }
 
 #[test]
@@ -335,7 +385,11 @@ fn refused_observations_leave_the_session_as_it_was() {
     let model = model(&small(), 1);
     let good = observations(&run.mandate, &model, 1);
     let mut session = Session::start(SMALL.clone(), run.mandate.clone(), model, salt()).unwrap();
-    for change in [|o: &mut probity_strategy::Observation| o.step = 1, |o: &mut probity_strategy::Observation| o.time_s += 1, |o: &mut probity_strategy::Observation| o.mean_tick += 1] {
+    for change in [
+        |o: &mut probity_strategy::Observation| o.step = 1,
+        |o: &mut probity_strategy::Observation| o.time_s += 1,
+        |o: &mut probity_strategy::Observation| o.mean_tick += 1,
+    ] {
         let mut bad = good.clone();
         change(&mut bad[0]);
         assert!(matches!(session.fold(&bad), Err(ProverError::Domain(_))));

@@ -1,7 +1,10 @@
 //! A small agent: mandate, model and observations that make it buy, sell and receive deposits.
 
 use probity_prover::{Params, Session};
-use probity_strategy::{Amount, Engine, Fill, Limits, Mandate, Model, ModelShape, Observation, PolicyParams, ProofEngine, Record, Side, State, oriented, price_x64};
+use probity_strategy::{
+    Amount, Engine, Fill, Limits, Mandate, Model, ModelShape, Observation, PolicyParams, ProofEngine, Record, Side, State, oriented,
+    price_x64,
+};
 use probity_verifier::{Header, LogWriter, Salt};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -49,7 +52,9 @@ pub(crate) fn model(shape: &ModelShape, seed: i64) -> Model {
 }
 
 pub(crate) fn salt() -> Salt {
-    serde_json::from_value(serde_json::json!(format!("{:064x}", 7))).or_else(|_| serde_json::from_value(serde_json::json!(vec![7; 32]))).unwrap()
+    serde_json::from_value(serde_json::json!(format!("{:064x}", 7)))
+        .or_else(|_| serde_json::from_value(serde_json::json!(vec![7; 32])))
+        .unwrap()
 }
 
 /// Observations of a market that swings, with every order filled one percent above its limit.

@@ -102,7 +102,13 @@ impl Envelope {
         }
         let parameters = rest.digest("parameters")?;
         let folds = u32::from_be_bytes(rest.take("folds")?);
-        let end = [rest.digest("end.commitment")?, rest.digest("end.mandate")?, rest.digest("end.decisions")?, rest.digest("end.head")?, rest.digest("end.state")?];
+        let end = [
+            rest.digest("end.commitment")?,
+            rest.digest("end.mandate")?,
+            rest.digest("end.decisions")?,
+            rest.digest("end.head")?,
+            rest.digest("end.state")?,
+        ];
         let length = u32::from_be_bytes(rest.take("length")?);
         if usize::try_from(length) != Ok(rest.0.len()) {
             return Err(malformed("length", rest.0.len(), length));
@@ -136,7 +142,8 @@ impl Envelope {
         // The proof library asserts on some malformed proofs that pass the structural check; a panic is a rejection.
         let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<Vec<Scalar>, Finding> {
             let proof = decode(&self.proof)?;
-            keys.verify(&proof, folds, &z0).map_err(|e| Finding::error(Code::ProofInvalid, format!("the proof does not verify: {e}")).field("proof"))
+            keys.verify(&proof, folds, &z0)
+                .map_err(|e| Finding::error(Code::ProofInvalid, format!("the proof does not verify: {e}")).field("proof"))
         }));
         let end = outcome.map_err(|_| Finding::error(Code::ProofPanicked, "the proof library panicked on this proof").field("proof"))??;
         if end.len() != 5 || end.iter().zip(&self.end).any(|(scalar, claimed)| Digest::from_scalar(*scalar) != *claimed) {

@@ -128,7 +128,11 @@ impl Keys {
 /// Public parameters of the transparent engine for a circuit shape; the pairing engine is refused by name.
 pub fn public_params(shape: &ModelShape, decisions_per_fold: u16, engine: ProofEngine) -> Result<PublicParams, KeysError> {
     if engine != ProofEngine::Transparent {
-        return Err(KeysError::Unsupported { field: "proof_engine", expected: "transparent", got: "pairing (not supported by this version)".to_owned() });
+        return Err(KeysError::Unsupported {
+            field: "proof_engine",
+            expected: "transparent",
+            got: "pairing (not supported by this version)".to_owned(),
+        });
     }
     let circuit = FoldCircuit { shape: shape.clone(), decisions_per_fold, witness: None };
     guarded(|| PublicParams::setup(&circuit, &*S1::ck_floor(), &*S2::ck_floor()))

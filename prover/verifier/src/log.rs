@@ -179,7 +179,11 @@ fn next_line<R: BufRead>(inner: &mut R, line: &mut u64) -> Result<Option<Vec<u8>
     }
     *line += 1;
     if bytes.pop() != Some(b'\n') {
-        let problem = if u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= MAX_LINE { "longer than 65536 bytes" } else { "does not end: torn write or truncated log" };
+        let problem = if u64::try_from(bytes.len()).unwrap_or(u64::MAX) >= MAX_LINE {
+            "longer than 65536 bytes"
+        } else {
+            "does not end: torn write or truncated log"
+        };
         return Err(malformed(*line, problem));
     }
     Ok(Some(bytes))

@@ -113,7 +113,11 @@ impl Walk {
         let missing = (obs.time_s.saturating_sub(last) / interval).saturating_sub(1);
         if missing > 0 {
             self.coverage.gaps = self.coverage.gaps.saturating_add(missing);
-            findings.push(Finding::new(Severity::Info, Code::Gap, format!("{missing} intervals without a decision; nothing was filled in")));
+            findings.push(Finding::new(
+                Severity::Info,
+                Code::Gap,
+                format!("{missing} intervals without a decision; nothing was filled in"),
+            ));
         }
         obs.time_s != last.saturating_add(interval)
     }
@@ -141,7 +145,9 @@ impl Walk {
         let severity = if halted { Severity::Warn } else { Severity::Error };
         let (code, message) = match self.state.pending {
             None => (Code::FillWithoutOrder, "expected no fill, got one".to_owned()),
-            Some(order) if fill.amount_out.raw() < order.min_out => (Code::FillBelowLimit, format!("expected at least {}, got {}", order.min_out, fill.amount_out.raw())),
+            Some(order) if fill.amount_out.raw() < order.min_out => {
+                (Code::FillBelowLimit, format!("expected at least {}, got {}", order.min_out, fill.amount_out.raw()))
+            }
             Some(_) => return,
         };
         findings.push(Finding::new(severity, code, message).field("record.observation.fill"));
@@ -163,10 +169,13 @@ impl Walk {
     /// Checks the seal.
     pub(crate) fn seal(&mut self, line: u64, seal: &Seal, findings: &mut Vec<Finding>) {
         if let Some(first) = self.sealed_at {
-            findings.push(Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {first}, got another seal")).on_line(line));
+            findings.push(
+                Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {first}, got another seal")).on_line(line),
+            );
         }
         if seal.decisions != self.coverage.decisions {
-            findings.push(Finding::mismatch(Code::SealMismatch, self.coverage.decisions, seal.decisions).on_line(line).field("seal.decisions"));
+            findings
+                .push(Finding::mismatch(Code::SealMismatch, self.coverage.decisions, seal.decisions).on_line(line).field("seal.decisions"));
         }
         if seal.head != self.head {
             findings.push(Finding::mismatch(Code::SealMismatch, self.head, seal.head).on_line(line).field("seal.head"));

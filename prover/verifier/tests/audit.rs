@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use probity_strategy::{
-    Amount, Engine, Fill, Limits, Mandate, Model, ModelShape, Observation, Order, PolicyParams, ProofEngine, Record, Side, State, oriented, price_x64,
+    Amount, Engine, Fill, Limits, Mandate, Model, ModelShape, Observation, Order, PolicyParams, ProofEngine, Record, Side, State, oriented,
+    price_x64,
 };
 use probity_verifier::{Code, Entry, Evidence, Header, Report, Salt, Severity, audit, commit_model, next_head};
 use std::fmt::Write;
@@ -150,7 +151,10 @@ fn fills_and_halts_are_held_against_the_log() {
     let mut changed = records.clone();
     changed[0].observation.fill = Some(Fill { amount_out: Amount::new(1).unwrap() });
     let report = check(&mandate, &changed[..1]);
-    assert_eq!(errors(&report)[1..], [(Code::FillWithoutOrder, Some(0), Some("record.observation.fill")), (Code::HaltMismatch, Some(0), Some("decision.halted"))]);
+    assert_eq!(
+        errors(&report)[1..],
+        [(Code::FillWithoutOrder, Some(0), Some("record.observation.fill")), (Code::HaltMismatch, Some(0), Some("decision.halted"))]
+    );
     let mut halted = records;
     halted[4].decision.halted = true;
     let report = check(&mandate, &halted[..7]);
@@ -188,5 +192,8 @@ fn the_program_says_when_it_cannot_tell() {
     let out = run(&["--log", log.to_str().unwrap(), "--proof", proof.to_str().unwrap(), "--json"]);
     assert_eq!(out.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
-    assert_eq!((&report["version"], &report["verdict"], &report["findings"][0]["code"]), (&1.into(), &"rejected".into(), &"log_malformed".into()));
+    assert_eq!(
+        (&report["version"], &report["verdict"], &report["findings"][0]["code"]),
+        (&1.into(), &"rejected".into(), &"log_malformed".into())
+    );
 }

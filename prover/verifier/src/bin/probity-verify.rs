@@ -102,7 +102,15 @@ fn render(report: &Report) -> String {
     let c = &report.coverage;
     let mut lines = vec![
         format!("{:?}", report.verdict),
-        format!("decisions {}, proven {}, replayed {}, orders {}, gaps {}, {}", c.decisions, c.proven, c.replayed, c.orders, c.gaps, if c.sealed { "sealed" } else { "open" }),
+        format!(
+            "decisions {}, proven {}, replayed {}, orders {}, gaps {}, {}",
+            c.decisions,
+            c.proven,
+            c.replayed,
+            c.orders,
+            c.gaps,
+            if c.sealed { "sealed" } else { "open" }
+        ),
     ];
     lines.extend(report.findings.iter().map(ToString::to_string));
     if let Some(statement) = &report.statement {
