@@ -5,15 +5,13 @@
 
 use crate::finding::{Code, Finding};
 use crate::keys::{CompressedSnark, Keys};
-use crate::{Digest, Scalar, genesis_z, mandate_digest};
+use crate::{CIRCUIT_VERSION, Digest, Scalar, genesis_z, mandate_digest};
 use probity_strategy::Mandate;
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Version of the envelope.
 pub const ENVELOPE_VERSION: u16 = 1;
-/// Version of the step circuit.
-pub const CIRCUIT_VERSION: u16 = 1;
 /// Largest envelope, bytes.
 pub const MAX_ENVELOPE: usize = 64 * 1024;
 
