@@ -91,7 +91,7 @@ pub(crate) fn quantise(
                     tried += 1;
                     let active = f64::from(run.buys.min(run.sells)) >= config.min_activity * f64::from(run.steps);
                     // Inactive policies only count while nothing active has been found.
-                    let score = run.sharpe_per_interval - if active { 0.0 } else { 1e3 };
+                    let score = run.active_sharpe_per_interval - if active { 0.0 } else { 1e3 };
                     if best.as_ref().is_none_or(|(b, _, _)| score > *b) {
                         best = Some((score, run, model.policy.clone()));
                     }

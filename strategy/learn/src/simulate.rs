@@ -14,6 +14,8 @@ pub struct Simulated {
     pub log_return: f64,
     /// Mean over deviation of the log returns, of one interval.
     pub sharpe_per_interval: f64,
+    /// Mean over deviation of the log returns beyond those of a costless half-and-half portfolio, of one interval.
+    pub active_sharpe_per_interval: f64,
     /// Orders to buy.
     pub buys: u32,
     /// Orders to sell.
@@ -36,15 +38,17 @@ pub fn simulate(shape: &ModelShape, model: &Model, series: &Series, from: u64, t
     model.validate(shape)?;
     let mut state = empty();
     let (mut weight, mut wait) = (0.5f64, WARMUP);
-    let (mut out, mut sum, mut squares, mut weights) = (Simulated::default(), 0.0, 0.0, 0.0);
+    let (mut out, mut weights) = (Simulated::default(), 0.0);
+    let (mut own, mut active) = (Vec::new(), Vec::new());
     let mut last: Option<(u64, i32)> = None;
     for (time, x) in series.times.iter().zip(&series.ticks) {
-        let mut log = 0.0;
+        let (mut log, mut half) = (0.0, 0.0);
         let gap = last.is_none_or(|(t, _)| t + u64::from(series.interval_s) != *time);
         if let Some((_, before)) = last {
             let growth = 1.000_1f64.powi(x - before);
             let value = 1.0 + weight * (growth - 1.0);
             log = value.ln();
+            half = (0.5 + growth / 2.0).ln();
             weight *= growth / value;
         }
         let weight_bps = whole(weight * 10_000.0).clamp(0, 9_999) + 1;
@@ -68,16 +72,23 @@ pub fn simulate(shape: &ModelShape, model: &Model, series: &Series, from: u64, t
             }
         }
         out.steps += 1;
-        sum += log;
-        squares += log * log;
+        own.push(log);
+        active.push(log - half);
         weights += weight;
     }
     let n = f64::from(out.steps.max(1));
-    let deviation = (squares / n - (sum / n).powi(2)).max(0.0).sqrt();
-    out.log_return = sum;
-    out.sharpe_per_interval = if deviation > 0.0 { sum / n / deviation } else { 0.0 };
+    out.log_return = own.iter().sum();
+    out.sharpe_per_interval = ratio(&own, n);
+    out.active_sharpe_per_interval = ratio(&active, n);
     out.mean_weight = weights / n;
     Ok(out)
+}
+
+/// Mean over deviation; 0 where nothing moves.
+fn ratio(values: &[f64], n: f64) -> f64 {
+    let mean = values.iter().sum::<f64>() / n;
+    let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+    if deviation > 0.0 { mean / deviation } else { 0.0 }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "bounded by the caller's clamp")]

@@ -75,7 +75,8 @@ impl Surrogate {
         Ok(all)
     }
 
-    /// Mean net return of a step less the risk penalty, in bps of the value: what training maximises.
+    /// Mean net return of a step beyond that of a half-and-half portfolio, less the penalty on its square, in bps of the
+    /// value: what training maximises.
     pub(crate) fn objective(&self, windows: &Windows, cost: f64, risk: f64) -> Result<Tensor, LearnError> {
         let mut weight = windows.start.clone();
         let mut total: Option<Tensor> = None;
@@ -90,8 +91,9 @@ impl Surrogate {
             let moved = ((&change - &band)?.relu()? - (change.neg()? - &band)?.relu()?)?;
             weight = (weight + &moved)?;
             let gain = (&weight * returns)?;
-            let paid = ((moved.abs()? * cost)? + (gain.sqr()? * (0.5 + risk / 2.0))?)?;
-            let net = (&gain - paid)?;
+            let active = ((&weight - 0.5)? * returns)?;
+            let paid = ((moved.abs()? * cost)? + (active.sqr()? * (0.5 + risk / 2.0))?)?;
+            let net = (active - paid)?;
             total = Some(match total {
                 Some(t) => (t + net)?,
                 None => net,

@@ -58,10 +58,10 @@ impl Default for TrainConfig {
             window: 32,
             learning_rate: 0.002,
             weight_decay: 0.02,
-            cost_bps: 10.0,
+            cost_bps: 5.0,
             risk: 2.0,
             patience: 8,
-            min_activity: 0.02,
+            min_activity: 0.06,
             progress: false,
         }
     }
