@@ -59,7 +59,7 @@ impl Default for TrainConfig {
             learning_rate: 0.002,
             weight_decay: 0.02,
             cost_bps: 5.0,
-            risk: 2.0,
+            risk: 20.0,
             patience: 8,
             min_activity: 0.06,
             progress: false,

@@ -1,0 +1,125 @@
+//! candle equals the integer network bit for bit; files round-trip; training repeats.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests may panic and report")]
+
+use probity_learn::{Candle, LearnError, ModelFile, Series, TrainConfig, forward_batch, train};
+use probity_strategy::{BIAS_LIMIT, Model, ModelShape, PolicyParams, forward};
+use proptest::prelude::*;
+use std::path::PathBuf;
+
+fn model(shape: &ModelShape, weights: Vec<i8>, biases: Vec<i32>) -> Model {
+    let policy = PolicyParams { gain: 1, band_gain: 0, band_bps: 0, max_step_bps: 10_000, cooldown_steps: 0 };
+    assert_eq!((weights.len(), biases.len()), (shape.weights(), shape.biases()));
+    Model { scales: [1; 16], weights, biases, policy }
+}
+
+fn shape() -> impl Strategy<Value = ModelShape> {
+    prop_oneof![
+        Just(ModelShape::default()),
+        (1u16..=128, 1u8..=16).prop_map(|(d, s)| ModelShape { dims: vec![16, d, 3], shifts: vec![s] }),
+        (1u16..=128, 1u16..=128, 1u8..=16, 1u8..=16).prop_map(|(a, b, s, t)| ModelShape { dims: vec![16, a, b, 3], shifts: vec![s, t] }),
+    ]
+}
+
+fn any_model() -> impl Strategy<Value = (ModelShape, Model)> {
+    shape().prop_flat_map(|shape| {
+        let weight = prop_oneof![Just(-128i8), Just(127i8), any::<i8>(), -3i8..=3];
+        let bias = prop_oneof![Just(-BIAS_LIMIT), Just(BIAS_LIMIT), -BIAS_LIMIT..=BIAS_LIMIT, -2_000i32..=2_000];
+        (prop::collection::vec(weight, shape.weights()), prop::collection::vec(bias, shape.biases()))
+            .prop_map(move |(w, b)| (shape.clone(), model(&shape, w, b)))
+    })
+}
+
+fn inputs() -> impl Strategy<Value = Vec<[i32; 16]>> {
+    let value = prop_oneof![Just(-127), Just(127), -127i32..=127, Just(0)];
+    prop::collection::vec(prop::array::uniform16(value), 1..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_200))]
+
+    #[test]
+    fn candle_is_the_integer_network((shape, model) in any_model(), inputs in inputs()) {
+        let candle = Candle::new(&shape, &model).unwrap();
+        let batch = forward_batch(&shape, &model, &inputs).unwrap();
+        for (input, row) in inputs.iter().zip(batch) {
+            prop_assert_eq!(row.to_vec(), forward(&shape, &model, input));
+            prop_assert_eq!(candle.checked_signal(input).unwrap(), row);
+        }
+    }
+}
+
+#[test]
+fn the_extremes_are_exact() {
+    let shape = ModelShape { dims: vec![16, 128, 128, 3], shifts: vec![1, 1] };
+    for (w, b, x) in [(127i8, BIAS_LIMIT, 127), (-128, -BIAS_LIMIT, 127), (-128, BIAS_LIMIT, -127), (-128, -BIAS_LIMIT, -127)] {
+        let model = model(&shape, vec![w; shape.weights()], vec![b; shape.biases()]);
+        let row = forward_batch(&shape, &model, &[[x; 16]]).unwrap();
+        assert_eq!(row.first().unwrap().to_vec(), forward(&shape, &model, &[x; 16]));
+    }
+}
+
+#[test]
+fn bad_shapes_and_inputs_are_refused() {
+    let shape = ModelShape::default();
+    let good = model(&shape, vec![1; shape.weights()], vec![0; shape.biases()]);
+    let mut short = good.clone();
+    short.weights.pop();
+    assert!(matches!(Candle::new(&shape, &short), Err(LearnError::Domain(_))));
+    assert!(Candle::new(&shape, &good).unwrap().signal(&[128; 16]).is_err());
+    assert!(Candle::new(&ModelShape { dims: vec![16, 32, 16, 3], shifts: vec![7] }, &good).is_err());
+}
+
+#[test]
+fn model_files_round_trip_and_never_show_a_weight() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.json");
+    let shape = ModelShape::default();
+    let file = ModelFile::new(shape.clone(), model(&shape, vec![-77; shape.weights()], vec![0; shape.biases()])).unwrap();
+    file.save(&path).unwrap();
+    assert_eq!(ModelFile::load(&path).unwrap(), file);
+    assert!(!format!("{file:?}").contains("77"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("-77", "777")).unwrap();
+    let error = ModelFile::load(&path).unwrap_err().to_string();
+    assert!(error.contains("line 1") && !error.contains("777"), "{error}");
+    std::fs::write(&path, text.replace("\"version\":1", "\"version\":2")).unwrap();
+    assert_eq!(ModelFile::load(&path).unwrap_err().to_string(), "version: expected 1, got 2");
+    assert!(ModelFile::load(&dir.path().join("absent")).is_err());
+}
+
+fn hourly() -> Option<PathBuf> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/ohlcv/ETHUSDT-1h-2017-08-17_2024-12-31.csv.gz"));
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is absent", path.display());
+    }
+    path.exists().then_some(path)
+}
+
+#[test]
+fn training_repeats_for_a_seed_and_never_looks_past_validation() {
+    let Some(path) = hourly() else { return };
+    let series = Series::read(&path).unwrap();
+    assert_eq!((series.ticks.len(), series.interval_s), (64_524, 3_600));
+    let config = TrainConfig { max_steps: 20, batch: 32, window: 16, ..TrainConfig::default() };
+    let (first, report) = train(&ModelShape::default(), &series, &config).unwrap();
+    let (again, _) = train(&ModelShape::default(), &series, &config).unwrap();
+    assert!(first == again);
+    let keep = series.times.partition_point(|t| *t < config.validation_to) + 1;
+    let mut cut = series.clone();
+    for tick in cut.ticks.iter_mut().skip(keep) {
+        *tick += 5_000;
+    }
+    let (blind, _) = train(&ModelShape::default(), &cut, &config).unwrap();
+    assert!(first == blind, "bars after validation changed the model");
+    let (other, _) = train(&ModelShape::default(), &series, &TrainConfig { seed: 8, ..config }).unwrap();
+    assert!(first != other);
+    assert!(report.decision_flips < 0.1, "{report:?}");
+}
+
+#[test]
+fn the_default_model_loads() {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/models/default.json"));
+    let file = ModelFile::load(&path).unwrap();
+    assert_eq!(file.shape, ModelShape::default());
+    assert!(Candle::new(&file.shape, &file.model).is_ok());
+}
