@@ -65,12 +65,12 @@ impl Features {
         Self { r0, ema, vol, raw }
     }
 
-    /// The network's inputs: scaled, floored, clamped to ±127.
+    /// The network's inputs: scaled, floored, clamped to −128 … 127.
     #[must_use]
     pub fn scaled(&self, model: &Model) -> [i32; FEATURES] {
         let mut out = [0; FEATURES];
         for ((f, d), scale) in out.iter_mut().zip(self.raw).zip(model.scales) {
-            *f = i32::try_from(((d * i64::from(scale)) >> FEATURE_SHIFT).clamp(-127, 127)).unwrap_or(0);
+            *f = i32::try_from(((d * i64::from(scale)) >> FEATURE_SHIFT).clamp(-128, 127)).unwrap_or(0);
         }
         out
     }

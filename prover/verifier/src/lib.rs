@@ -1,1 +1,36 @@
-//! Placeholder.
+//! The protocol: what is committed to, hashed, proven, logged and audited. The verifier defines it and sits below the prover.
+//!
+//! No network, no clock, no candle. Foreign bytes are parsed strictly; a bad log is a [`Finding`], never a panic.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::as_conversions, clippy::indexing_slicing))]
+
+mod audit;
+mod bounds;
+mod circuit;
+mod commitment;
+mod digest;
+mod encode;
+mod envelope;
+mod finding;
+mod gadgets;
+mod hash;
+mod keys;
+mod log;
+mod replay;
+mod statement;
+mod walk;
+
+/// The scalar field of BN254: what the circuit computes in.
+pub type Scalar = <nova_snark::provider::Bn256EngineIPA as nova_snark::traits::Engine>::Scalar;
+
+pub use audit::*;
+pub use circuit::{CIRCUIT_VERSION, FoldCircuit, FoldWitness};
+pub use commitment::{Salt, commit_model};
+pub use digest::Digest;
+pub use encode::{genesis_head, genesis_z, mandate_digest, next_head, record_elements, state_digest};
+pub use envelope::*;
+pub use finding::*;
+pub use hash::{Domain, hash};
+pub use keys::*;
+pub use log::*;
+pub use replay::*;
+pub use statement::*;

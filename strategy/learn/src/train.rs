@@ -61,7 +61,7 @@ impl Default for TrainConfig {
             cost_bps: 5.0,
             risk: 20.0,
             patience: 8,
-            min_activity: 0.06,
+            min_activity: 0.1,
             progress: false,
         }
     }

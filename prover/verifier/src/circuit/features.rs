@@ -1,0 +1,79 @@
+//! C6: recurrent features. Twin of `strategy/src/features.rs`.
+
+use super::model::OpenModel;
+use super::promise::OpenMandate;
+use super::state::OpenState;
+use crate::Scalar;
+use crate::gadgets::{Wire, clamp, floor_shift, is_zero, mul, negative, offset_bits, pin, select, sum};
+use nova_snark::frontend::{ConstraintSystem, SynthesisError};
+use probity_strategy::{EMA_SHIFTS, FEATURE_SHIFT, MAX_X, MIN_X, RETURN_CLIP, VOL_SHIFTS};
+
+/// Twin of `Features`.
+pub(super) struct Features {
+    pub(super) x: Wire,
+    pub(super) r0: Wire,
+    pub(super) ema: Vec<Wire>,
+    pub(super) vol: Vec<Wire>,
+    raw: Vec<Wire>,
+}
+
+impl Features {
+    /// |tick| < 2^24 is enforced by the clamp; |x| < 2^19, |x − x'| < 2^20, |256x − ema| < 2^28, |256|r0| − vol| < 2^24.
+    pub(super) fn of<CS: ConstraintSystem<Scalar>>(
+        cs: &mut CS,
+        mandate: &OpenMandate,
+        state: &OpenState,
+        tick: &Wire,
+        first: &Wire,
+        weight: &Wire,
+    ) -> Result<Self, SynthesisError> {
+        let oriented = tick.sub(&mul(cs, &mandate.base_is_token1, tick)?.times(2));
+        let clamped = clamp(cs, &oriented, MIN_X.into(), MAX_X.into(), 24)?;
+        let x = pin(cs, &clamped)?;
+        let ret = clamp(cs, &x.sub(&state.x), (-RETURN_CLIP).into(), RETURN_CLIP.into(), 21)?;
+        let r0 = mul(cs, &first.not(), &ret)?;
+        let fixed = x.times(256);
+        let mut ema = Vec::with_capacity(EMA_SHIFTS.len());
+        for (e, s) in state.ema.iter().zip(EMA_SHIFTS) {
+            let (move_by, _) = floor_shift(cs, &fixed.sub(e), s, 28)?;
+            let next = select(cs, first, &fixed, &e.add(&move_by))?;
+            ema.push(pin(cs, &next)?);
+        }
+        let down = negative(cs, &r0, 16)?;
+        let size = r0.sub(&mul(cs, &down, &r0)?.times(2));
+        let mut vol = Vec::with_capacity(VOL_SHIFTS.len());
+        for (v, s) in state.vol.iter().zip(VOL_SHIFTS) {
+            let (move_by, _) = floor_shift(cs, &size.times(256).sub(v), s, 24)?;
+            vol.push(pin(cs, &v.add(&move_by))?);
+        }
+        let mut raw = vec![r0.times(256), state.r1.times(256), state.r2.times(256)];
+        raw.extend(ema.iter().map(|e| fixed.sub(e)));
+        if let [e0, _, e2, _, e4, e5] = ema.as_slice() {
+            raw.extend([e0.sub(e2), e2.sub(e4), e4.sub(e5)]);
+        }
+        if let [v0, v1] = vol.as_slice() {
+            raw.extend([v0.clone(), v1.clone(), v0.sub(v1)]);
+        }
+        raw.push(weight.plus(-5_000).times(256));
+        Ok(Self { x, r0, ema, vol, raw })
+    }
+
+    /// clamp(floor(d·scale / 2^20), −128, 127), with |d·scale| < 2^28·2^16 = 2^44 inside the checked 2^45.
+    pub(super) fn scaled<CS: ConstraintSystem<Scalar>>(&self, cs: &mut CS, model: &OpenModel) -> Result<Vec<Wire>, SynthesisError> {
+        let shift = usize::try_from(FEATURE_SHIFT).unwrap_or(0);
+        let mut out = Vec::with_capacity(self.raw.len());
+        for (d, scale) in self.raw.iter().zip(&model.scales) {
+            let product = mul(cs, d, scale)?;
+            // q + 2^25 = high·2^7 + low; q is within ±2^7 iff high is 2^18 − 1 (negative) or 2^18 (not negative).
+            let bits = offset_bits(cs, &product, 45)?;
+            let positive = bits.last().cloned().unwrap_or_else(|| Wire::constant(0));
+            let high = sum(bits.get(shift.saturating_add(7)..).unwrap_or(&[]));
+            let quotient = sum(bits.get(shift..).unwrap_or(&[])).plus(-(1 << 25));
+            let fits = is_zero(cs, &high.plus(-((1 << 18) - 1)).sub(&positive))?;
+            let edge = positive.times(255).plus(-128);
+            let chosen = select(cs, &fits, &quotient, &edge)?;
+            out.push(pin(cs, &chosen)?);
+        }
+        Ok(out)
+    }
+}

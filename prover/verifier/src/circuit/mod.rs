@@ -1,0 +1,140 @@
+//! The step circuit: up to `decisions_per_fold` decisions, twin of `Engine::step` (blocks C1…C9, see `docs/design/step.md`).
+//!
+//! z = (model commitment, mandate digest, step, log head, blinded state digest). Each fold opens commitment, mandate and
+//! state once (C1–C3), runs its slots (C4–C9) and closes the state under a new blind. Unused slots are a suffix and leave
+//! everything alone. Ranges of the state hold by induction: the genesis state is computed by the verifier, and each
+//! step's outputs are bounded where they are made.
+
+mod features;
+mod model;
+mod network;
+mod order;
+mod portfolio;
+mod promise;
+mod risk;
+mod slot;
+mod state;
+
+use crate::gadgets::{Wire, equal, poseidon, select, boolean, enforce};
+use crate::hash::Domain;
+use crate::{Digest, Salt, Scalar};
+use ff::PrimeField;
+use model::OpenModel;
+use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
+use nova_snark::traits::circuit::StepCircuit;
+use num_bigint::{BigInt, Sign};
+use probity_strategy::{Mandate, Model, ModelShape, Observation, State};
+use promise::OpenMandate;
+use state::OpenState;
+
+/// Version of the circuit; any change of its constraints is a new one.
+pub const CIRCUIT_VERSION: u16 = 1;
+
+/// What one fold knows.
+#[derive(Clone)]
+pub struct FoldWitness {
+    /// Mandate (public).
+    pub mandate: Mandate,
+    /// Model (private).
+    pub model: Model,
+    /// Salt of its commitment (private).
+    pub salt: Salt,
+    /// State before the fold.
+    pub state: State,
+    /// Log head before the fold.
+    pub head: Digest,
+    /// Observations of the live slots, 1 … `decisions_per_fold`.
+    pub observations: Vec<Observation>,
+    /// Blind of the state digest before.
+    pub blind_in: Scalar,
+    /// Blind of the state digest after.
+    pub blind_out: Scalar,
+}
+
+impl std::fmt::Debug for FoldWitness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FoldWitness({} observations, private)", self.observations.len())
+    }
+}
+
+/// The circuit of one fold; without a witness it has the same shape.
+#[derive(Clone, Debug)]
+pub struct FoldCircuit {
+    /// Shape of the model.
+    pub shape: ModelShape,
+    /// Slots.
+    pub decisions_per_fold: u16,
+    /// The witness, if there is one.
+    pub witness: Option<FoldWitness>,
+}
+
+/// A field element as the integer 0 … p − 1.
+pub(crate) fn integer(scalar: &Scalar) -> BigInt {
+    BigInt::from_bytes_le(Sign::Plus, scalar.to_repr().as_ref())
+}
+
+impl StepCircuit<Scalar> for FoldCircuit {
+    fn arity(&self) -> usize {
+        5
+    }
+
+    fn synthesize<CS: ConstraintSystem<Scalar>>(&self, cs: &mut CS, z: &[AllocatedNum<Scalar>]) -> Result<Vec<AllocatedNum<Scalar>>, SynthesisError> {
+        let [z_model, z_mandate, z_step, z_head, z_state] = z else { return Err(SynthesisError::Unsatisfiable("arity 5".into())) };
+        let w = self.witness.as_ref();
+        let wire = |num: &AllocatedNum<Scalar>| Wire::of(num, num.get_value().as_ref().map(integer));
+
+        // C1 the model opens the commitment.
+        let model = OpenModel::open(cs, &self.shape, w)?;
+        equal(cs, &wire(&model.commitment), &wire(z_model));
+        // C2 the mandate opens its digest.
+        let mandate = OpenMandate::open(cs, w)?;
+        equal(cs, &wire(&mandate.digest), &wire(z_mandate));
+        // C3 the state opens its blinded digest.
+        let mut state = OpenState::open(cs, w.map(|w| &w.state), wire(z_step))?;
+        let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_in)))?;
+        let opened = state.digest(cs, &blind)?;
+        equal(cs, &wire(&opened), &wire(z_state));
+
+        let mut head = wire(z_head);
+        let mut live_before = Wire::constant(1);
+        for index in 0..usize::from(self.decisions_per_fold) {
+            // The first slot is live; the live slots are a prefix: live · (1 − live before) = 0.
+            let live = if index == 0 {
+                Wire::constant(1)
+            } else {
+                let live = boolean(cs, w.map(|w| index < w.observations.len()))?;
+                enforce(cs, &live, &live_before.not(), &Wire::constant(0));
+                live
+            };
+            // An unused slot runs on the last observation again and its result is dropped.
+            let seen = w.and_then(|w| w.observations.get(index).or(w.observations.last()));
+            let (next, next_head) = slot::slot(cs, &self.shape, &model, &mandate, &state, &head, seen)?;
+            if index == 0 {
+                (state, head) = (next, next_head);
+            } else {
+                head = select(cs, &live, &next_head, &head)?;
+                state = state.choose(cs, &live, &next)?;
+            }
+            live_before = live;
+        }
+
+        let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_out)))?;
+        let closed = state.digest(cs, &blind)?;
+        Ok(vec![z_model.clone(), z_mandate.clone(), number(cs, &state.step)?, number(cs, &head)?, closed])
+    }
+}
+
+/// A wire as an allocated number.
+fn number<CS: ConstraintSystem<Scalar>>(cs: &mut CS, wire: &Wire) -> Result<AllocatedNum<Scalar>, SynthesisError> {
+    let value = wire.value().map(crate::gadgets::to_scalar);
+    let num = AllocatedNum::alloc(cs.namespace(|| "z"), || value.ok_or(SynthesisError::AssignmentMissing))?;
+    equal(cs, wire, &Wire::of(&num, wire.value().cloned()));
+    Ok(num)
+}
+
+/// The hash of wires as a wire.
+fn digest_wire<CS: ConstraintSystem<Scalar>>(cs: &mut CS, domain: Domain, wires: &[Wire]) -> Result<Wire, SynthesisError> {
+    let num = poseidon(cs, domain, wires)?;
+    let value = num.get_value().as_ref().map(integer);
+    Ok(Wire::of(&num, value))
+}

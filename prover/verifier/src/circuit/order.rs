@@ -1,0 +1,50 @@
+//! C8: the order. Twin of `strategy/src/order.rs`.
+
+use super::portfolio::Value;
+use super::promise::OpenMandate;
+use super::risk::Approved;
+use super::state::OpenOrder;
+use crate::Scalar;
+use crate::gadgets::{Wire, divide, is_zero, less, min, mul, pin, select};
+use nova_snark::frontend::{ConstraintSystem, SynthesisError};
+
+/// What the order is computed from.
+pub(super) struct Facts<'a> {
+    pub(super) price: &'a Wire,
+    pub(super) base: &'a Wire,
+    pub(super) val: &'a Value,
+}
+
+/// The order (all zero for a hold) and whether there is one.
+pub(super) struct Decided {
+    pub(super) order: OpenOrder,
+    pub(super) trade: Wire,
+}
+
+/// v < 2^80 (the mandate's bound), qb < 2^125, expect ≤ 2^125, min_out ≤ 2^125.
+pub(super) fn order<CS: ConstraintSystem<Scalar>>(
+    cs: &mut CS,
+    mandate: &OpenMandate,
+    approved: &Approved,
+    facts: &Facts<'_>,
+) -> Result<Decided, SynthesisError> {
+    let gross = mul(cs, &approved.size, &facts.val.nav)?;
+    let gross = divide(cs, &gross, &Wire::constant(10_000), 98, 14)?;
+    let capped = min(cs, &gross, &mandate.max_trade_quote, 98)?;
+    let v = pin(cs, &capped)?;
+    let qb = divide(cs, &v.shl(64), facts.price, 125, 96)?;
+    let all = less(cs, facts.base, &qb, 126)?;
+    let sell_in = select(cs, &all, facts.base, &qb)?;
+    let sell_expect = select(cs, &all, &facts.val.base_value, &v)?;
+    let amount_in = select(cs, &approved.sell, &sell_in, &v)?;
+    let amount_in = pin(cs, &amount_in)?;
+    let expect = select(cs, &approved.sell, &sell_expect, &qb.plus(1))?;
+    let keep = Wire::constant(10_000).sub(&mandate.max_slippage_bps);
+    let kept = mul(cs, &expect, &keep)?.plus(9_999);
+    let min_out = divide(cs, &kept, &Wire::constant(10_000), 126, 14)?;
+    let trade = is_zero(cs, &amount_in)?.not();
+    let sell = mul(cs, &trade, &approved.sell)?;
+    let buy = trade.sub(&sell);
+    let min_out = mul(cs, &trade, &min_out)?;
+    Ok(Decided { order: OpenOrder { buy, sell, amount_in, min_out }, trade })
+}

@@ -1,0 +1,100 @@
+//! One slot: the observation as wires, the decision, the record (C4 … C9). Twin of `Engine::step`.
+
+use super::features::Features;
+use super::model::OpenModel;
+use super::order::{self, Facts};
+use super::portfolio::{self, Seen};
+use super::promise::OpenMandate;
+use super::state::{OpenState, opaque};
+use super::{digest_wire, network, risk};
+use crate::Scalar;
+use crate::encode::{halves, power};
+use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, mul, pin, select};
+use crate::hash::Domain;
+use nova_snark::frontend::{ConstraintSystem, SynthesisError};
+use num_bigint::BigInt;
+use probity_strategy::{ModelShape, Observation};
+
+/// Runs one decision; returns the state and the log head after it.
+pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
+    cs: &mut CS,
+    shape: &ModelShape,
+    model: &OpenModel,
+    mandate: &OpenMandate,
+    state: &OpenState,
+    head: &Wire,
+    o: Option<&Observation>,
+) -> Result<(OpenState, Wire), SynthesisError> {
+    // C4 the observation. What is computed with is range-checked here or where it is used; the rest is only hashed.
+    let mut amount = |v: Option<u128>| -> Result<Wire, SynthesisError> {
+        let wire = Wire::witness(cs, v.map(BigInt::from))?;
+        bits(cs, &wire, 96)?;
+        Ok(wire)
+    };
+    let price = amount(o.map(|o| o.price_x64.x64()))?;
+    let quote = amount(o.map(|o| o.quote.raw()))?;
+    let base = amount(o.map(|o| o.base.raw()))?;
+    let shares = amount(o.map(|o| o.shares.raw()))?;
+    let fill_out = amount(o.map(|o| o.fill.map_or(0, |f| f.amount_out.raw())))?;
+    let time = Wire::witness(cs, o.map(|o| o.time_s.into()))?;
+    let tick = Wire::witness(cs, o.map(|o| o.mean_tick.into()))?;
+    let filled = boolean(cs, o.map(|o| o.fill.is_some()))?;
+    enforce(cs, &filled.not(), &fill_out, &Wire::constant(0));
+    let hash = o.map(|o| halves(&o.block_hash));
+    let block = opaque(cs, o.zip(hash).map(|(o, [high, _])| Scalar::from(o.block_number) * power(128) + high))?;
+    let block_low = opaque(cs, hash.map(|[_, low]| low))?;
+
+    // C5 value, weight, continuity.
+    let val = portfolio::value(cs, &quote, &base, &price)?;
+    let first = is_zero(cs, &state.step)?;
+    let seen = Seen { shares: &shares, fill_out: &fill_out, filled: &filled };
+    let book = portfolio::book(cs, mandate, state, &val, &first, &seen)?;
+
+    // C6 features, C7 network.
+    let features = Features::of(cs, mandate, state, &tick, &first, &val.weight)?;
+    let inputs = features.scaled(cs, model)?;
+    let outputs = network::forward(cs, shape, model, inputs)?;
+
+    // C8 policy, risk, order.
+    let elapsed = time.sub(&state.last_time_s).sub(&mandate.interval_s);
+    let gap = is_zero(cs, &elapsed)?.not();
+    let rested = is_zero(cs, &state.cooldown_left)?;
+    let active = mul(cs, &gap.not(), &rested)?;
+    let proposed = risk::propose(cs, model, &outputs, &val.weight, &active)?;
+    let new_window = is_zero(cs, &state.window_left)?;
+    let used = mul(cs, &new_window.not(), &state.turnover_used_bps)?;
+    let approved = risk::approve(cs, mandate, &proposed, &val.weight, &used, &book.halted, &gap)?;
+    let facts = Facts { price: &price, base: &base, val: &val };
+    let decided = order::order(cs, mandate, &approved, &facts)?;
+
+    // C9 record and head.
+    let decision = decided.order.element().add(&book.halted.shl(224)).add(&filled.shl(225));
+    let record = [
+        state.step.clone(), head.clone(), time.clone(), tick, price.clone(), quote.clone(), base.clone(), shares, fill_out, block, block_low, decision,
+    ];
+    let next_head = digest_wire(cs, Domain::Record, &record)?;
+
+    let waiting = state.cooldown_left.sub(&rested.not());
+    let cooldown_left = select(cs, &decided.trade, &model.cooldown_steps, &waiting)?;
+    let window_left = select(cs, &new_window, &mandate.turnover_window_steps, &state.window_left)?.plus(-1);
+    let spent = mul(cs, &decided.trade, &approved.size)?;
+    let next = OpenState {
+        step: pin(cs, &state.step.plus(1))?,
+        last_time_s: time,
+        x: features.x,
+        r1: features.r0,
+        r2: state.r1.clone(),
+        ema: features.ema,
+        vol: features.vol,
+        quote,
+        base,
+        pending: decided.order,
+        high_nav: book.high_nav,
+        high_shares: book.high_shares,
+        halted: book.halted,
+        cooldown_left: pin(cs, &cooldown_left)?,
+        window_left: pin(cs, &window_left)?,
+        turnover_used_bps: pin(cs, &used.add(&spent))?,
+    };
+    Ok((next, next_head))
+}
