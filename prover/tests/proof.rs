@@ -64,7 +64,6 @@ fn errors(report: &Report) -> Vec<Code> {
     report.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.code).collect()
 }
 
-#[test]
 fn an_honest_run_is_accepted() {
     let run = &*RUN;
     let report = run.audit(&run.log);
@@ -79,12 +78,10 @@ fn an_honest_run_is_accepted() {
     assert!(!statement.does_not_show.is_empty());
 }
 
-#[test]
 fn prover_and_auditor_derive_the_same_parameters() {
     assert_eq!(RUN.keys.parameters(), SMALL.digest());
 }
 
-#[test]
 fn revealed_model_replays_and_another_does_not() {
     let run = &*RUN;
     let reveal = Reveal { model: model(&small(), 1), salt: salt() };
@@ -97,7 +94,6 @@ fn revealed_model_replays_and_another_does_not() {
 }
 
 /// Every field of a record: the head no longer fits, at exactly this decision.
-#[test]
 fn every_changed_record_field_is_found() {
     let run = &*RUN;
     let observation = "/record/observation";
@@ -147,7 +143,6 @@ fn every_changed_record_field_is_found() {
 }
 
 /// The same changes with all heads computed anew: a rebuilt log is caught by the proof.
-#[test]
 fn a_rebuilt_log_does_not_end_at_the_proven_head() {
     let run = &*RUN;
     let mut lines = run.lines();
@@ -162,7 +157,6 @@ fn a_rebuilt_log_does_not_end_at_the_proven_head() {
     assert_eq!(errors(&run.audit(&text(&lines))), [Code::ProofOtherHead]);
 }
 
-#[test]
 fn changed_headers_are_found() {
     let run = &*RUN;
     let other = run.lines()[1]["head"].clone();
@@ -190,7 +184,6 @@ fn changed_headers_are_found() {
 }
 
 /// An honest log of another mandate (same model, same parameters) with this proof: replay across vaults and chains.
-#[test]
 fn a_proof_does_not_serve_another_mandate() {
     let run = &*RUN;
     for change in [|m: &mut Mandate| m.chain_id = 10, |m: &mut Mandate| m.vault = format!("0x{}", "33".repeat(20))] {
@@ -203,7 +196,6 @@ fn a_proof_does_not_serve_another_mandate() {
     assert_eq!(verify(&run.proof, &run.keys, &run.mandate, &other).unwrap_err().code, Code::ProofOtherCommitment);
 }
 
-#[test]
 fn dropped_swapped_and_cut_logs_are_found() {
     let run = &*RUN;
     let lines = run.lines();
@@ -238,7 +230,6 @@ fn dropped_swapped_and_cut_logs_are_found() {
     }
 }
 
-#[test]
 fn decisions_after_the_proof_are_named() {
     let run = &*RUN;
     let model = model(&small(), 1);
@@ -256,7 +247,6 @@ fn decisions_after_the_proof_are_named() {
 }
 
 /// Cut anywhere or with flipped bits: a finding, never a panic, never accepted.
-#[test]
 fn malformed_proofs_are_findings() {
     let run = &*RUN;
     let check = |bytes: &[u8]| -> Finding { verify(bytes, &run.keys, &run.mandate, &run.session.commitment()).unwrap_err() };
@@ -282,7 +272,6 @@ fn malformed_proofs_are_findings() {
 }
 
 /// The proof library panics on an empty round polynomial: it must not get to see one.
-#[test]
 fn an_empty_round_polynomial_is_malformed() {
     let run = &*RUN;
     let config = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
@@ -298,7 +287,6 @@ fn an_empty_round_polynomial_is_malformed() {
 }
 
 /// Fewer or more folds, another end of the chain: the same proof no longer verifies.
-#[test]
 fn every_claim_of_the_envelope_is_bound() {
     let run = &*RUN;
     let check = |change: &dyn Fn(&mut Envelope)| {
@@ -319,7 +307,6 @@ fn every_claim_of_the_envelope_is_bound() {
     assert_eq!(check(&|e| e.end[4] = e.end[1]), Code::ProofInvalid);
 }
 
-#[test]
 fn two_proofs_of_one_statement_differ_and_hold_no_weights() {
     let run = &*RUN;
     let again = run.session.compress().unwrap();
@@ -337,7 +324,6 @@ fn two_proofs_of_one_statement_differ_and_hold_no_weights() {
     assert!(!shown.contains('['), "{shown}");
 }
 
-#[test]
 fn a_killed_session_resumes_and_damage_is_refused() {
     let run = &*RUN;
     let model = model(&small(), 1);
@@ -379,7 +365,6 @@ fn a_killed_session_resumes_and_damage_is_refused() {
     assert_eq!(field(resume(&run.mandate, model)), "length");
 }
 
-#[test]
 fn refused_observations_leave_the_session_as_it_was() {
     let run = &*RUN;
     let model = model(&small(), 1);
@@ -401,7 +386,7 @@ fn refused_observations_leave_the_session_as_it_was() {
 
 #[test]
 fn the_pairing_engine_is_refused_by_name() {
-    let mut m = RUN.mandate.clone();
+    let mut m = mandate(small(), 4);
     m.proof_engine = probity_strategy::ProofEngine::Pairing;
     assert!(matches!(Params::for_mandate(&m), Err(KeysError::Unsupported { field: "proof_engine", .. })));
 }
@@ -425,4 +410,32 @@ fn default_shape_one_decision_a_fold() {
     let proven = verify(&proof, params.keys(), &mandate, &session.commitment()).unwrap();
     println!("default: verify {:?}", started.elapsed());
     assert_eq!((proven.decisions, proven.head), (3, session.head()));
+}
+
+/// All cases on the one shared run: a runner with a process for each test would prove it anew every time.
+#[test]
+fn the_whole_way_and_every_tampering() {
+    let cases: [(&str, fn()); 15] = [
+        ("an_honest_run_is_accepted", an_honest_run_is_accepted),
+        ("prover_and_auditor_derive_the_same_parameters", prover_and_auditor_derive_the_same_parameters),
+        ("revealed_model_replays_and_another_does_not", revealed_model_replays_and_another_does_not),
+        ("every_changed_record_field_is_found", every_changed_record_field_is_found),
+        ("a_rebuilt_log_does_not_end_at_the_proven_head", a_rebuilt_log_does_not_end_at_the_proven_head),
+        ("changed_headers_are_found", changed_headers_are_found),
+        ("a_proof_does_not_serve_another_mandate", a_proof_does_not_serve_another_mandate),
+        ("dropped_swapped_and_cut_logs_are_found", dropped_swapped_and_cut_logs_are_found),
+        ("decisions_after_the_proof_are_named", decisions_after_the_proof_are_named),
+        ("malformed_proofs_are_findings", malformed_proofs_are_findings),
+        ("an_empty_round_polynomial_is_malformed", an_empty_round_polynomial_is_malformed),
+        ("every_claim_of_the_envelope_is_bound", every_claim_of_the_envelope_is_bound),
+        ("two_proofs_of_one_statement_differ_and_hold_no_weights", two_proofs_of_one_statement_differ_and_hold_no_weights),
+        ("a_killed_session_resumes_and_damage_is_refused", a_killed_session_resumes_and_damage_is_refused),
+        ("refused_observations_leave_the_session_as_it_was", refused_observations_leave_the_session_as_it_was),
+    ];
+    for (name, case) in cases {
+        let started = Instant::now();
+        println!("{name} …");
+        case();
+        println!("{name}: {:?}", started.elapsed());
+    }
 }
