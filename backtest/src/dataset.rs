@@ -73,8 +73,7 @@ impl Dataset {
         }
         let bars = parse(&text, scale)?;
         let interval_s = step_of(&bars)?;
-        let kept: Vec<Bar> =
-            bars.into_iter().filter(|b| from.is_none_or(|f| b.open_s >= f) && to.is_none_or(|t| b.open_s < t)).collect();
+        let kept: Vec<Bar> = bars.into_iter().filter(|b| from.is_none_or(|f| b.open_s >= f) && to.is_none_or(|t| b.open_s < t)).collect();
         if kept.len() < 2 {
             return Err(BacktestError::Series { field: "from, to", expected: "at least 2 bars".into(), got: kept.len().to_string() });
         }
@@ -113,7 +112,7 @@ fn parse(text: &[u8], scale: Scale) -> Result<Vec<Bar>, BacktestError> {
         }
         let cell = |i: usize| row.get(i).unwrap_or("");
         let open_ms: u64 = cell(0).parse().map_err(|_| bad("ts_ms", "a whole number of milliseconds", cell(0)))?;
-        if open_ms % 1_000 != 0 {
+        if !open_ms.is_multiple_of(1_000) {
             return Err(bad("ts_ms", "whole seconds", cell(0)));
         }
         let mut prices = [0u128; 4];

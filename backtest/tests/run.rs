@@ -9,7 +9,7 @@ fn engine(interval_s: u32) -> Engine {
     let shape = ModelShape { dims: vec![16, 8, 3], shifts: vec![7] };
     let mut weights: Vec<i8> = Vec::new();
     for i in 0..shape.weights() {
-        weights.push(i8::try_from((i * 37 + 11) % 255).map_or_else(|_| -55 + i8::try_from(i % 50).unwrap(), |w| w));
+        weights.push(i8::try_from((i * 37 + 11) % 255).unwrap_or_else(|_| -55 + i8::try_from(i % 50).unwrap()));
     }
     let model = Model {
         scales: [300; 16],
@@ -49,7 +49,8 @@ fn frictions(bps: u16) -> Frictions {
 }
 
 fn waves(bars: u64) -> Dataset {
-    let price = |i: u64| price_from_decimal(&format!("{}.{}", 1_500 + (i * i * 7919 + i * 104_729) % 211, i % 10), Scale::default()).unwrap();
+    let price =
+        |i: u64| price_from_decimal(&format!("{}.{}", 1_500 + (i * i * 7919 + i * 104_729) % 211, i % 10), Scale::default()).unwrap();
     Dataset {
         sha256: "none".into(),
         interval_s: 300,

@@ -2,7 +2,6 @@
 //!
 //! Training works in floats; what it delivers is an integer [`probity_strategy::Model`], and the policy parameters are
 //! chosen by running the integer policy. [`Candle`] runs that model with candle and is exact to the last bit.
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod error;
 mod model_file;

@@ -119,7 +119,8 @@ fn compare(shape: &ModelShape, net: &Surrogate, model: &Model, check: &[[f32; 15
         let target = (5_000.0 + (o[2] - o[0]) * f64::from(policy.gain) / 65_536.0).clamp(0.0, 10_000.0);
         let band = f64::from(policy.band_bps) + o[1].max(0.0) * f64::from(policy.band_gain) / 65_536.0;
         let change = target - 5_000.0;
-        (target, if change.abs() <= band { 0i8 } else if change > 0.0 { 1 } else { -1 })
+        let beyond = change.abs() > band;
+        (target, i8::from(beyond && change > 0.0) - i8::from(beyond && change < 0.0))
     };
     let (mut flips, mut worst) = (0u32, 0.0f64);
     for (f, row) in check.iter().zip(&float) {
