@@ -1,6 +1,6 @@
 //! The network in candle, exact in integers (S4).
 //!
-//! Weights and activations are f32 tensors that hold integers. Every product sum stays below 2^21 and every
+//! Weights and activations are f32 tensors that hold integers. Every product sum stays within 2^21 and every
 //! accumulator below 2^23, so each partial sum, in any order, is an integer below 2^24: f32 holds it exactly.
 //! Rescaling multiplies by a power of two and floors: exact as well.
 
@@ -68,13 +68,13 @@ impl Candle {
         Ok(Self { layers, shape: shape.clone(), model: model.clone() })
     }
 
-    /// The outputs for a batch of scaled features (each within ±127; others are refused).
+    /// The outputs for a batch of scaled features (each −128 … 127; others are refused).
     pub fn signals(&self, inputs: &[[i32; FEATURES]]) -> Result<Vec<[i32; 3]>, LearnError> {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
-        if let Some(v) = inputs.iter().flatten().find(|v| v.abs() > ACTIVATION_MAX) {
-            return Err(LearnError::value("input", "within ±127", v));
+        if let Some(v) = inputs.iter().flatten().find(|v| !(-128..=127).contains(*v)) {
+            return Err(LearnError::value("input", "−128 … 127", v));
         }
         let flat: Vec<f32> = inputs.iter().flatten().map(|v| exact(*v)).collect();
         let mut x = Tensor::from_vec(flat, (inputs.len(), FEATURES), &Device::Cpu)?;

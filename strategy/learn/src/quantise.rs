@@ -33,7 +33,7 @@ pub(crate) fn scales(raw: &[[i64; FEATURES]]) -> [u16; FEATURES] {
 pub(crate) fn scaled(raw: &[i64; FEATURES], scales: &[u16; FEATURES]) -> [f32; 15] {
     let mut out = [0.0; 15];
     for ((o, d), scale) in out.iter_mut().zip(raw).zip(scales) {
-        *o = f32::from(i8::try_from(((d * i64::from(*scale)) >> FEATURE_SHIFT).clamp(-127, 127)).unwrap_or(0)) / 127.0;
+        *o = f32::from(i8::try_from(((d * i64::from(*scale)) >> FEATURE_SHIFT).clamp(-128, 127)).unwrap_or(0)) / 127.0;
     }
     out
 }
@@ -126,7 +126,7 @@ fn compare(shape: &ModelShape, net: &Surrogate, model: &Model, check: &[[f32; 15
     for (f, row) in check.iter().zip(&float) {
         let mut input = [0; FEATURES];
         for (i, v) in input.iter_mut().zip(f) {
-            *i = round(f64::from(*v) * 127.0, 127);
+            *i = round(f64::from(*v) * 127.0, 128);
         }
         let (Ok(ours), Ok(theirs)) = (<[i32; 3]>::try_from(forward(shape, model, &input)), <[f32; 3]>::try_from(row.clone())) else {
             return Err(LearnError::value("outputs", 3, row.len()));

@@ -30,7 +30,7 @@ fn any_model() -> impl Strategy<Value = (ModelShape, Model)> {
 }
 
 fn inputs() -> impl Strategy<Value = Vec<[i32; 16]>> {
-    let value = prop_oneof![Just(-127), Just(127), -127i32..=127, Just(0)];
+    let value = prop_oneof![Just(-128), Just(127), -128i32..=127, Just(0)];
     prop::collection::vec(prop::array::uniform16(value), 1..6)
 }
 
@@ -51,7 +51,7 @@ proptest! {
 #[test]
 fn the_extremes_are_exact() {
     let shape = ModelShape { dims: vec![16, 128, 128, 3], shifts: vec![1, 1] };
-    for (w, b, x) in [(127i8, BIAS_LIMIT, 127), (-128, -BIAS_LIMIT, 127), (-128, BIAS_LIMIT, -127), (-128, -BIAS_LIMIT, -127)] {
+    for (w, b, x) in [(127i8, BIAS_LIMIT, 127), (-128, -BIAS_LIMIT, 127), (-128, BIAS_LIMIT, -128), (-128, -BIAS_LIMIT, -128)] {
         let model = model(&shape, vec![w; shape.weights()], vec![b; shape.biases()]);
         let row = forward_batch(&shape, &model, &[[x; 16]]).unwrap();
         assert_eq!(row.first().unwrap().to_vec(), forward(&shape, &model, &[x; 16]));
@@ -66,6 +66,8 @@ fn bad_shapes_and_inputs_are_refused() {
     short.weights.pop();
     assert!(matches!(Candle::new(&shape, &short), Err(LearnError::Domain(_))));
     assert!(Candle::new(&shape, &good).unwrap().signal(&[128; 16]).is_err());
+    assert!(Candle::new(&shape, &good).unwrap().signal(&[-129; 16]).is_err());
+    assert!(Candle::new(&shape, &good).unwrap().checked_signal(&[-128; 16]).is_ok());
     assert!(Candle::new(&ModelShape { dims: vec![16, 32, 16, 3], shifts: vec![7] }, &good).is_err());
 }
 
