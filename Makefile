@@ -1,21 +1,21 @@
-# Two commands for a fresh machine: `make demo` and `make test`. Needs Rust, Node and npm; installs the rest under .tools.
+# Two commands for a fresh machine: `make demo` and `make test`. Needs Rust.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help tools build demo test lint wasm clean
+.PHONY: help build demo test lint wasm clean
 
 help:
-	@echo "make demo    trade on a forked stand-in mainnet, prove, post, audit (MARKET=path.csv for real data)"
+	@echo "make demo    a proven run, its audit, a forged log rejected (MARKET=path.csv FROM=unix_s TO=unix_s for recorded data)"
 	@echo "make test    every test"
 	@echo "make lint    rustfmt and clippy"
 	@echo "make wasm    the verifier for wasm32-unknown-unknown"
 
-tools:
-	@bash chain/tools.sh
-
-build: tools
+build:
 	cargo build $(PROFILE) --workspace --bins
+
+demo: build
+	target/release/probity demo $(if $(MARKET),--market $(MARKET)) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO))
 
 test: build
 	@command -v cargo-nextest >/dev/null || cargo install cargo-nextest --locked

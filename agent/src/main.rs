@@ -1,1 +1,58 @@
-fn main() {}
+//! The binary: a table of commands. What they do lives in the modules.
+
+mod audit;
+mod backtest;
+mod cli;
+mod commit;
+mod demo;
+mod market;
+mod output;
+mod prove;
+mod secret;
+mod settings;
+mod strategy_file;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, ConfigAction};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("PROBITY_LOG").unwrap_or_else(|_| "warn".into()))
+        .init();
+    match dispatch(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            output::talk(format!("error: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<ExitCode> {
+    let loaded = settings::load(cli.config.as_deref(), &[])?;
+    match &cli.command {
+        Command::Config { action: ConfigAction::Show } => {
+            output::data(cli.json, "settings", &loaded.settings, || {
+                let rows: Vec<_> = loaded.origins.iter().map(|(k, v, s)| (k.clone(), format!("{v}  ({s})"))).collect();
+                output::table(&rows)
+            })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "probity", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Audit(args) => audit::run(args, cli.json),
+        Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
+        Command::Commit(args) => commit::run(args, cli.json),
+        Command::Demo(args) => demo::run(args, &loaded.settings, cli.json),
+    }
+}

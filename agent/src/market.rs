@@ -1,22 +1,23 @@
-//! The path that the pool's price follows on a development chain: a recorded series, or a simulated one that says so.
+//! A simulated price path that says so.
 
-use rand_chacha::{ChaCha8Rng, rand_core::{RngCore, SeedableRng}};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{RngCore, SeedableRng},
+};
 
 /// Prices in USDC a WETH times 10^6, one a decision.
 #[derive(Debug, Clone)]
-pub struct MarketPath {
+pub(crate) struct MarketPath {
     /// The prices.
-    pub micro_usdc: Vec<u128>,
-    /// Whether nobody ever traded at them.
-    pub simulated: bool,
+    pub(crate) micro_usdc: Vec<u128>,
     /// Where they come from, for people.
-    pub source: String,
+    pub(crate) source: String,
 }
 
 impl MarketPath {
     /// A seeded random walk whose drift changes sign now and then.
     #[must_use]
-    pub fn simulated(seed: u64, start_usdc: u64, step_bps: u32, steps: usize) -> Self {
+    pub(crate) fn simulated(seed: u64, start_usdc: u64, step_bps: u32, steps: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut uniform = move || f64::from(rng.next_u32()) / (f64::from(u32::MAX) + 1.0);
         let sigma = f64::from(step_bps) / 10_000.0;
@@ -30,12 +31,17 @@ impl MarketPath {
                 // Irwin–Hall: the sum of twelve uniforms is close to normal with variance one.
                 let normal = (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
                 log_price = (log_price + sigma * (normal + drift)).clamp(-2.0, 2.0);
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a simulated price needs no exactness")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    clippy::cast_precision_loss,
+                    reason = "a simulated price needs no exactness"
+                )]
                 let price = (start as f64 * log_price.exp()) as u128;
                 price
             })
             .collect();
-        Self { micro_usdc, simulated: true, source: format!("SIMULATED market (seeded random walk, seed {seed})") }
+        Self { micro_usdc, source: format!("SIMULATED market (seeded random walk, seed {seed})") }
     }
 }
 
@@ -45,7 +51,8 @@ mod tests {
 
     #[test]
     fn a_seed_names_one_path() {
-        let (a, b, c) = (MarketPath::simulated(1, 2_000, 60, 100), MarketPath::simulated(1, 2_000, 60, 100), MarketPath::simulated(2, 2_000, 60, 100));
+        let (a, b, c) =
+            (MarketPath::simulated(1, 2_000, 60, 100), MarketPath::simulated(1, 2_000, 60, 100), MarketPath::simulated(2, 2_000, 60, 100));
         assert_eq!(a.micro_usdc, b.micro_usdc);
         assert_ne!(a.micro_usdc, c.micro_usdc);
         assert!(a.micro_usdc.iter().all(|p| (200_000_000..20_000_000_000).contains(p)));

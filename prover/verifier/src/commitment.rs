@@ -7,9 +7,9 @@ use probity_strategy::{Model, ModelShape};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Weights in one field element: 31 bytes of 8 bits.
-pub const WEIGHTS_PER_ELEMENT: usize = 31;
+pub(crate) const WEIGHTS_PER_ELEMENT: usize = 31;
 /// Biases in one field element: 10 of 24 bits.
-pub const BIASES_PER_ELEMENT: usize = 10;
+pub(crate) const BIASES_PER_ELEMENT: usize = 10;
 
 /// 256 random bits that keep the commitment from being guessed. Secret until revealed.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,15 +58,18 @@ impl<'de> Deserialize<'de> for Salt {
 ///
 /// Groups: scales (2 × 8 × 16 bit), policy (5 × 16 bit), weights (31 × 8 bit each), biases (10 × 24 bit each).
 #[must_use]
-pub fn model_groups(model: &Model) -> Vec<Vec<u8>> {
+pub(crate) fn model_groups(model: &Model) -> Vec<Vec<u8>> {
     let policy = &model.policy;
     let mut groups: Vec<Vec<u8>> = model.scales.chunks(8).map(|half| half.iter().flat_map(|s| s.to_le_bytes()).collect()).collect();
     let params = [policy.gain, policy.band_gain, policy.band_bps, policy.max_step_bps, policy.cooldown_steps];
     groups.push(params.iter().flat_map(|p| p.to_le_bytes()).collect());
     groups.extend(model.weights.chunks(WEIGHTS_PER_ELEMENT).map(|c| c.iter().map(|w| w.cast_unsigned() ^ 0x80).collect()));
-    groups.extend(model.biases.chunks(BIASES_PER_ELEMENT).map(|c| {
-        c.iter().flat_map(|b| b.wrapping_add(1 << 23).to_le_bytes().into_iter().take(3)).collect()
-    }));
+    groups.extend(
+        model
+            .biases
+            .chunks(BIASES_PER_ELEMENT)
+            .map(|c| c.iter().flat_map(|b| b.wrapping_add(1 << 23).to_le_bytes().into_iter().take(3)).collect()),
+    );
     groups
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 /// A u128 as a field element.
 #[must_use]
-pub fn element(value: u128) -> Scalar {
+pub(crate) fn element(value: u128) -> Scalar {
     let (high, low) = (value >> 64, value & u128::from(u64::MAX));
     let half = |v: u128| Scalar::from(u64::try_from(v).unwrap_or(u64::MAX));
     half(high) * power(64) + half(low)
@@ -16,26 +16,26 @@ pub fn element(value: u128) -> Scalar {
 
 /// A signed integer as a field element; negatives are p − |v|.
 #[must_use]
-pub fn signed(value: i64) -> Scalar {
+pub(crate) fn signed(value: i64) -> Scalar {
     let magnitude = Scalar::from(value.unsigned_abs());
     if value < 0 { -magnitude } else { magnitude }
 }
 
 /// 2^n.
 #[must_use]
-pub fn power(n: u64) -> Scalar {
+pub(crate) fn power(n: u64) -> Scalar {
     Scalar::from(2).pow_vartime([n])
 }
 
 /// At most 31 bytes, little-endian, as a field element.
 #[must_use]
-pub fn bytes_to_element(bytes: &[u8]) -> Scalar {
+pub(crate) fn bytes_to_element(bytes: &[u8]) -> Scalar {
     bytes.iter().rev().fold(Scalar::ZERO, |acc, b| acc * Scalar::from(256) + Scalar::from(u64::from(*b)))
 }
 
 /// 32 bytes, big-endian, as two 128-bit elements: high, low.
 #[must_use]
-pub fn halves(bytes: &[u8; 32]) -> [Scalar; 2] {
+pub(crate) fn halves(bytes: &[u8; 32]) -> [Scalar; 2] {
     let (high, low) = bytes.split_at(16);
     let half = |part: &[u8]| part.iter().fold(Scalar::ZERO, |acc, b| acc * Scalar::from(256) + Scalar::from(u64::from(*b)));
     [half(high), half(low)]
@@ -43,7 +43,7 @@ pub fn halves(bytes: &[u8; 32]) -> [Scalar; 2] {
 
 /// The mandate's numbers that the circuit computes with, in the order of [`mandate_digest`].
 #[must_use]
-pub fn mandate_numbers(m: &Mandate) -> [Scalar; 11] {
+pub(crate) fn mandate_numbers(m: &Mandate) -> [Scalar; 11] {
     let l = &m.limits;
     let n = |v: u64| Scalar::from(v);
     [
@@ -63,7 +63,7 @@ pub fn mandate_numbers(m: &Mandate) -> [Scalar; 11] {
 
 /// SHA-256 of the mandate's canonical JSON (the field order of the format, no spaces), as two elements.
 #[must_use]
-pub fn mandate_text(m: &Mandate) -> [Scalar; 2] {
+pub(crate) fn mandate_text(m: &Mandate) -> [Scalar; 2] {
     // Serialising plain integers and strings to memory cannot fail.
     let text = serde_json::to_vec(m).unwrap_or_default();
     halves(&Sha256::digest(text).into())
@@ -85,7 +85,7 @@ pub fn genesis_head(mandate: &Digest, commitment: &Digest) -> Digest {
 
 /// An order as one element: amount_in + min_out·2^96 + buy·2^222 + sell·2^223. None is 0.
 #[must_use]
-pub fn order_element(order: Option<&Order>) -> Scalar {
+pub(crate) fn order_element(order: Option<&Order>) -> Scalar {
     order.map_or(Scalar::ZERO, |o| {
         let side = match o.side {
             Side::Buy => power(222),
@@ -128,7 +128,7 @@ pub fn next_head(head: &Digest, record: &Record) -> Digest {
 
 /// The state as elements, in the order of the circuit (the step is in z itself).
 #[must_use]
-pub fn state_elements(s: &State) -> Vec<Scalar> {
+pub(crate) fn state_elements(s: &State) -> Vec<Scalar> {
     let mut out = vec![Scalar::from(s.last_time_s), signed(s.x.into()), signed(s.r1.into()), signed(s.r2.into())];
     out.extend(s.ema.iter().chain(&s.vol).map(|v| signed((*v).into())));
     out.extend([

@@ -53,11 +53,6 @@ impl Wire {
         self.value.as_ref()
     }
 
-    /// The value if it is one, for booleans.
-    pub(crate) fn is_one(&self) -> Option<bool> {
-        self.value.as_ref().map(|v| *v == BigInt::from(1))
-    }
-
     pub(crate) fn add(&self, other: &Self) -> Self {
         Self { lc: self.lc.clone() + &other.lc, value: both(self, other).map(|(a, b)| a + b) }
     }
@@ -217,7 +212,11 @@ pub(crate) fn divide<CS: ConstraintSystem<Scalar>>(cs: &mut CS, num: &Wire, den:
 }
 
 /// Poseidon over wires, twin of [`crate::hash::hash`].
-pub(crate) fn poseidon<CS: ConstraintSystem<Scalar>>(cs: &mut CS, domain: Domain, wires: &[Wire]) -> Result<AllocatedNum<Scalar>, SynthesisError> {
+pub(crate) fn poseidon<CS: ConstraintSystem<Scalar>>(
+    cs: &mut CS,
+    domain: Domain,
+    wires: &[Wire],
+) -> Result<AllocatedNum<Scalar>, SynthesisError> {
     let mut sponge = PoseidonROCircuit::<Scalar>::new_with_mode(constants().clone(), ROMode::Narrow);
     let tag = AllocatedNum::alloc(cs.namespace(|| "tag"), || Ok(domain.tag()))?;
     cs.enforce(|| "tag", |lc| lc + tag.get_variable() - (domain.tag(), one()), |lc| lc + one(), |lc| lc);

@@ -5,7 +5,8 @@ use ff::Field;
 use nova_snark::frontend::{ConstraintSystem, Index, LinearCombination, SynthesisError, Variable, num::AllocatedNum};
 use nova_snark::traits::circuit::StepCircuit;
 use probity_strategy::{
-    Amount, Engine, Fill, Limits, Mandate, Model, ModelShape, Observation, Order, PolicyParams, Price, ProofEngine, Side, State, oriented, price_x64,
+    Amount, Engine, Fill, Limits, Mandate, Model, ModelShape, Observation, Order, PolicyParams, Price, ProofEngine, Side, State, oriented,
+    price_x64,
 };
 use probity_verifier::{FoldCircuit, FoldWitness, Salt, Scalar, commit_model, genesis_z, next_head, state_digest};
 use proptest::prelude::*;

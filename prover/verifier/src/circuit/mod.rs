@@ -15,7 +15,7 @@ mod risk;
 mod slot;
 mod state;
 
-use crate::gadgets::{Wire, equal, poseidon, select, boolean, enforce};
+use crate::gadgets::{Wire, boolean, enforce, equal, poseidon, select};
 use crate::hash::Domain;
 use crate::{Digest, Salt, Scalar};
 use ff::PrimeField;
@@ -78,7 +78,11 @@ impl StepCircuit<Scalar> for FoldCircuit {
         5
     }
 
-    fn synthesize<CS: ConstraintSystem<Scalar>>(&self, cs: &mut CS, z: &[AllocatedNum<Scalar>]) -> Result<Vec<AllocatedNum<Scalar>>, SynthesisError> {
+    fn synthesize<CS: ConstraintSystem<Scalar>>(
+        &self,
+        cs: &mut CS,
+        z: &[AllocatedNum<Scalar>],
+    ) -> Result<Vec<AllocatedNum<Scalar>>, SynthesisError> {
         let [z_model, z_mandate, z_step, z_head, z_state] = z else { return Err(SynthesisError::Unsatisfiable("arity 5".into())) };
         let w = self.witness.as_ref();
         let wire = |num: &AllocatedNum<Scalar>| Wire::of(num, num.get_value().as_ref().map(integer));

@@ -35,7 +35,11 @@ fn pack(wires: &[Wire], width: u32) -> Wire {
 }
 
 impl OpenModel {
-    pub(super) fn open<CS: ConstraintSystem<Scalar>>(cs: &mut CS, shape: &ModelShape, w: Option<&FoldWitness>) -> Result<Self, SynthesisError> {
+    pub(super) fn open<CS: ConstraintSystem<Scalar>>(
+        cs: &mut CS,
+        shape: &ModelShape,
+        w: Option<&FoldWitness>,
+    ) -> Result<Self, SynthesisError> {
         let model = w.map(|w| &w.model);
         let mut scales = Vec::with_capacity(FEATURES);
         for i in 0..FEATURES {

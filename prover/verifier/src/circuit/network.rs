@@ -7,7 +7,12 @@ use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use probity_strategy::{ACTIVATION_MAX, ModelShape};
 
 /// |acc| ≤ 128·128·128 + 2^22 < 2^23 for a valid model; a model beyond that has no satisfying witness.
-pub(super) fn forward<CS: ConstraintSystem<Scalar>>(cs: &mut CS, shape: &ModelShape, model: &OpenModel, input: Vec<Wire>) -> Result<Vec<Wire>, SynthesisError> {
+pub(super) fn forward<CS: ConstraintSystem<Scalar>>(
+    cs: &mut CS,
+    shape: &ModelShape,
+    model: &OpenModel,
+    input: Vec<Wire>,
+) -> Result<Vec<Wire>, SynthesisError> {
     let (mut weights, mut biases) = (model.weights.iter(), model.biases.iter());
     let mut activations = input;
     for (layer, width) in shape.dims.iter().skip(1).enumerate() {

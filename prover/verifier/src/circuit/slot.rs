@@ -70,7 +70,18 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
     // C9 record and head.
     let decision = decided.order.element().add(&book.halted.shl(224)).add(&filled.shl(225));
     let record = [
-        state.step.clone(), head.clone(), time.clone(), tick, price.clone(), quote.clone(), base.clone(), shares, fill_out, block, block_low, decision,
+        state.step.clone(),
+        head.clone(),
+        time.clone(),
+        tick,
+        price.clone(),
+        quote.clone(),
+        base.clone(),
+        shares,
+        fill_out,
+        block,
+        block_low,
+        decision,
     ];
     let next_head = digest_wire(cs, Domain::Record, &record)?;
 

@@ -78,7 +78,22 @@ impl OpenState {
         let sell = boolean(cs, side(Side::Sell))?;
         let pending = OpenOrder { buy, sell, amount_in, min_out };
         Ok(Self {
-            step, last_time_s, x, r1, r2, ema, vol, quote, base, pending, high_nav, high_shares, halted, cooldown_left, window_left, turnover_used_bps,
+            step,
+            last_time_s,
+            x,
+            r1,
+            r2,
+            ema,
+            vol,
+            quote,
+            base,
+            pending,
+            high_nav,
+            high_shares,
+            halted,
+            cooldown_left,
+            window_left,
+            turnover_used_bps,
         })
     }
 

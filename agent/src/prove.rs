@@ -1,0 +1,82 @@
+//! Folds decisions, compresses the proof and writes what an auditor needs: log and proof.
+
+use crate::output;
+use anyhow::{Context, Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use probity_prover::{Params, Session};
+use probity_strategy::{Mandate, Model, Record};
+use probity_verifier::{Header, LogWriter, Salt, commit_model};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Where the artefacts are and what they cost.
+#[derive(Debug, Serialize)]
+pub(crate) struct Proved {
+    /// Decision log.
+    pub(crate) log: PathBuf,
+    /// Proof envelope.
+    pub(crate) proof: PathBuf,
+    /// Decisions folded.
+    pub(crate) decisions: usize,
+    /// Deriving the parameters, s.
+    pub(crate) params_s: f64,
+    /// Median fold, ms.
+    pub(crate) fold_ms: f64,
+    /// Decisions a fold.
+    pub(crate) decisions_per_fold: u16,
+    /// Compressing, s.
+    pub(crate) compress_s: f64,
+    /// Size of the envelope.
+    pub(crate) proof_bytes: usize,
+}
+
+/// Proves the records and writes `decisions.jsonl` and `proof.bin` into a new or empty place in `dir`.
+pub(crate) fn prove(dir: &Path, mandate: &Mandate, model: &Model, salt: &Salt, records: &[Record]) -> Result<Proved> {
+    std::fs::create_dir_all(dir).with_context(|| format!("{}: expected a folder that can be written", dir.display()))?;
+    let (log_path, proof_path) = (dir.join("decisions.jsonl"), dir.join("proof.bin"));
+    ensure!(!log_path.exists(), "{}: a log is never overwritten; name another folder", log_path.display());
+    output::talk("deriving the proof parameters (transparent: nothing to download, nothing to trust) …");
+    let started = Instant::now();
+    let params = Arc::new(Params::for_mandate(mandate)?);
+    let params_s = started.elapsed().as_secs_f64();
+
+    let commitment = commit_model(&mandate.model, model, salt);
+    let mut log = LogWriter::create(&log_path, &Header::new(mandate.clone(), commitment), false)?;
+    let mut session = Session::start(Arc::clone(&params), mandate.clone(), model.clone(), salt.clone())?;
+    let bar = ProgressBar::new(u64::try_from(records.len())?)
+        .with_style(ProgressStyle::with_template("folding {bar:32} {pos}/{len} decisions, {eta} left")?);
+    let mut times = Vec::new();
+    for chunk in records.chunks(usize::from(mandate.decisions_per_fold)) {
+        let observations: Vec<_> = chunk.iter().map(|r| r.observation.clone()).collect();
+        let started = Instant::now();
+        let steps = session.fold(&observations)?;
+        times.push(started.elapsed().as_secs_f64() * 1_000.0);
+        for (record, step) in chunk.iter().zip(&steps) {
+            ensure!(*record == step.record, "step {}: the session decided otherwise than the run; this is a bug", record.observation.step);
+            let head = log.append(record)?;
+            bar.inc(1);
+            tracing::debug!(step = record.observation.step, %head, "logged");
+        }
+    }
+    bar.finish_and_clear();
+    ensure!(log.head() == session.head(), "the log's head is not the session's; this is a bug");
+    log.seal()?;
+    output::talk("compressing …");
+    let started = Instant::now();
+    let proof = session.compress()?;
+    let compress_s = started.elapsed().as_secs_f64();
+    std::fs::write(&proof_path, &proof).with_context(|| format!("{}", proof_path.display()))?;
+    times.sort_by(f64::total_cmp);
+    Ok(Proved {
+        log: log_path,
+        proof: proof_path,
+        decisions: records.len(),
+        params_s,
+        fold_ms: times.get(times.len() / 2).copied().unwrap_or(0.0),
+        decisions_per_fold: mandate.decisions_per_fold,
+        compress_s,
+        proof_bytes: proof.len(),
+    })
+}

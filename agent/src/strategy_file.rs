@@ -1,0 +1,54 @@
+//! The model a command works with, and the mandate its settings make.
+
+use crate::settings::Settings;
+use anyhow::{Context, Result, anyhow};
+use probity_learn::ModelFile;
+use probity_strategy::{Amount, Limits, Mandate, ModelShape};
+use std::path::Path;
+
+/// The strategy that ships with the program; `strategy/learn/models/default.md` says how it was trained and how it did.
+const SHIPPED: &str = include_str!("../../strategy/learn/models/default.json");
+
+/// The model file given, or the shipped strategy.
+pub(crate) fn model(path: Option<&Path>) -> Result<ModelFile> {
+    match path {
+        Some(path) => Ok(ModelFile::load(path)?),
+        None => {
+            let file: ModelFile =
+                serde_json::from_str(SHIPPED).map_err(|_| anyhow!("the shipped model is not readable: rebuild the program"))?;
+            Ok(ModelFile::new(file.shape, file.model)?)
+        }
+    }
+}
+
+/// The mandate of a backtest: no chain, so vault and pool are the zero address, which no vault can have.
+pub(crate) fn backtest_mandate(settings: &Settings, shape: ModelShape, interval_s: u32, genesis_time_s: u64) -> Result<Mandate> {
+    let m = &settings.mandate;
+    let nowhere = format!("0x{}", "00".repeat(20));
+    let most = u128::from(m.max_trade_quote_usdc) * 1_000_000;
+    let mandate = Mandate {
+        version: 1,
+        chain_id: 1,
+        vault: nowhere.clone(),
+        pool: nowhere,
+        base_is_token1: true,
+        interval_s,
+        genesis_time_s,
+        decisions_per_fold: m.decisions_per_fold,
+        proof_engine: m.proof_engine,
+        model: shape,
+        limits: Limits {
+            max_weight_bps: m.max_weight_bps,
+            max_trade_bps: m.max_trade_bps,
+            min_trade_bps: m.min_trade_bps,
+            max_turnover_bps: m.max_turnover_bps,
+            turnover_window_steps: m.turnover_window_steps,
+            max_drawdown_bps: m.max_drawdown_bps,
+            max_slippage_bps: m.max_slippage_bps,
+            max_trade_quote: Amount::new(most).context("setting mandate.max_trade_quote_usdc")?,
+            warmup_steps: m.warmup_steps,
+        },
+    };
+    mandate.validate().context("settings: section [mandate]")?;
+    Ok(mandate)
+}
