@@ -1,3 +1,5 @@
-//! Everything Ethereum: the only crate that may name ethers.
-//!
-//! Empty in this version: there is no client, no vault and no development chain yet. Nothing in the program claims one.
+//! Everything Ethereum: the only crate that names ethers. Plain integers and bytes at its edge; the agent converts.
+
+mod error;
+
+pub use error::ChainError;

@@ -1,0 +1,76 @@
+//! What can go wrong on the way to a chain and back; each names what to do.
+
+use thiserror::Error;
+
+/// A failure of the chain's side of the world.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// A program or package that `make tools` installs is missing.
+    #[error("{what} was not found ({looked}): run `make tools`")]
+    Tool {
+        /// What is missing.
+        what: &'static str,
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// A development chain did not start.
+    #[error("anvil did not start: {reason}")]
+    Start {
+        /// Why, in its own words.
+        reason: String,
+    },
+    /// The RPC did not answer or answered with an error.
+    #[error("{call} on {rpc}: {reason}; check that the node runs and answers")]
+    Rpc {
+        /// The call.
+        call: &'static str,
+        /// Host of the RPC.
+        rpc: String,
+        /// The error.
+        reason: String,
+    },
+    /// The node serves another chain.
+    #[error("chain id: expected {expected}, got {got} from {rpc}; point the settings at the mandate's chain")]
+    ChainId {
+        /// The mandate's.
+        expected: u64,
+        /// The node's.
+        got: u64,
+        /// Host of the RPC.
+        rpc: String,
+    },
+    /// A contract refused.
+    #[error("{call} was refused by the contract: {reason}")]
+    Revert {
+        /// The call.
+        call: &'static str,
+        /// Decoded custom error or reason.
+        reason: String,
+    },
+    /// A sent transaction has no receipt yet: its outcome is unknown.
+    #[error("transaction {tx_hash} has no receipt after {waited_s} s: its outcome is unknown, ask the chain before sending again")]
+    Unknown {
+        /// Hash.
+        tx_hash: String,
+        /// How long was waited.
+        waited_s: u64,
+    },
+    /// An answer that does not fit.
+    #[error("{field}: expected {expected}, got {got}")]
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What would fit.
+        expected: String,
+        /// What came.
+        got: String,
+    },
+}
+
+impl ChainError {
+    /// A value that does not fit.
+    pub fn value(field: &'static str, expected: impl ToString, got: impl ToString) -> Self {
+        Self::Value { field, expected: expected.to_string(), got: got.to_string() }
+    }
+}
