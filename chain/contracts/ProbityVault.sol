@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {TickMath} from "@uniswap/v4-core/src/libraries/TickMath.sol";
+
+/// The functions of a Uniswap v3 pool that the vault calls.
+interface IPool {
+    function token0() external view returns (address);
+    function token1() external view returns (address);
+    function observe(uint32[] calldata secondsAgos) external view returns (int56[] memory tickCumulatives, uint160[] memory);
+    function swap(address recipient, bool zeroForOne, int256 amountSpecified, uint160 sqrtPriceLimitX96, bytes calldata data)
+        external
+        returns (int256 amount0, int256 amount1);
+}
+
+/// @title The vault of one mandate
+/// @notice Holds the funds, records every decision with the observation as the chain sees it, and trades only in one pool.
+/// Section numbers (S0 … S9) are those of docs/design/step.md.
+///
+/// What it does not do in this version: it does not verify proofs, it takes and announces them; and it does not keep the
+/// operator from deciding badly within the limits. Depositors can leave at any time, in kind.
+///
+/// There is no owner and nothing to upgrade. The operator can only decide and post.
+contract ProbityVault is ReentrancyGuard {
+    using SafeERC20 for IERC20;
+    using SafeCast for uint256;
+
+    /// The engine's range of oriented ticks (S0).
+    int24 private constant MIN_X = -304_998;
+    int24 private constant MAX_X = 221_817;
+    uint256 private constant MIN_PRICE = 1 << 19;
+    uint256 private constant BPS = 10_000;
+    /// Shares of the first deposit that nobody can withdraw: the share count never returns to zero.
+    uint96 public constant LOCKED_SHARES = 1_000;
+
+    uint8 public constant HOLD = 0;
+    uint8 public constant BUY = 1;
+    uint8 public constant SELL = 2;
+
+    /// S1, as it is hashed into the observation digest.
+    struct Observation {
+        uint32 step;
+        uint64 time;
+        uint64 blockNumber;
+        bytes32 blockHash;
+        int24 meanTick;
+        uint96 priceX64;
+        uint96 quote;
+        uint96 base;
+        uint96 shares;
+        bool filled;
+        uint96 fillOut;
+    }
+
+    /// A decision as the operator sends it.
+    struct Decision {
+        uint32 step;
+        uint64 time;
+        uint64 blockNumber;
+        bytes32 blockHash;
+        bytes32 observationDigest;
+        bytes32 headBefore;
+        bytes32 headAfter;
+        uint8 side;
+        uint96 amountIn;
+        uint128 minOut;
+        bytes32 proofDigest;
+    }
+
+    /// What was promised.
+    struct Registration {
+        bytes32 mandateDigest;
+        bytes32 commitment;
+        bytes32 genesisHead;
+        uint64 genesisTime;
+        uint32 interval;
+        uint96 maxTradeQuote;
+        uint16 maxSlippageBps;
+    }
+
+    /// What the next observation will say of the vault: the accounts right after the last decision.
+    struct Snapshot {
+        uint96 quote;
+        uint96 base;
+        uint96 shares;
+        uint96 fillOut;
+        bool filled;
+    }
+
+    IERC20 public immutable quote;
+    IERC20 public immutable base;
+    IPool public immutable pool;
+    address public immutable operator;
+    bool public immutable baseIsToken1;
+
+    Registration private _registration;
+    uint64 public registeredBlock;
+
+    /// The vault's own accounts; a token sent without a deposit changes nothing.
+    uint96 public quoteBalance;
+    uint96 public baseBalance;
+    uint96 public totalShares;
+    mapping(address => uint96) public sharesOf;
+
+    Snapshot private _snapshot;
+    bytes32 public head;
+    uint64 public lastTime;
+    uint32 public nextStep;
+    /// True while a swap of this vault runs: only then may the pool ask for payment.
+    bool private _swapping;
+
+    event Registered(Registration registration, address operator, address pool);
+    event Decided(uint32 indexed step, Observation observation, Decision decision, bool executed, uint96 amountOut);
+    event ProofPosted(uint32 indexed steps, bytes32 indexed head, bytes32 digest, uint256 length);
+    event Flow(address indexed account, bool deposit, uint96 quote, uint96 base, uint96 shares);
+
+    error NotOperator();
+    error NotSelf();
+    error NotPool();
+    error WrongTokens();
+    error AlreadyRegistered();
+    error NotRegistered();
+    error AlreadySeeded();
+    error NotSeeded();
+    error SeedTooSmall(uint96 least);
+    error RegistrationOutOfRange();
+    error WrongStep(uint32 expected);
+    error WrongHead(bytes32 expected);
+    error WrongTime(uint64 last, uint64 interval);
+    error AnchorUnknown();
+    error AnchorTooOldToTrade();
+    error ObservationMismatch(Observation seen);
+    error LimitBreached(string limit);
+    error ProofMismatch();
+    error NotEnoughShares();
+    error PartialSwap();
+    error OutputTooLow();
+    error UnexpectedTransfer();
+
+    modifier onlyOperator() {
+        if (msg.sender != operator) revert NotOperator();
+        _;
+    }
+
+    constructor(IERC20 quote_, IERC20 base_, IPool pool_, address operator_) {
+        (address t0, address t1) = (pool_.token0(), pool_.token1());
+        bool order = t0 == address(quote_) && t1 == address(base_);
+        if (!order && !(t1 == address(quote_) && t0 == address(base_))) revert WrongTokens();
+        (quote, base, pool, operator, baseIsToken1) = (quote_, base_, pool_, operator_, order);
+    }
+
+    // ---------------------------------------------------------------- deposits and withdrawals, in kind
+
+    /// The first deposit. One share a raw unit of quote; LOCKED_SHARES of them stay in the vault.
+    function seed(uint96 quoteAmount, uint96 baseAmount) external nonReentrant {
+        if (totalShares != 0) revert AlreadySeeded();
+        if (quoteAmount <= LOCKED_SHARES) revert SeedTooSmall(LOCKED_SHARES + 1);
+        totalShares = quoteAmount;
+        sharesOf[msg.sender] = quoteAmount - LOCKED_SHARES;
+        _take(quoteAmount, baseAmount, quoteAmount);
+    }
+
+    /// Mints shares for both tokens pro rata, rounded up; at most the amounts named.
+    function deposit(uint96 shares, uint96 maxQuote, uint96 maxBase) external nonReentrant {
+        if (totalShares == 0) revert NotSeeded();
+        uint96 quoteAmount = Math.mulDiv(quoteBalance, shares, totalShares, Math.Rounding.Ceil).toUint96();
+        uint96 baseAmount = Math.mulDiv(baseBalance, shares, totalShares, Math.Rounding.Ceil).toUint96();
+        if (quoteAmount > maxQuote || baseAmount > maxBase) revert LimitBreached("deposit");
+        totalShares += shares;
+        sharesOf[msg.sender] += shares;
+        _take(quoteAmount, baseAmount, shares);
+    }
+
+    /// Burns shares for both tokens pro rata, rounded down. Needs nobody's consent.
+    function withdraw(uint96 shares) external nonReentrant {
+        uint96 owned = sharesOf[msg.sender];
+        if (shares == 0 || shares > owned) revert NotEnoughShares();
+        uint96 quoteAmount = Math.mulDiv(quoteBalance, shares, totalShares).toUint96();
+        uint96 baseAmount = Math.mulDiv(baseBalance, shares, totalShares).toUint96();
+        sharesOf[msg.sender] = owned - shares;
+        totalShares -= shares;
+        quoteBalance -= quoteAmount;
+        baseBalance -= baseAmount;
+        emit Flow(msg.sender, false, quoteAmount, baseAmount, shares);
+        quote.safeTransfer(msg.sender, quoteAmount);
+        base.safeTransfer(msg.sender, baseAmount);
+    }
+
+    function _take(uint96 quoteAmount, uint96 baseAmount, uint96 shares) private {
+        quoteBalance += quoteAmount;
+        baseBalance += baseAmount;
+        emit Flow(msg.sender, true, quoteAmount, baseAmount, shares);
+        _receive(quote, quoteAmount);
+        _receive(base, baseAmount);
+    }
+
+    /// A token that delivers another amount than asked for is refused.
+    function _receive(IERC20 token, uint96 amount) private {
+        if (amount == 0) return;
+        uint256 before = token.balanceOf(address(this));
+        token.safeTransferFrom(msg.sender, address(this), amount);
+        if (token.balanceOf(address(this)) - before != amount) revert UnexpectedTransfer();
+    }
+
+    // ---------------------------------------------------------------- registration
+
+    /// Binds the vault to a mandate and a model, once and before the first decision.
+    function register(Registration calldata r) external onlyOperator {
+        if (registeredBlock != 0) revert AlreadyRegistered();
+        if (totalShares == 0) revert NotSeeded();
+        if (r.interval == 0 || r.maxSlippageBps > BPS || r.maxTradeQuote == 0) revert RegistrationOutOfRange();
+        if (r.genesisTime > block.timestamp + 1 days || uint256(r.genesisTime) + r.interval < block.timestamp) revert RegistrationOutOfRange();
+        _registration = r;
+        registeredBlock = uint64(block.number);
+        (head, lastTime) = (r.genesisHead, r.genesisTime);
+        _snapshot = Snapshot(quoteBalance, baseBalance, totalShares, 0, false);
+        emit Registered(r, operator, address(pool));
+    }
+
+    function registration() external view returns (Registration memory) {
+        return _registration;
+    }
+
+    // ---------------------------------------------------------------- observation (S1)
+
+    /// The observation at `time` as the chain sees it. Every part is a closed fact: oracle means of past seconds, the hash
+    /// of a past block, the vault's accounts right after its last decision.
+    function observation(uint64 time, uint64 blockNumber, bytes32 blockHash) public view returns (Observation memory o) {
+        if (registeredBlock == 0) revert NotRegistered();
+        uint32 interval = _registration.interval;
+        if (time <= lastTime || time > block.timestamp || (time - _registration.genesisTime) % interval != 0) revert WrongTime(lastTime, interval);
+        Snapshot memory s = _snapshot;
+        int24 tick = _meanTick(time, interval);
+        o = Observation(nextStep, time, blockNumber, blockHash, tick, priceX64(tick), s.quote, s.base, s.shares, s.filled, s.fillOut);
+    }
+
+    function _meanTick(uint64 time, uint32 interval) private view returns (int24) {
+        uint32[] memory ago = new uint32[](2);
+        ago[0] = (block.timestamp - time + interval).toUint32();
+        ago[1] = (block.timestamp - time).toUint32();
+        (int56[] memory c,) = pool.observe(ago);
+        int56 delta = c[1] - c[0];
+        int56 mean = delta / int56(uint56(interval));
+        if (delta < 0 && delta % int56(uint56(interval)) != 0) mean--;
+        return int24(mean);
+    }
+
+    /// Quote raw per base raw × 2^64 at a tick of the pool (S0).
+    function priceX64(int24 tick) public view returns (uint96) {
+        int24 x = baseIsToken1 ? -tick : tick;
+        if (x < MIN_X) x = MIN_X;
+        if (x > MAX_X) x = MAX_X;
+        uint256 s = TickMath.getSqrtPriceAtTick(x);
+        uint256 price = (s * s) >> 128;
+        if (price < MIN_PRICE) price = MIN_PRICE;
+        if (price > type(uint96).max) price = type(uint96).max;
+        return uint96(price);
+    }
+
+    // ---------------------------------------------------------------- decisions
+
+    /// Records decision `d` and, if it is in time, executes its order. A late decision is recorded and never trades.
+    /// `proof` may be empty; if not, its digest must be the one in `d`.
+    function decide(Decision calldata d, bytes calldata proof) external onlyOperator nonReentrant {
+        if (d.step != nextStep) revert WrongStep(nextStep);
+        if (d.headBefore != head) revert WrongHead(head);
+        bool anchored = _checkAnchor(d);
+        Observation memory o = observation(d.time, d.blockNumber, d.blockHash);
+        if (keccak256(abi.encode(o)) != d.observationDigest) revert ObservationMismatch(o);
+
+        bool executed;
+        uint96 amountOut;
+        bool fresh = block.timestamp < uint256(d.time) + _registration.interval;
+        if (d.side != HOLD && fresh) {
+            if (!anchored) revert AnchorTooOldToTrade();
+            _checkLimits(d, o.priceX64);
+            try this.executeSwap(d.side, d.amountIn, d.minOut) returns (uint96 out) {
+                (executed, amountOut) = (true, out);
+            } catch {
+                // Not filled: the decision stands, and the next observation says so.
+            }
+        }
+
+        (head, lastTime, nextStep) = (d.headAfter, d.time, d.step + 1);
+        _snapshot = Snapshot(quoteBalance, baseBalance, totalShares, amountOut, executed);
+        emit Decided(d.step, o, d, executed, amountOut);
+        if (proof.length != 0) _post(d.step + 1, d.headAfter, d.proofDigest, proof);
+    }
+
+    /// Announces a proof of the first `steps` decisions, whose bytes are this call's data.
+    function postProof(uint32 steps, bytes32 head_, bytes32 digest, bytes calldata proof) external onlyOperator {
+        _post(steps, head_, digest, proof);
+    }
+
+    function _post(uint32 steps, bytes32 head_, bytes32 digest, bytes calldata proof) private {
+        if (keccak256(proof) != digest) revert ProofMismatch();
+        emit ProofPosted(steps, head_, digest, proof.length);
+    }
+
+    /// True if the anchor block's hash is the chain's; false if it is too old to tell.
+    function _checkAnchor(Decision calldata d) private view returns (bool) {
+        if (d.blockNumber >= block.number) revert AnchorUnknown();
+        bytes32 known = blockhash(d.blockNumber);
+        if (known == 0) return false;
+        if (known != d.blockHash) revert AnchorUnknown();
+        return true;
+    }
+
+    /// The mandate's limits that the vault can see: trade size and slippage bound (S8).
+    function _checkLimits(Decision calldata d, uint96 price) private view {
+        uint256 keep = BPS - _registration.maxSlippageBps;
+        uint256 expect;
+        if (d.side == BUY) {
+            if (d.amountIn > _registration.maxTradeQuote) revert LimitBreached("maxTradeQuote");
+            expect = (uint256(d.amountIn) << 64) / price + 1;
+        } else if (d.side == SELL) {
+            expect = (uint256(d.amountIn) * price) >> 64;
+            if (expect > _registration.maxTradeQuote) revert LimitBreached("maxTradeQuote");
+        } else {
+            revert LimitBreached("side");
+        }
+        if (d.minOut < Math.ceilDiv(expect * keep, BPS)) revert LimitBreached("maxSlippageBps");
+    }
+
+    /// One exact-input swap in the pool, all or nothing. Only the vault itself calls it, so that a failure can be caught.
+    function executeSwap(uint8 side, uint96 amountIn, uint128 minOut) external returns (uint96 out) {
+        if (msg.sender != address(this)) revert NotSelf();
+        // Quote is token0 iff base is token1; a buy gives quote.
+        bool zeroForOne = (side == BUY) == baseIsToken1;
+        uint160 limit = zeroForOne ? TickMath.MIN_SQRT_PRICE + 1 : TickMath.MAX_SQRT_PRICE - 1;
+        if (side == BUY) quoteBalance -= amountIn;
+        else baseBalance -= amountIn;
+        _swapping = true;
+        (int256 a0, int256 a1) = pool.swap(address(this), zeroForOne, int256(uint256(amountIn)), limit, "");
+        _swapping = false;
+        (int256 given, int256 taken) = zeroForOne ? (a0, a1) : (a1, a0);
+        if (given != int256(uint256(amountIn))) revert PartialSwap();
+        out = uint256(-taken).toUint96();
+        if (out < minOut) revert OutputTooLow();
+        if (side == BUY) baseBalance += out;
+        else quoteBalance += out;
+    }
+
+    /// The pool asks for its payment.
+    function uniswapV3SwapCallback(int256 amount0, int256 amount1, bytes calldata) external {
+        if (msg.sender != address(pool) || !_swapping) revert NotPool();
+        if (amount0 > 0) IERC20(pool.token0()).safeTransfer(msg.sender, uint256(amount0));
+        if (amount1 > 0) IERC20(pool.token1()).safeTransfer(msg.sender, uint256(amount1));
+    }
+}
