@@ -9,4 +9,4 @@ mod vault;
 pub use error::ChainError;
 pub use ethers::types::Address;
 pub use send::{Rpc, Sender, connect};
-pub use vault::{Decided, Move, Observed, Outcome, Posted, Promise, Vault};
+pub use vault::{Decided, Move, Observed, Outcome, Posted, Promise, Vault, VaultView};

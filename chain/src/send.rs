@@ -76,6 +76,10 @@ impl Sender {
         self.client.inner()
     }
 
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     pub(crate) fn fail(&self, call: &'static str, reason: impl ToString) -> ChainError {
         ChainError::Rpc { call, rpc: self.host.clone(), reason: reason.to_string() }
     }

@@ -4,9 +4,8 @@ use crate::ChainError;
 use crate::contracts::{Decision, Erc20, Observation, ProbityVault, Registration};
 use crate::send::{Rpc, Sender};
 use ethers::abi::{AbiEncode, Tokenizable};
-use ethers::contract::EthEvent;
 use ethers::providers::Middleware;
-use ethers::types::{Address, BlockNumber, Bytes, H256, U256};
+use ethers::types::{Address, BlockNumber, Bytes, U256};
 use ethers::utils::keccak256;
 use std::sync::Arc;
 
@@ -106,11 +105,18 @@ pub struct Posted {
     pub block_number: u64,
 }
 
-/// One vault.
+/// A vault as anyone can read it.
+#[derive(Debug, Clone)]
+pub struct VaultView {
+    contract: ProbityVault<Rpc>,
+    rpc: Rpc,
+    host: String,
+}
+
+/// A vault with an account that may act on it.
 #[derive(Debug, Clone)]
 pub struct Vault {
-    contract: ProbityVault<Rpc>,
-    address: Address,
+    view: VaultView,
     sender: Sender,
 }
 
@@ -150,64 +156,32 @@ impl Observed {
     }
 }
 
-impl Vault {
-    /// Deploys a vault whose operator is the sender.
-    pub async fn deploy(sender: Sender, quote: Address, base: Address, pool: Address) -> Result<Self, ChainError> {
-        let code = crate::contracts::PROBITYVAULT_BYTECODE.clone();
-        let arguments = (quote, base, pool, sender.address()).encode();
-        let data: Bytes = code.iter().copied().chain(arguments).collect::<Vec<u8>>().into();
-        let receipt = sender.send("deploy", None, data).await?;
-        let address = receipt.contract_address.ok_or_else(|| ChainError::value("contractAddress", "an address", "none"))?;
-        Ok(Self::at(sender, address))
-    }
-
-    /// A vault that is already there.
-    #[must_use]
-    pub fn at(sender: Sender, address: Address) -> Self {
-        Self { contract: ProbityVault::new(address, Arc::new(sender.rpc().clone())), address, sender }
+impl VaultView {
+    /// The vault at an address on the node at a URL.
+    pub fn at(url: &str, address: Address) -> Result<Self, ChainError> {
+        let rpc = crate::send::connect(url)?;
+        Ok(Self { contract: ProbityVault::new(address, Arc::new(rpc.clone())), rpc, host: crate::send::host_of(url) })
     }
 
     /// Its address.
     #[must_use]
-    pub const fn address(&self) -> Address {
-        self.address
+    pub fn address(&self) -> Address {
+        self.contract.address()
     }
 
-    /// Makes the first deposit from the sender's tokens, raw.
-    pub async fn seed(&self, quote: u128, base: u128) -> Result<(), ChainError> {
-        let tokens = [(self.contract.quote(), quote), (self.contract.base(), base)];
-        for (token, amount) in tokens {
-            let token = token.call().await.map_err(|e| self.sender.fail("token", e))?;
-            let approve = Erc20::new(token, Arc::new(self.sender.rpc().clone())).approve(self.address, U256::from(amount));
-            let data = approve.calldata().unwrap_or_default();
-            self.sender.send("approve", Some(token), data).await?;
-        }
-        self.call("seed", self.contract.seed(quote, base).calldata()).await.map(drop)
+    /// The node's chain id.
+    pub async fn chain_id(&self) -> Result<u64, ChainError> {
+        Ok(self.rpc.get_chainid().await.map_err(|e| self.fail("eth_chainId", e))?.as_u64())
     }
 
-    /// Burns the sender's shares for both tokens.
-    pub async fn withdraw(&self, shares: u128) -> Result<(), ChainError> {
-        self.call("withdraw", self.contract.withdraw(shares).calldata()).await.map(drop)
-    }
-
-    /// Registers mandate and commitment.
-    pub async fn register(&self, p: &Promise) -> Result<(), ChainError> {
-        let r = Registration {
-            mandate_digest: p.mandate_digest,
-            commitment: p.commitment,
-            genesis_head: p.genesis_head,
-            genesis_time: p.genesis_time_s,
-            interval: p.interval_s,
-            max_trade_quote: p.max_trade_quote,
-            max_slippage_bps: p.max_slippage_bps,
-        };
-        self.call("register", self.contract.register(r).calldata()).await.map(drop)
+    fn fail(&self, call: &'static str, reason: impl ToString) -> ChainError {
+        ChainError::Rpc { call, rpc: self.host.clone(), reason: reason.to_string() }
     }
 
     /// What was registered, and in which block (0: nothing yet).
     pub async fn registration(&self) -> Result<(Promise, u64), ChainError> {
-        let block = self.contract.registered_block().call().await.map_err(|e| self.sender.fail("registeredBlock", e))?;
-        let r = self.contract.registration().call().await.map_err(|e| self.sender.fail("registration", e))?;
+        let block = self.contract.registered_block().call().await.map_err(|e| self.fail("registeredBlock", e))?;
+        let r = self.contract.registration().call().await.map_err(|e| self.fail("registration", e))?;
         let promise = Promise {
             mandate_digest: r.mandate_digest,
             commitment: r.commitment,
@@ -222,16 +196,16 @@ impl Vault {
 
     /// The next step and the head it will be made on.
     pub async fn position(&self) -> Result<(u32, [u8; 32]), ChainError> {
-        let step = self.contract.next_step().call().await.map_err(|e| self.sender.fail("nextStep", e))?;
-        let head = self.contract.head().call().await.map_err(|e| self.sender.fail("head", e))?;
+        let step = self.contract.next_step().call().await.map_err(|e| self.fail("nextStep", e))?;
+        let head = self.contract.head().call().await.map_err(|e| self.fail("head", e))?;
         Ok((step, head))
     }
 
     /// The observation at `time_s`, from the latest block; refused while that block is older than `time_s`, because the
     /// mean could still change.
     pub async fn observe(&self, time_s: u64) -> Result<Observed, ChainError> {
-        let rpc = self.sender.rpc();
-        let block = rpc.get_block(BlockNumber::Latest).await.map_err(|e| self.sender.fail("eth_getBlockByNumber", e))?;
+        let rpc = &self.rpc;
+        let block = rpc.get_block(BlockNumber::Latest).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
         let block = block.ok_or_else(|| ChainError::value("latest block", "a block", "none"))?;
         let (Some(number), Some(hash)) = (block.number, block.hash) else {
             return Err(ChainError::value("latest block", "a number and a hash", "a pending block"));
@@ -240,51 +214,18 @@ impl Vault {
             return Err(ChainError::value("latest block's time", format!("{time_s} or later"), block.timestamp));
         }
         let seen = self.contract.observation(time_s, number.as_u64(), hash.0).block(number.as_u64());
-        let seen = seen.call().await.map_err(|e| self.sender.fail("observation", e))?;
+        let seen = seen.call().await.map_err(|e| self.fail("observation", e))?;
         Ok(Observed::of(&seen))
-    }
-
-    /// Sends a decision, with the compressed proof if there is one.
-    pub async fn decide(&self, seen: &Observed, m: &Move, proof: &[u8]) -> Result<Outcome, ChainError> {
-        let (side, amount_in, min_out) = m.order.map_or((0, 0, 0), |(buy, amount, least)| (if buy { 1 } else { 2 }, amount, least));
-        let d = Decision {
-            step: seen.step,
-            time: seen.time_s,
-            block_number: seen.block_number,
-            block_hash: seen.block_hash,
-            observation_digest: seen.digest(),
-            head_before: m.head_before,
-            head_after: m.head_after,
-            side,
-            amount_in,
-            min_out,
-            proof_digest: if proof.is_empty() { [0; 32] } else { keccak256(proof) },
-        };
-        let receipt = self.call("decide", self.contract.decide(d, proof.to_vec().into()).calldata()).await?;
-        let hash = receipt.transaction_hash;
-        let found = self.decided(receipt.block_number.map_or(0, |b| b.as_u64())).await?.into_iter().find(|d| d.outcome.tx_hash == hash.0);
-        found.map(|d| d.outcome).ok_or_else(|| ChainError::value("Decided event", format!("one in {hash:?}"), "none"))
-    }
-
-    /// Posts a proof of the first `steps` decisions; returns the gas used.
-    pub async fn post_proof(&self, steps: u32, head: [u8; 32], proof: &[u8]) -> Result<u64, ChainError> {
-        let call = self.contract.post_proof(steps, head, keccak256(proof), proof.to_vec().into());
-        let receipt = self.call("postProof", call.calldata()).await?;
-        Ok(receipt.gas_used.unwrap_or_default().as_u64())
     }
 
     /// Every decision the chain recorded from a block on, in order.
     pub async fn decided(&self, from_block: u64) -> Result<Vec<Decided>, ChainError> {
         let filter = self.contract.decided_filter().from_block(from_block);
-        let events = filter.query_with_meta().await.map_err(|e| self.sender.fail("eth_getLogs", e))?;
+        let events = filter.query_with_meta().await.map_err(|e| self.fail("eth_getLogs", e))?;
         let mut out = Vec::with_capacity(events.len());
         for (event, meta) in events {
-            let receipt = self
-                .sender
-                .rpc()
-                .get_transaction_receipt(meta.transaction_hash)
-                .await
-                .map_err(|e| self.sender.fail("eth_getTransactionReceipt", e))?;
+            let receipt =
+                self.rpc.get_transaction_receipt(meta.transaction_hash).await.map_err(|e| self.fail("eth_getTransactionReceipt", e))?;
             let d = &event.decision;
             out.push(Decided {
                 observed: Observed::of(&event.observation),
@@ -308,7 +249,7 @@ impl Vault {
     /// Every posted proof from a block on, in order.
     pub async fn posted(&self, from_block: u64) -> Result<Vec<Posted>, ChainError> {
         let filter = self.contract.proof_posted_filter().from_block(from_block);
-        let events = filter.query_with_meta().await.map_err(|e| self.sender.fail("eth_getLogs", e))?;
+        let events = filter.query_with_meta().await.map_err(|e| self.fail("eth_getLogs", e))?;
         let of = |(e, meta): (crate::contracts::ProofPostedFilter, ethers::contract::LogMeta)| Posted {
             steps: e.steps,
             head: e.head,
@@ -318,15 +259,95 @@ impl Vault {
         };
         Ok(events.into_iter().map(of).collect())
     }
+}
+
+impl Vault {
+    /// Deploys a vault whose operator is the sender.
+    pub async fn deploy(sender: Sender, quote: Address, base: Address, pool: Address) -> Result<Self, ChainError> {
+        let code = crate::contracts::PROBITYVAULT_BYTECODE.clone();
+        let arguments = (quote, base, pool, sender.address()).encode();
+        let data: Bytes = code.iter().copied().chain(arguments).collect::<Vec<u8>>().into();
+        let receipt = sender.send("deploy", None, data).await?;
+        let address = receipt.contract_address.ok_or_else(|| ChainError::value("contractAddress", "an address", "none"))?;
+        Ok(Self::at(sender, address))
+    }
+
+    /// A vault that is already there.
+    #[must_use]
+    pub fn at(sender: Sender, address: Address) -> Self {
+        let (rpc, host) = (sender.rpc().clone(), sender.host().to_owned());
+        Self { view: VaultView { contract: ProbityVault::new(address, Arc::new(rpc.clone())), rpc, host }, sender }
+    }
+
+    /// The vault for reading.
+    #[must_use]
+    pub const fn view(&self) -> &VaultView {
+        &self.view
+    }
+
+    /// Makes the first deposit from the sender's tokens, raw.
+    pub async fn seed(&self, quote: u128, base: u128) -> Result<(), ChainError> {
+        let tokens = [(self.view.contract.quote(), quote), (self.view.contract.base(), base)];
+        for (token, amount) in tokens {
+            let token = token.call().await.map_err(|e| self.sender.fail("token", e))?;
+            let approve = Erc20::new(token, Arc::new(self.sender.rpc().clone())).approve(self.view.address(), U256::from(amount));
+            let data = approve.calldata().unwrap_or_default();
+            self.sender.send("approve", Some(token), data).await?;
+        }
+        self.call("seed", self.view.contract.seed(quote, base).calldata()).await.map(drop)
+    }
+
+    /// Burns the sender's shares for both tokens.
+    pub async fn withdraw(&self, shares: u128) -> Result<(), ChainError> {
+        self.call("withdraw", self.view.contract.withdraw(shares).calldata()).await.map(drop)
+    }
+
+    /// Registers mandate and commitment.
+    pub async fn register(&self, p: &Promise) -> Result<(), ChainError> {
+        let r = Registration {
+            mandate_digest: p.mandate_digest,
+            commitment: p.commitment,
+            genesis_head: p.genesis_head,
+            genesis_time: p.genesis_time_s,
+            interval: p.interval_s,
+            max_trade_quote: p.max_trade_quote,
+            max_slippage_bps: p.max_slippage_bps,
+        };
+        self.call("register", self.view.contract.register(r).calldata()).await.map(drop)
+    }
+
+    /// Sends a decision, with the compressed proof if there is one.
+    pub async fn decide(&self, seen: &Observed, m: &Move, proof: &[u8]) -> Result<Outcome, ChainError> {
+        let (side, amount_in, min_out) = m.order.map_or((0, 0, 0), |(buy, amount, least)| (if buy { 1 } else { 2 }, amount, least));
+        let d = Decision {
+            step: seen.step,
+            time: seen.time_s,
+            block_number: seen.block_number,
+            block_hash: seen.block_hash,
+            observation_digest: seen.digest(),
+            head_before: m.head_before,
+            head_after: m.head_after,
+            side,
+            amount_in,
+            min_out,
+            proof_digest: if proof.is_empty() { [0; 32] } else { keccak256(proof) },
+        };
+        let receipt = self.call("decide", self.view.contract.decide(d, proof.to_vec().into()).calldata()).await?;
+        let hash = receipt.transaction_hash;
+        let found =
+            self.view.decided(receipt.block_number.map_or(0, |b| b.as_u64())).await?.into_iter().find(|d| d.outcome.tx_hash == hash.0);
+        found.map(|d| d.outcome).ok_or_else(|| ChainError::value("Decided event", format!("one in {hash:?}"), "none"))
+    }
+
+    /// Posts a proof of the first `steps` decisions; returns the gas used.
+    pub async fn post_proof(&self, steps: u32, head: [u8; 32], proof: &[u8]) -> Result<u64, ChainError> {
+        let call = self.view.contract.post_proof(steps, head, keccak256(proof), proof.to_vec().into());
+        let receipt = self.call("postProof", call.calldata()).await?;
+        Ok(receipt.gas_used.unwrap_or_default().as_u64())
+    }
 
     async fn call(&self, name: &'static str, data: Option<Bytes>) -> Result<ethers::types::TransactionReceipt, ChainError> {
         let data = data.ok_or_else(|| ChainError::value("calldata", "an encodable call", name))?;
-        self.sender.send(name, Some(self.address), data).await
-    }
-
-    /// Topic of the `Decided` event, for whoever filters logs himself.
-    #[must_use]
-    pub fn decided_topic() -> H256 {
-        crate::contracts::DecidedFilter::signature()
+        self.sender.send(name, Some(self.view.address()), data).await
     }
 }
