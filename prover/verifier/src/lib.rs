@@ -5,16 +5,20 @@
 
 mod audit;
 mod bounds;
+mod ceremony;
 mod circuit;
 mod commitment;
 mod digest;
 mod encode;
+mod engines;
 mod envelope;
 mod finding;
 mod gadgets;
 mod hash;
 mod keys;
 mod log;
+mod ptau;
+mod quiet;
 mod replay;
 mod statement;
 mod walk;
@@ -23,14 +27,17 @@ mod walk;
 pub type Scalar = <nova_snark::provider::Bn256EngineIPA as nova_snark::traits::Engine>::Scalar;
 
 pub use audit::*;
+pub use ceremony::*;
 pub use circuit::{CIRCUIT_VERSION, FoldCircuit, FoldWitness};
 pub use commitment::{Salt, commit_model};
 pub use digest::Digest;
 pub use encode::{genesis_head, genesis_z, mandate_digest, next_head, record_elements, state_digest};
+pub use engines::*;
 pub use envelope::*;
 pub use finding::*;
 pub use hash::{Domain, hash};
 pub use keys::*;
 pub use log::*;
+pub use ptau::PtauError;
 pub use replay::*;
 pub use statement::*;

@@ -1,6 +1,6 @@
 //! The claim that an accepted audit supports, in words, with what it does not show.
 
-use crate::{Digest, Header, Proven};
+use crate::{Digest, Header, Origin, Proven};
 use serde::Serialize;
 
 /// What has been shown.
@@ -53,5 +53,12 @@ impl Statement {
                 "That the model is good, or how it was trained.".to_owned(),
             ],
         }
+    }
+
+    /// Adds what parameters of this origin leave open.
+    #[must_use]
+    pub fn under(mut self, origin: &Origin) -> Self {
+        self.does_not_show.extend(origin.does_not_show());
+        self
     }
 }
