@@ -190,6 +190,26 @@ fn changed_headers_are_found() {
     assert!(case("/mandate/decisions_per_fold", json!(0)).contains(&Code::MandateInvalid));
 }
 
+/// The transparent proof under an honest log of the same mandate with the other engine.
+fn a_proof_does_not_serve_the_other_engine() {
+    let run = &*RUN;
+    let mut other = run.mandate.clone();
+    other.proof_engine = probity_strategy::ProofEngine::Pairing;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    write_log(&path, &other, &run.session, &run.records, true);
+    let log = std::fs::read_to_string(&path).unwrap();
+    let evidence = Evidence { proof: Some(&run.proof), reveal: None };
+    let report = audit(log.as_bytes(), evidence, |_| panic!("the engine is compared before keys are derived"));
+    assert_eq!(errors(&report), [Code::ProofOtherParameters]);
+    assert_eq!(report.findings[0].field.as_deref(), Some("engine"));
+    // Called a pairing proof it still is none.
+    let mut forged = Envelope::from_bytes(&run.proof).unwrap();
+    forged.engine = other.proof_engine;
+    let finding = verify(&forged.to_bytes(), &run.keys, &run.mandate, &run.session.commitment()).unwrap_err();
+    assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofOtherParameters, Some("engine")));
+}
+
 /// An honest log of another mandate (same model, same parameters) with this proof: replay across vaults and chains.
 fn a_proof_does_not_serve_another_mandate() {
     let run = &*RUN;
@@ -422,7 +442,7 @@ fn default_shape_one_decision_a_fold() {
 /// All cases on the one shared run: a runner with a process for each test would prove it anew every time.
 #[test]
 fn the_whole_way_and_every_tampering() {
-    let cases: [(&str, fn()); 15] = [
+    let cases: [(&str, fn()); 16] = [
         ("an_honest_run_is_accepted", an_honest_run_is_accepted),
         ("prover_and_auditor_derive_the_same_parameters", prover_and_auditor_derive_the_same_parameters),
         ("revealed_model_replays_and_another_does_not", revealed_model_replays_and_another_does_not),
@@ -430,6 +450,7 @@ fn the_whole_way_and_every_tampering() {
         ("a_rebuilt_log_does_not_end_at_the_proven_head", a_rebuilt_log_does_not_end_at_the_proven_head),
         ("changed_headers_are_found", changed_headers_are_found),
         ("a_proof_does_not_serve_another_mandate", a_proof_does_not_serve_another_mandate),
+        ("a_proof_does_not_serve_the_other_engine", a_proof_does_not_serve_the_other_engine),
         ("dropped_swapped_and_cut_logs_are_found", dropped_swapped_and_cut_logs_are_found),
         ("decisions_after_the_proof_are_named", decisions_after_the_proof_are_named),
         ("malformed_proofs_are_findings", malformed_proofs_are_findings),

@@ -194,6 +194,9 @@ fn read_powers<R: Read>(file: &mut Hashed<R>, size: u64, count: usize, output: &
         if first && bases.first() != Some(&Affine::generator()) {
             return Err(malformed("tau G1", "the generator as power 0", "another point"));
         }
+        if first && bases.get(1) == Some(&Affine::generator()) {
+            return Err(malformed("tau G1", "powers that somebody contributed to", "those of tau 1"));
+        }
         let mut random = vec![0; bases.len().saturating_sub(1).saturating_mul(8)];
         OsRng.try_fill_bytes(&mut random).map_err(|e| io::Error::other(e.to_string()))?;
         let factors: Vec<Scalar> = random.as_chunks::<8>().0.iter().map(|b| Scalar::from(u64::from_le_bytes(*b))).collect();

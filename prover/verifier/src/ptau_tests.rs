@@ -74,6 +74,7 @@ fn points_that_are_no_powers_of_one_tau() {
     assert_eq!(case(&|p| p.g1.rotate_left(1)), "tau G1", "power 0 is the generator");
     assert_eq!(case(&|p| p.g1[COUNT - 1] = p.g1[COUNT - 2]), "tau G1", "the last one counts too");
     assert_eq!(case(&|p| p.g1 = vec![G1Affine::generator(); COUNT]), "tau G1", "tau 1 in the first group only");
+    assert_eq!(case(&|p| *p = Ptau::of(1, POWER)), "tau G1", "tau 1, as before the first contribution");
     assert_eq!(case(&|p| p.g2 = Ptau::of(4, POWER).g2), "tau G1", "another tau in the second group");
     assert_eq!(case(&|p| p.g1[3] = G1Affine::default()), "tau G1", "the neutral element");
     assert_eq!(case(&|p| p.g1[3].x += halo2curves::bn256::Fq::one()), "tau G1", "off the curve");
