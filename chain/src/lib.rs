@@ -1,6 +1,7 @@
 //! Everything Ethereum: the only crate that names ethers. Plain integers and bytes at its edge; the agent converts.
 
 mod contracts;
+mod convert;
 mod error;
 mod revert;
 mod send;
