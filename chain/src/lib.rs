@@ -9,5 +9,5 @@ mod vault;
 
 pub use error::ChainError;
 pub use ethers::types::Address;
-pub use send::{Rpc, Sender, connect};
+pub use send::{Rpc, Sender, connect, host_of};
 pub use vault::{Decided, Move, Observed, Outcome, Posted, Promise, Vault, VaultView};

@@ -32,7 +32,8 @@ impl std::fmt::Debug for Sender {
 }
 
 /// Scheme and host of a URL; what follows may be a secret.
-pub(crate) fn host_of(url: &str) -> String {
+#[must_use]
+pub fn host_of(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split('/').next().unwrap_or("");
     format!("{scheme}://{}", authority.rsplit('@').next().unwrap_or(""))
