@@ -31,8 +31,12 @@ impl Seen {
             max_slippage_bps: promise.max_slippage_bps,
             block_number: block,
         });
-        let decisions = view.decided(block).await?.iter().map(decision).collect::<Result<Vec<_>>>()?;
-        let swaps = view.swaps(block).await?;
+        let mut decisions = Vec::new();
+        for decided in view.decided(block).await? {
+            let anchor = view.block_hash(decided.observed.block_number).await?;
+            decisions.push(decision(&decided, anchor)?);
+        }
+        let swaps = view.swaps(block).await?.into_iter().filter(|s| s.by_vault).collect::<Vec<_>>();
         let posted = view.posted(block).await?;
         let (_, head) = view.position().await?;
         let facts = ChainFacts {
@@ -57,7 +61,7 @@ impl Seen {
     }
 }
 
-fn decision(d: &Decided) -> Result<DecisionSeen> {
+fn decision(d: &Decided, anchor: Option<[u8; 32]>) -> Result<DecisionSeen> {
     let side = |buy| if buy { Side::Buy } else { Side::Sell };
     Ok(DecisionSeen {
         observation: d.observed.observation()?,
@@ -66,6 +70,7 @@ fn decision(d: &Decided) -> Result<DecisionSeen> {
         head_after: d.decided.head_after,
         tx_hash: d.outcome.tx_hash,
         block_number: d.outcome.block_number,
+        anchor,
         filled: d.outcome.executed.then_some(d.outcome.amount_out),
     })
 }

@@ -147,7 +147,8 @@ impl Agent {
 
     /// Proves everything decided so far and posts the proof, if it is not on chain already.
     pub(crate) async fn post(&mut self) -> Result<Proof> {
-        let proof = self.prove(self.head).instrument(tracing::info_span!("prove", steps = self.state.step)).await?;
+        let span = tracing::info_span!("prove", steps = self.state.step);
+        let proof = self.prove(self.head).instrument(span).await?;
         if self.posted < proof.steps {
             let sent = self.vault.post_proof(proof.steps, proof.head.to_bytes(), &proof.bytes);
             let gas_used = sent.instrument(tracing::info_span!("post", steps = proof.steps)).await?;

@@ -25,7 +25,7 @@ use std::time::Duration;
 /// Gas money of a development operator, wei.
 const GAS_MONEY: u128 = 1_000_000_000_000_000_000_000;
 /// Intervals of oracle history that the pool has to keep.
-const ORACLE_INTERVALS: u32 = 8;
+const ORACLE_INTERVALS: u64 = 8;
 
 /// A run that is ready to decide.
 pub(crate) struct Ready {
@@ -248,7 +248,7 @@ async fn vault(chain: &Chain, sender: Sender, settings: &Settings, args: &RunArg
         let unit = 10u128.checked_pow(pool.quote.decimals.into()).context("quote token: more decimals than 38")?;
         let seed = u128::from(settings.agent.seed_quote_usdc).checked_mul(unit).context("setting agent.seed_quote_usdc")?;
         if let Chain::Development(dev) = chain {
-            dev.fund_token(pool.quote.address, vault.operator(), seed).await?;
+            dev.fund_token(pool.quote.address, vault.account(), seed).await?;
         }
         vault.seed(seed, 0).await.context("the first deposit (agent.seed_quote_usdc from the operator's account)")?;
     }
@@ -297,7 +297,7 @@ async fn register(vault: &Vault, mandate: &Mandate, header: &Header) -> Result<u
         max_slippage_bps: mandate.limits.max_slippage_bps,
     };
     if vault.view().registration().await?.1 == 0 {
-        vault.prepare_oracle(mandate.interval_s.saturating_mul(ORACLE_INTERVALS)).await.context("the pool's oracle history")?;
+        vault.prepare_oracle(u64::from(mandate.interval_s) * ORACLE_INTERVALS).await.context("the pool's oracle history")?;
         vault.register(&promise).await?;
     }
     let (seen, block) = vault.view().registration().await?;

@@ -102,6 +102,8 @@ pub enum Code {
     RegisteredLate,
     /// The log's observation is not the one that the vault computed.
     ObservationMismatch,
+    /// The block that an observation names is not the node's block of that number.
+    AnchorMismatch,
     /// The log's order is not the one that the vault was given.
     OrderMismatch,
     /// A decision of the log that the vault does not have.

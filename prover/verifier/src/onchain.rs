@@ -46,6 +46,8 @@ pub struct DecisionSeen {
     pub tx_hash: [u8; 32],
     /// Block.
     pub block_number: u64,
+    /// Hash that the node gives for the observation's block; none if it has no such block.
+    pub anchor: Option<[u8; 32]>,
     /// Amount received, if the order was filled.
     pub filled: Option<u128>,
 }
@@ -240,6 +242,10 @@ fn compare(entry: &Entry, head_before: Digest, seen: &DecisionSeen, findings: &m
     differ("shares", theirs.shares.raw().to_string(), ours.shares.raw().to_string());
     let fill = |o: &Observation| o.fill.map_or_else(|| "none".to_owned(), |f| f.amount_out.raw().to_string());
     differ("fill", fill(theirs), fill(ours));
+    if seen.anchor != Some(ours.block_hash) {
+        let got = seen.anchor.map_or_else(|| "no such block".to_owned(), |h| hash(&h));
+        findings.push(Finding::mismatch(Code::AnchorMismatch, got, hash(&ours.block_hash)).field("record.observation.block_hash"));
+    }
     let Decision { order, .. } = entry.record.decision;
     let order = order.map(|o| (o.side, o.amount_in.raw(), o.min_out));
     if order != seen.order {
