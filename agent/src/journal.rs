@@ -104,7 +104,14 @@ impl Journal {
     pub(crate) fn settle(&self, step: u32, outcome: &Outcome) -> Result<()> {
         let rows = self.db.execute(
             "update decision set tx_hash = ?2, gas_used = ?3, executed = ?4, amount_out = ?5, proof_bytes = ?6 where step = ?1",
-            params![step, outcome.tx_hash, outcome.gas_used, outcome.executed, outcome.amount_out.to_string(), outcome.proof_bytes],
+            params![
+                step,
+                outcome.tx_hash,
+                i64::try_from(outcome.gas_used)?,
+                outcome.executed,
+                outcome.amount_out.to_string(),
+                i64::try_from(outcome.proof_bytes)?
+            ],
         )?;
         if rows != 1 {
             bail!("journal: step {step} has no decision to settle");
@@ -120,10 +127,10 @@ impl Journal {
                 r.get::<_, String>(0)?,
                 r.get::<_, String>(1)?,
                 r.get::<_, Option<String>>(2)?,
-                r.get::<_, Option<u64>>(3)?,
+                r.get::<_, Option<i64>>(3)?,
                 r.get::<_, Option<bool>>(4)?,
                 r.get::<_, Option<String>>(5)?,
-                r.get::<_, Option<u64>>(6)?,
+                r.get::<_, Option<i64>>(6)?,
             ))
         })?;
         let mut entries = Vec::new();
@@ -133,10 +140,10 @@ impl Journal {
             let outcome = match (tx_hash, executed) {
                 (Some(tx_hash), Some(executed)) => Some(Outcome {
                     tx_hash,
-                    gas_used: gas_used.unwrap_or(0),
+                    gas_used: gas_used.unwrap_or(0).unsigned_abs(),
                     executed,
                     amount_out: amount_out.unwrap_or_default().parse().with_context(|| format!("journal: amount_out of step {step}"))?,
-                    proof_bytes: proof_bytes.unwrap_or(0),
+                    proof_bytes: proof_bytes.unwrap_or(0).unsigned_abs(),
                 }),
                 _ => None,
             };
@@ -147,14 +154,15 @@ impl Journal {
 
     /// Notes a posted proof.
     pub(crate) fn posted(&self, post: &Post) -> Result<()> {
-        self.db.execute("insert or replace into post values (?1, ?2, ?3)", params![post.steps, post.gas_used, post.proof_bytes])?;
+        self.db.execute("insert or replace into post values (?1, ?2, ?3)", params![post.steps, i64::try_from(post.gas_used)?, i64::try_from(post.proof_bytes)?])?;
         Ok(())
     }
 
     /// Posted proofs, shortest first.
     pub(crate) fn posts(&self) -> Result<Vec<Post>> {
         let mut query = self.db.prepare("select steps, gas_used, proof_bytes from post order by steps")?;
-        let rows = query.query_map([], |r| Ok(Post { steps: r.get(0)?, gas_used: r.get(1)?, proof_bytes: r.get(2)? }))?;
+        let count = |r: &rusqlite::Row<'_>, i| r.get::<_, i64>(i).map(i64::unsigned_abs);
+        let rows = query.query_map([], |r| Ok(Post { steps: r.get(0)?, gas_used: count(r, 1)?, proof_bytes: count(r, 2)? }))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
