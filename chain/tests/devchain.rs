@@ -17,6 +17,7 @@ async fn the_stand_in_has_mainnets_uniswap_at_mainnets_addresses() {
     let pool = PoolInfo::read(world.chain.url(), POOL_500, USDC).await.unwrap();
     assert_eq!((pool.token0, pool.token1, pool.fee_pips, pool.base_is_token1), (USDC, WETH, 500, true));
     assert_eq!((pool.quote.symbol.as_str(), pool.quote.decimals, pool.base.symbol.as_str(), pool.base.decimals), ("USDC", 6, "WETH", 18));
+    assert_eq!(pool.cardinality, 2_000);
     assert!(pool.price_x64.abs_diff(PRICE) <= 1 && pool.liquidity.abs_diff(10_000_000_000_000_000_000) < 10_000_000_000);
     let inverse = PoolInfo::read(world.chain.url(), POOL_500, WETH).await.unwrap();
     assert!(!inverse.base_is_token1 && inverse.base.address == USDC);
@@ -118,6 +119,15 @@ async fn chains_outlive_their_starter_and_are_found_again() {
     again.stop().await.unwrap();
     assert!(DevChain::attach(dir.path()).await.unwrap().is_none());
     assert!(connect(&url).unwrap().get_chainid().await.is_err(), "nothing answers there any more");
+
+    // A start that was cut off before its end leaves a node, which is ended.
+    let world = World::stand_in().await;
+    let left = world.dir.path().join("chains.json");
+    std::fs::write(&left, std::fs::read_to_string(&left).unwrap().replace("\"complete\": true", "\"complete\": false")).unwrap();
+    let url = world.chain.url().to_owned();
+    drop(world.chain);
+    assert!(DevChain::attach(world.dir.path()).await.unwrap().is_none());
+    assert!(!left.exists() && connect(&url).unwrap().get_chainid().await.is_err());
 
     // chains.json of chains that are gone.
     std::fs::write(dir.path().join("chains.json"), chains).unwrap();
