@@ -50,6 +50,8 @@ pub struct DevChain {
 /// What `chains.json` holds.
 #[derive(Serialize, Deserialize)]
 struct Chains {
+    /// Whether the start came to its end.
+    complete: bool,
     chain_id: u64,
     nodes: Vec<Place>,
 }
@@ -63,34 +65,23 @@ impl DevChain {
             let reason = format!("{} tells of chains of an earlier start: attach to them, or stop them first", file.display());
             return Err(ChainError::Start { reason });
         }
-        let mut nodes = Vec::new();
-        match Self::build(tools, dir, origin, &mut nodes).await {
-            Ok(chain_id) => {
-                let chain = Self { nodes, chain_id, file };
-                match chain.save() {
-                    Ok(()) => Ok(chain),
-                    Err(error) => chain.stop().await.and(Err(error)),
-                }
-            }
-            Err(error) => {
-                for node in nodes {
-                    node.stop().await?;
-                }
-                Err(error)
-            }
+        let mut chain = Self { nodes: Vec::new(), chain_id: 0, file };
+        let built = chain.build(tools, dir, origin).await;
+        match built.and_then(|()| chain.save(true)) {
+            Ok(()) => Ok(chain),
+            Err(error) => chain.stop().await.and(Err(error)),
         }
     }
 
-    async fn build(tools: &Tools, dir: &Path, origin: &Origin, nodes: &mut Vec<Node>) -> Result<u64, ChainError> {
+    async fn build(&mut self, tools: &Tools, dir: &Path, origin: &Origin) -> Result<(), ChainError> {
         let anvil = tools.anvil()?;
         let url = match origin {
             Origin::StandIn { time_s, start_price_x64 } => {
                 let node = Node::start(&anvil, dir, "mainnet", &crate::standin::arguments(*time_s)?, None).await?;
                 let url = node.place.url.clone();
-                nodes.push(node);
-                if let Some(node) = nodes.last() {
-                    crate::standin::build(node, tools, *time_s, *start_price_x64).await?;
-                }
+                self.nodes.push(node);
+                self.save(false)?;
+                crate::standin::build(self.node()?, tools, *time_s, *start_price_x64).await?;
                 url
             }
             Origin::Fork { url } => {
@@ -100,11 +91,13 @@ impl DevChain {
         };
         let node = Node::start(&anvil, dir, "fork", &[], Some(&url)).await?;
         let asked = node.rpc.get_chainid().await.map_err(|e| crate::rpc::failure("eth_chainId", "the development chain", &e));
-        nodes.push(node);
-        Ok(asked?.as_u64())
+        self.nodes.push(node);
+        self.chain_id = asked?.as_u64();
+        Ok(())
     }
 
-    /// The chain of an earlier start in `dir`, if it still runs; none if there is no trace of one.
+    /// The chain of an earlier start in `dir`, if it still runs; none if there is no trace of one. What a start left that was
+    /// cut off is ended and forgotten.
     pub async fn attach(dir: &Path) -> Result<Option<Self>, ChainError> {
         let file = dir.join("chains.json");
         let text = match std::fs::read_to_string(&file) {
@@ -119,15 +112,25 @@ impl DevChain {
         }
         let mut nodes = Vec::new();
         for place in chains.nodes {
+            if !chains.complete {
+                if let Ok(node) = Node::attach(place).await {
+                    node.stop().await?;
+                }
+                continue;
+            }
             let url = place.url.clone();
             let gone = |reason: String| ChainError::Gone { file: file.display().to_string(), url, reason };
             nodes.push(Node::attach(place).await.map_err(gone)?);
         }
-        Ok(Some(Self { nodes, chain_id: chains.chain_id, file }))
+        let chain = Self { nodes, chain_id: chains.chain_id, file };
+        if !chains.complete {
+            return chain.stop().await.map(|()| None);
+        }
+        Ok(Some(chain))
     }
 
-    fn save(&self) -> Result<(), ChainError> {
-        let chains = Chains { chain_id: self.chain_id, nodes: self.nodes.iter().map(|node| node.place.clone()).collect() };
+    fn save(&self, complete: bool) -> Result<(), ChainError> {
+        let chains = Chains { complete, chain_id: self.chain_id, nodes: self.nodes.iter().map(|node| node.place.clone()).collect() };
         let text = serde_json::to_string_pretty(&chains).map_err(|e| ChainError::Start { reason: e.to_string() })?;
         std::fs::write(&self.file, text).map_err(|e| ChainError::Start { reason: format!("{}: {e}", self.file.display()) })
     }

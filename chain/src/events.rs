@@ -1,6 +1,6 @@
 //! What the chain recorded of a vault: decisions, posted proofs, flows, and the pool's own report of its swaps.
 //!
-//! Logs are asked for in windows of blocks, because public nodes bound a question.
+//! Public nodes bound how many blocks a question may span: where one refuses, the span is halved.
 
 use crate::ChainError;
 use crate::contracts::{DecideCall, DecidedFilter, FlowFilter, PostProofCall, ProofPostedFilter, SwapFilter};
@@ -8,12 +8,12 @@ use crate::record::{Decided, Flow, Move, Observed, Outcome, Posted, SwapSeen};
 use crate::view::VaultView;
 use ethers::abi::AbiDecode;
 use ethers::contract::EthEvent;
-use ethers::providers::Middleware;
+use ethers::providers::{Middleware, RpcError};
 use ethers::types::{Address, Filter, H256, I256, Log};
 use ethers::utils::keccak256;
 
-/// Blocks asked about at once.
-const WINDOW: u64 = 10_000;
+/// Fewest blocks asked about at once; a node that refuses even those gives an error.
+const LEAST_SPAN: u64 = 500;
 
 impl VaultView {
     /// Every decision the chain recorded from a block on, in order.
@@ -114,9 +114,9 @@ impl VaultView {
     async fn logs<E: EthEvent>(&self, address: Address, from_block: u64, topics: [Option<H256>; 2]) -> Result<Vec<(E, Place)>, ChainError> {
         let latest = self.rpc.get_block_number().await.map_err(|e| self.fail("eth_blockNumber", e))?.as_u64();
         let mut out = Vec::new();
-        let mut from = from_block;
+        let (mut from, mut span) = (from_block, latest.saturating_sub(from_block).saturating_add(1));
         while from <= latest {
-            let to = latest.min(from.saturating_add(WINDOW - 1));
+            let to = latest.min(from.saturating_add(span - 1));
             let mut filter = Filter::new().address(address).topic0(E::signature()).from_block(from).to_block(to);
             let [one, two] = topics;
             if let Some(one) = one {
@@ -125,10 +125,17 @@ impl VaultView {
             if let Some(two) = two {
                 filter = filter.topic2(two);
             }
-            for log in self.rpc.get_logs(&filter).await.map_err(|e| self.fail("eth_getLogs", e))? {
-                out.push((Self::event(&log)?, Place::of(&log)?));
+            match self.rpc.get_logs(&filter).await {
+                Ok(logs) => {
+                    for log in logs {
+                        out.push((Self::event(&log)?, Place::of(&log)?));
+                    }
+                    from = to.saturating_add(1);
+                }
+                // Too much at once, perhaps.
+                Err(error) if error.as_error_response().is_some() && span > LEAST_SPAN => span /= 2,
+                Err(error) => return Err(self.fail("eth_getLogs", error)),
             }
-            from = to.saturating_add(1);
         }
         out.sort_by_key(|(_, at)| (at.block, at.index));
         Ok(out)

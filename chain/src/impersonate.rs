@@ -39,8 +39,16 @@ pub(crate) async fn act(
     if let Some(to) = to {
         tx = tx.to(to);
     }
-    let hash: H256 = node.ask("eth_sendTransaction", json!([tx])).await?;
     let sent = Instant::now();
+    let hash: H256 = loop {
+        match node.ask("eth_sendTransaction", json!([tx])).await {
+            // The node shows a receipt a moment before it counts its nonce.
+            Err(ChainError::Rpc { reason, .. }) if reason.contains("nonce too low") && sent.elapsed() < MINED => {
+                tokio::time::sleep(Duration::from_millis(3)).await;
+            }
+            answer => break answer?,
+        }
+    };
     loop {
         let found = node.rpc.get_transaction_receipt(hash).await;
         match found.map_err(|e| failure("eth_getTransactionReceipt", "the development chain", &e))? {

@@ -39,8 +39,8 @@ impl std::fmt::Debug for Bounded {
 #[non_exhaustive]
 pub enum RequestError {
     /// Nothing came in time.
-    #[error("no answer in {0} s")]
-    Timeout(u64),
+    #[error("no answer in {0:?}")]
+    Timeout(Duration),
     /// The node answered with an error.
     #[error("{0}")]
     Refused(JsonRpcError),
@@ -84,7 +84,7 @@ impl JsonRpcClient for Bounded {
         R: DeserializeOwned + Send,
     {
         let asked = tokio::time::timeout(self.timeout, self.http.request(method, params)).await;
-        asked.map_err(|_| RequestError::Timeout(self.timeout.as_secs()))?.map_err(|error| match error {
+        asked.map_err(|_| RequestError::Timeout(self.timeout))?.map_err(|error| match error {
             HttpClientError::ReqwestError(e) => RequestError::Transport(causes(&e.without_url())),
             HttpClientError::JsonRpcError(e) => RequestError::Refused(e),
             HttpClientError::SerdeJson { err, .. } => RequestError::Answer(err),

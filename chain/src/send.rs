@@ -70,20 +70,41 @@ impl Sender {
 
     /// Sends a call (or a creation, with `to` none) and waits for its receipt.
     pub(crate) async fn send(&self, call: &'static str, to: Option<Address>, data: Bytes) -> Result<TransactionReceipt, ChainError> {
-        let (hash, raw) = self.sign(call, to, data).await?;
-        let sent = Instant::now();
-        match self.rpc().send_raw_transaction(raw).await {
-            Ok(_) => tracing::debug!(?hash, call, "sent"),
-            // A clear answer is a refusal, except that the node may have the very same transaction already. Without an answer
-            // it may have got through: only the chain can tell.
-            Err(error) => match error.as_error_response().map(|r| r.message.to_lowercase()) {
-                Some(message) if message.contains("already known") || message.contains("already imported") => {}
-                Some(message) if message.contains("underpriced") => return Err(ChainError::Waiting { account: self.address() }),
-                Some(_) => return Err(failure(call, &self.host, &error)),
-                None => tracing::warn!(?hash, call, rpc = self.host, "no answer to a sent transaction; looking for its receipt"),
-            },
+        let started = Instant::now();
+        loop {
+            let (hash, raw) = self.sign(call, to, data.clone()).await?;
+            let sent = Instant::now();
+            let answer = tokio::time::timeout(self.receipt_timeout, self.rpc().send_raw_transaction(raw)).await;
+            let error = match answer {
+                Ok(Err(error)) => error,
+                Ok(Ok(_)) => {
+                    tracing::debug!(?hash, call, "sent");
+                    return self.receipt(call, hash, sent).await;
+                }
+                Err(_) => return self.receipt(call, hash, sent).await,
+            };
+            let Some(answer) = error.as_error_response().map(|r| r.message.to_lowercase()) else {
+                // Without an answer it may have got through: only the chain can tell.
+                tracing::warn!(?hash, call, rpc = self.host, "no answer to a sent transaction; looking for its receipt");
+                return self.receipt(call, hash, sent).await;
+            };
+            if answer.contains("already known") || answer.contains("already imported") {
+                return self.receipt(call, hash, sent).await;
+            }
+            if answer.contains("underpriced") {
+                return Err(ChainError::Waiting { account: self.address() });
+            }
+            // The nonce was used meanwhile: by this very transaction, or the node's count lagged behind its blocks.
+            if answer.contains("nonce too low") && started.elapsed() < self.receipt_timeout {
+                tokio::time::sleep(POLL).await;
+                let known = self.rpc().get_transaction_receipt(hash).await.map_err(|e| self.fail("eth_getTransactionReceipt", e))?;
+                if known.is_some() {
+                    return self.receipt(call, hash, sent).await;
+                }
+                continue;
+            }
+            return Err(failure(call, &self.host, &error));
         }
-        self.receipt(call, hash, sent).await
     }
 
     /// Builds and signs; returns the transaction's hash and bytes. Nothing has left yet.
@@ -91,8 +112,17 @@ impl Sender {
         let rpc = self.rpc();
         let mut tx = Eip1559TransactionRequest::new().from(self.address()).data(data);
         tx.to = to.map(Into::into);
-        let gas = rpc.estimate_gas(&tx.clone().into(), None).await.map_err(|e| failure(call, &self.host, &e))?;
-        let nonce = rpc.get_transaction_count(self.address(), None).await.map_err(|e| self.fail("eth_getTransactionCount", e))?;
+        let count = async |block: BlockNumber| {
+            let count = rpc.get_transaction_count(self.address(), Some(block.into())).await;
+            count.map_err(|e| self.fail("eth_getTransactionCount", e))
+        };
+        let nonce = count(BlockNumber::Latest).await?;
+        if count(BlockNumber::Pending).await? > nonce {
+            return Err(ChainError::Waiting { account: self.address() });
+        }
+        // In the block to come: some nodes would estimate in the latest block, which is the anchor of a decision and must be past.
+        let gas =
+            rpc.estimate_gas(&tx.clone().into(), Some(BlockNumber::Pending.into())).await.map_err(|e| failure(call, &self.host, &e))?;
         let block = rpc.get_block(BlockNumber::Latest).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
         let base_fee = block.and_then(|b| b.base_fee_per_gas);
         let base_fee = base_fee.ok_or_else(|| ChainError::value("latest block", "a base fee (EIP-1559)", "none"))?;

@@ -79,3 +79,23 @@ fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::Tools;
+
+    #[test]
+    fn what_is_missing_is_named_with_what_to_do() {
+        let empty = tempfile::tempdir().unwrap();
+        let error = Tools::find(Some(empty.path())).unwrap_err().to_string();
+        assert!(error.contains("node_modules") && error.ends_with("run `make tools`"), "{error}");
+        std::fs::create_dir_all(empty.path().join("chain/contracts/node_modules")).unwrap();
+        let tools = Tools::find(Some(empty.path())).unwrap();
+        let error = tools.creation_code("@uniswap/nothing.json").unwrap_err().to_string();
+        assert!(error.contains("@uniswap/nothing.json") && error.ends_with("run `make tools`"), "{error}");
+        if super::on_path("anvil").is_none() {
+            assert!(tools.anvil().unwrap_err().to_string().starts_with("anvil was not found"));
+        }
+    }
+}
