@@ -66,7 +66,7 @@ pub enum Code {
     ProofMalformed,
     /// The proof is of a version or engine this program does not know.
     ProofUnsupported,
-    /// The proof was made under other parameters.
+    /// The proof was made under other parameters, or by the other engine.
     ProofOtherParameters,
     /// The proof is about another mandate.
     ProofOtherMandate,
@@ -84,6 +84,8 @@ pub enum Code {
     LogShorterThanProof,
     /// The keys could not be derived: nothing can be said about the proof.
     KeysUnavailable,
+    /// The proof holds only if the maker of the parameters is honest: they were named insecure.
+    InsecureParameters,
     /// The revealed model does not open the commitment.
     RevealMismatch,
     /// The revealed model decides otherwise.

@@ -1,6 +1,6 @@
 //! The claim that an accepted audit supports, in words, with what it does not show.
 
-use crate::{ChainCoverage, Digest, Header, Proven};
+use crate::{ChainCoverage, Digest, Header, Origin, Proven};
 use serde::Serialize;
 
 const NOT_TRUE: &str = "That the observations are true: prices, balances and fills have to be compared with the chain.";
@@ -70,6 +70,13 @@ impl Statement {
             format!("Log and vault have the same decisions, and every swap of the vault in the pool is one of their orders ({} filled, {} not).", chain.filled, chain.unfilled),
         ]);
         self.does_not_show.insert(0, format!("That the node {} told the truth about the chain (read at block {}); ask another one, or your own.", chain.node, chain.block_number));
+        self
+    }
+
+    /// Adds what parameters of this origin leave open.
+    #[must_use]
+    pub fn under(mut self, origin: &Origin) -> Self {
+        self.does_not_show.extend(origin.does_not_show());
         self
     }
 }
