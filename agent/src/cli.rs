@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Backtest the strategy over a recorded series with the same engine.
     Backtest(BacktestArgs),
+    /// Train a model on a recorded series.
+    Train(TrainArgs),
     /// Salt and commit to a model: writes the opening (secret) and prints the commitment (public).
     Commit(CommitArgs),
     /// Settings.
@@ -106,6 +108,44 @@ pub(crate) struct BacktestArgs {
     /// Fold every decision and write log and proof into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) prove: Option<PathBuf>,
+}
+
+/// Flags of `train`. The defaults are the ones the shipped model was trained with.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// OHLCV series (CSV, may be gzipped); bars after `--validation-to` are never looked at.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Where the model is written, readable by the owner only. Never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Seed of everything random: the same seed gives the same model.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Bars before this time train, unix seconds.
+    #[arg(long, value_name = "UNIX_S", default_value_t = 1_640_995_200)]
+    pub(crate) validation_from: u64,
+    /// Bars from `--validation-from` up to this time stop the training and choose the policy, unix seconds.
+    #[arg(long, value_name = "UNIX_S", default_value_t = 1_672_531_200)]
+    pub(crate) validation_to: u64,
+    /// Bars dropped between training and validation.
+    #[arg(long, value_name = "BARS", default_value_t = 256)]
+    pub(crate) embargo: usize,
+    /// Steps of one training window.
+    #[arg(long, value_name = "STEPS", default_value_t = 32)]
+    pub(crate) window: usize,
+    /// Windows in one batch.
+    #[arg(long, value_name = "WINDOWS", default_value_t = 192)]
+    pub(crate) batch: usize,
+    /// Cost of a trade, bps of its size.
+    #[arg(long, value_name = "BPS", default_value_t = 5.0)]
+    pub(crate) cost_bps: f64,
+    /// Most optimiser steps.
+    #[arg(long, value_name = "STEPS", default_value_t = 600)]
+    pub(crate) max_steps: usize,
+    /// Evaluations (one every 20 steps) without improvement before stopping.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) patience: usize,
 }
 
 /// Flags of `commit`.

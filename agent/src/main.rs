@@ -11,6 +11,7 @@ mod prove;
 mod secret;
 mod settings;
 mod strategy_file;
+mod train;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
@@ -52,6 +53,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         }
         Command::Audit(args) => audit::run(args, cli.json),
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
+        Command::Train(args) => train::run(args, cli.json),
         Command::Commit(args) => commit::run(args, cli.json),
         Command::Demo(args) => demo::run(args, &loaded.settings, cli.json),
     }
