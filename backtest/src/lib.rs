@@ -9,6 +9,7 @@ mod error;
 mod feed;
 mod metrics;
 mod run;
+pub mod v3;
 mod venue;
 
 pub use dataset::{Bar, Dataset, Gaps, Scale, price_from_decimal};
