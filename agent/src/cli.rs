@@ -92,10 +92,14 @@ pub(crate) struct AuditArgs {
 
 /// Flags of `backtest`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct BacktestArgs {
+    /// A check of the backtest itself, in place of a run.
+    #[command(subcommand)]
+    pub(crate) check: Option<BacktestCheck>,
     /// OHLCV series (CSV, may be gzipped).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) data: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) data: Option<PathBuf>,
     /// First bar, unix seconds.
     #[arg(long, value_name = "UNIX_S", default_value_t = 0)]
     pub(crate) from: u64,
@@ -108,6 +112,49 @@ pub(crate) struct BacktestArgs {
     /// Fold every decision and write log and proof into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) prove: Option<PathBuf>,
+}
+
+/// Checks of the backtest.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BacktestCheck {
+    /// Cut off, raise, lower and thin out the future after every bar: no decision up to it may change. Exit code 1 if one does.
+    Lookahead {
+        /// What to run over.
+        #[command(flatten)]
+        series: SeriesArgs,
+        /// Bars of one window; every bar is the last known one of some window.
+        #[arg(long, value_name = "BARS", default_value_t = 40)]
+        window: usize,
+        /// Cuts over the whole run.
+        #[arg(long, default_value_t = 24)]
+        cuts: usize,
+    },
+    /// Decide the second half of the series with more and more history before it: what does the result owe to its start?
+    Warmup {
+        /// What to run over.
+        #[command(flatten)]
+        series: SeriesArgs,
+        /// Exit code 1 if the returns of the starts lie further apart, bps of the starting value.
+        #[arg(long, value_name = "BPS")]
+        max_spread_bps: Option<u32>,
+    },
+}
+
+/// A recorded series and a model.
+#[derive(Debug, Args)]
+pub(crate) struct SeriesArgs {
+    /// OHLCV series (CSV, may be gzipped).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// First bar, unix seconds.
+    #[arg(long, value_name = "UNIX_S", default_value_t = 0)]
+    pub(crate) from: u64,
+    /// Bars that open before this time, unix seconds.
+    #[arg(long, value_name = "UNIX_S", default_value_t = u64::MAX)]
+    pub(crate) to: u64,
+    /// Model file; the shipped strategy if left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
 }
 
 /// Flags of `train`. The defaults are the ones the shipped model was trained with.

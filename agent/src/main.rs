@@ -2,6 +2,7 @@
 
 mod audit;
 mod backtest;
+mod checks;
 mod cli;
 mod commit;
 mod demo;

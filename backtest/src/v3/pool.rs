@@ -201,13 +201,19 @@ impl Pool {
     /// Swaps; refused, as the chain refuses it, where the pool does not hold what it would have to pay.
     pub fn swap(&mut self, direction: Direction, exact: Exact, limit: Option<U256>) -> Result<Swap, PoolError> {
         let swap = self.quote(direction, exact, limit)?;
+        self.apply(direction, &swap)?;
+        Ok(swap)
+    }
+
+    /// Carries out a swap just quoted.
+    pub(crate) fn apply(&mut self, direction: Direction, swap: &Swap) -> Result<(), PoolError> {
         let [zero, one] = self.balances;
         let (incoming, outgoing) = if direction == Direction::ZeroForOne { (zero, one) } else { (one, zero) };
         let left = outgoing.checked_sub(swap.amount_out).ok_or(PoolError::CannotPay { amount: swap.amount_out, balance: outgoing })?;
         let held = incoming.checked_add(swap.amount_in).ok_or(PoolError::Overflow { field: "balance" })?;
         self.balances = if direction == Direction::ZeroForOne { [held, left] } else { [left, held] };
         (self.sqrt_price, self.tick, self.liquidity) = (swap.sqrt_price, swap.tick, swap.liquidity);
-        Ok(swap)
+        Ok(())
     }
 
     /// Adds (`change` above 0) or removes liquidity between two ticks; says how much of token0 and token1 goes in or out.
