@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Backtest the strategy over a recorded series with the same engine.
     Backtest(BacktestArgs),
+    /// Train a model on a recorded series.
+    Train(TrainArgs),
     /// Salt and commit to a model: writes the opening (secret) and prints the commitment (public).
     Commit(CommitArgs),
     /// The development chains of a run.
@@ -206,10 +208,14 @@ pub(crate) struct InspectArgs {
 
 /// Flags of `backtest`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct BacktestArgs {
+    /// A check of the backtest itself, in place of a run.
+    #[command(subcommand)]
+    pub(crate) check: Option<BacktestCheck>,
     /// OHLCV series (CSV, may be gzipped).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) data: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) data: Option<PathBuf>,
     /// First bar: unix seconds, YYYY-MM-DD or YYYY-MM-DDTHH:MM (UTC).
     #[arg(long, value_name = "TIME", value_parser = crate::time::parse, default_value_t = 0)]
     pub(crate) from: u64,
@@ -222,6 +228,87 @@ pub(crate) struct BacktestArgs {
     /// Fold every decision and write log and proof into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) prove: Option<PathBuf>,
+}
+
+/// Checks of the backtest.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BacktestCheck {
+    /// Cut off, raise, lower and thin out the future after every bar: no decision up to it may change. Exit code 1 if one does.
+    Lookahead {
+        /// What to run over.
+        #[command(flatten)]
+        series: SeriesArgs,
+        /// Bars of one window; every bar is the last known one of some window.
+        #[arg(long, value_name = "BARS", default_value_t = 40)]
+        window: usize,
+        /// Cuts over the whole run.
+        #[arg(long, default_value_t = 24)]
+        cuts: usize,
+    },
+    /// Decide the second half of the series with more and more history before it: what does the result owe to its start?
+    Warmup {
+        /// What to run over.
+        #[command(flatten)]
+        series: SeriesArgs,
+        /// Exit code 1 if the returns of the starts lie further apart, bps of the starting value.
+        #[arg(long, value_name = "BPS")]
+        max_spread_bps: Option<u32>,
+    },
+}
+
+/// A recorded series and a model.
+#[derive(Debug, Args)]
+pub(crate) struct SeriesArgs {
+    /// OHLCV series (CSV, may be gzipped).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// First bar, unix seconds.
+    #[arg(long, value_name = "UNIX_S", default_value_t = 0)]
+    pub(crate) from: u64,
+    /// Bars that open before this time, unix seconds.
+    #[arg(long, value_name = "UNIX_S", default_value_t = u64::MAX)]
+    pub(crate) to: u64,
+    /// Model file; the shipped strategy if left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+}
+
+/// Flags of `train`. The defaults are the ones the shipped model was trained with.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// OHLCV series (CSV, may be gzipped); bars after `--validation-to` are never looked at.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Where the model is written, readable by the owner only. Never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Seed of everything random: the same seed gives the same model.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Bars before this time train, unix seconds.
+    #[arg(long, value_name = "UNIX_S", default_value_t = 1_640_995_200)]
+    pub(crate) validation_from: u64,
+    /// Bars from `--validation-from` up to this time stop the training and choose the policy, unix seconds.
+    #[arg(long, value_name = "UNIX_S", default_value_t = 1_672_531_200)]
+    pub(crate) validation_to: u64,
+    /// Bars dropped between training and validation.
+    #[arg(long, value_name = "BARS", default_value_t = 256)]
+    pub(crate) embargo: usize,
+    /// Steps of one training window.
+    #[arg(long, value_name = "STEPS", default_value_t = 32)]
+    pub(crate) window: usize,
+    /// Windows in one batch.
+    #[arg(long, value_name = "WINDOWS", default_value_t = 192)]
+    pub(crate) batch: usize,
+    /// Cost of a trade, bps of its size.
+    #[arg(long, value_name = "BPS", default_value_t = 5.0)]
+    pub(crate) cost_bps: f64,
+    /// Most optimiser steps.
+    #[arg(long, value_name = "STEPS", default_value_t = 600)]
+    pub(crate) max_steps: usize,
+    /// Evaluations (one every 20 steps) without improvement before stopping.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) patience: usize,
 }
 
 /// Flags of `commit`.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backtest;
+mod checks;
 mod cli;
 mod commit;
 mod demo;
@@ -16,6 +17,7 @@ mod secret;
 mod settings;
 mod strategy_file;
 mod time;
+mod train;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
@@ -61,6 +63,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         }
         Command::Audit(args) => audit::run(args, cli.json),
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
+        Command::Train(args) => train::run(args, cli.json),
         Command::Commit(args) => commit::run(args, cli.json),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
         Command::Prove(args) => prove::run(args, cli.json),

@@ -154,6 +154,24 @@ pub(crate) struct BacktestSettings {
     pub(crate) slippage_bps: u16,
     /// Gas of one trade, cents of USDC.
     pub(crate) gas_usdc_per_trade_cents: u64,
+    /// Where orders execute.
+    pub(crate) venue: VenueKind,
+    /// Liquidity of the constant-liquidity pool, as the pool counts it.
+    pub(crate) liquidity: String,
+    /// Snapshot file of the recorded pool.
+    pub(crate) snapshot: String,
+}
+
+/// Where orders of a backtest execute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum VenueKind {
+    /// At the observed price less fee and slippage, at any size.
+    Flat,
+    /// Through an exact v3 pool with the same liquidity at every price.
+    ConstantLiquidity,
+    /// Through a recorded v3 pool.
+    Snapshot,
 }
 
 /// Loaded settings and where each value came from.
