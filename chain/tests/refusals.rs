@@ -7,8 +7,9 @@ mod raw;
 
 use common::{DEPOSITOR, DOLLAR, Desk, ETHER, GENESIS, INTERVAL, OPERATOR, hold, order, refused};
 use ethers::abi::Token;
+use ethers::providers::Middleware;
 use ethers::types::U256;
-use probity_chain::{Move, Observed, POOL_500, SWAP_ROUTER, USDC, Vault, WETH, connect};
+use probity_chain::{Address, Move, Observed, POOL_500, SWAP_ROUTER, USDC, Vault, WETH, connect};
 
 #[tokio::test]
 async fn decide_refuses_what_does_not_fit() {
@@ -112,15 +113,26 @@ async fn decide_refuses_what_no_client_sends() {
     assert!(said.contains(&hex::encode(&ethers::utils::keccak256("NotPool()")[..4])), "{said}");
 }
 
+/// Code that burns about 6 million gas when asked for a transfer, and otherwise is the code at another address.
+fn hungry(behind: Address) -> String {
+    let burn = "60003560e01c63a9059cbb1415601e57620382705b6001900380601457505b";
+    format!("0x{burn}365f5f375f5f365f73{}5af43d5f5f3e6048573d5ffd5b3d5ff3", hex::encode(behind))
+}
+
 #[tokio::test]
 async fn a_swap_starved_of_gas_is_not_recorded_as_a_failed_fill() {
     let desk = Desk::open(POOL_500).await;
+    let rpc = connect(desk.world.chain.url()).unwrap();
+    // Starving pays only where the swap needs many times what the rest of the decision needs: let the token be hungry.
+    let behind = Address::repeat_byte(0x77);
+    let code = rpc.get_code(WETH, None).await.unwrap();
+    let _: serde_json::Value = rpc.request("anvil_setCode", serde_json::json!([behind, code])).await.unwrap();
+    let _: serde_json::Value = rpc.request("anvil_setCode", serde_json::json!([WETH, hungry(behind)])).await.unwrap();
     let seen = desk.observe(1).await;
     let (_, amount, least) = order(&seen, true, 1_000 * DOLLAR, 50).order.unwrap();
-    let rpc = connect(desk.world.chain.url()).unwrap();
     let operator = desk.world.account(OPERATOR).await.address();
     let data = raw::decide(&seen, &hold(0), 1, (amount, least), [0; 32], &[]);
-    for (refusals, gas) in (100_000..900_000).step_by(4_000).enumerate() {
+    for (refusals, gas) in (500_000..10_000_000).step_by(250_000).enumerate() {
         let receipt = raw::send(&rpc, operator, desk.view().address(), data.clone(), gas).await;
         if receipt.status == Some(1.into()) {
             let decided = desk.view().decided(0).await.unwrap();
