@@ -12,6 +12,7 @@ mod network;
 mod order;
 mod portfolio;
 mod promise;
+mod ranges;
 mod risk;
 mod slot;
 mod state;

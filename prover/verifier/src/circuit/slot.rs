@@ -5,6 +5,7 @@ use super::model::OpenModel;
 use super::order::{self, Facts};
 use super::portfolio::{self, Seen};
 use super::promise::OpenMandate;
+use super::ranges::AMOUNT;
 use super::state::{OpenState, opaque};
 use super::{digest_wire, network, risk};
 use crate::Scalar;
@@ -33,7 +34,7 @@ impl Sight {
     fn of<CS: ConstraintSystem<Scalar>>(cs: &mut CS, o: Option<&Observation>) -> Result<Self, SynthesisError> {
         let mut amount = |v: Option<u128>| -> Result<Wire, SynthesisError> {
             let wire = Wire::witness(cs, v.map(BigInt::from))?;
-            bits(cs, &wire, 96)?;
+            bits(cs, &wire, AMOUNT)?;
             Ok(wire)
         };
         let price = amount(o.map(|o| o.price_x64.x64()))?;

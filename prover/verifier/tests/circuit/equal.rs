@@ -8,7 +8,7 @@ use probity_verifier::{Digest, Salt, Scalar, next_head};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 64, ..ProptestConfig::default() })]
 
     /// Every recordable observation has a satisfying witness, and z after the fold is the engine's.
     #[test]
