@@ -35,6 +35,9 @@ pub enum BacktestError {
         /// What was found.
         got: String,
     },
+    /// The pool of the venue refuses.
+    #[error("pool: {0}")]
+    Pool(#[from] crate::v3::PoolError),
     /// The engine refuses the mandate or the model.
     #[error(transparent)]
     Domain(#[from] probity_strategy::DomainError),

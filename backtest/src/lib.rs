@@ -7,13 +7,18 @@
 mod dataset;
 mod error;
 mod feed;
+mod lookahead;
 mod metrics;
 mod run;
+pub mod v3;
 mod venue;
+mod warmup;
 
 pub use dataset::{Bar, Dataset, Gaps, Scale, price_from_decimal};
 pub use error::BacktestError;
 pub use feed::{Feed, Quoted};
-pub use metrics::{Metrics, Sharpe, buy_and_hold, cash};
-pub use run::{Backtest, EquityPoint, Trade, run};
-pub use venue::{Frictions, Outcome, Venue};
+pub use lookahead::{Future, Leak, Lookahead, LookaheadPlan, lookahead};
+pub use metrics::{Baseline, Metrics, Sharpe, buy_and_hold, cash};
+pub use run::{Backtest, EquityPoint, Trade, inputs, run};
+pub use venue::{Frictions, Market, Outcome, Terms, Venue};
+pub use warmup::{Start, Warmup, warmup};

@@ -3,9 +3,10 @@
 //! All integers big endian: magic (8 bytes), version u16, mandate, commitment, parameters, head, blind (5 × 32), folds u32,
 //! state length u32, state (JSON), chain length u64, chain, SHA-256 of all before. Mode 0600: it contains the weights.
 
+use crate::chain::Chain;
 use crate::{Params, ProverError, Session};
 use probity_strategy::{Mandate, Model, State};
-use probity_verifier::{Digest, RecursiveSnark, Salt};
+use probity_verifier::{Digest, Salt};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -14,11 +15,6 @@ use std::sync::Arc;
 
 const MAGIC: [u8; 8] = *b"PROBITYC";
 const VERSION: u16 = 1;
-const MAX_CHAIN: usize = 1 << 30;
-
-fn bincode_config() -> impl bincode::config::Config {
-    bincode::config::standard().with_fixed_int_encoding().with_limit::<MAX_CHAIN>()
-}
 
 impl Session {
     /// Writes the session to `path`, all or nothing: a temporary file beside it, synced, then renamed over it.
@@ -60,8 +56,7 @@ impl Session {
     fn encode(&self) -> Result<Vec<u8>, ProverError> {
         let state = serde_json::to_vec(&self.state).map_err(|e| ProverError::checkpoint("state", "an encodable state", e))?;
         let chain = match &self.chain {
-            Some(chain) => bincode::serde::encode_to_vec(chain, bincode_config())
-                .map_err(|e| ProverError::checkpoint("chain", "an encodable chain", e))?,
+            Some(chain) => chain.encode()?,
             None => Vec::new(),
         };
         let mut out = Vec::with_capacity(256 + state.len() + chain.len());
@@ -112,12 +107,7 @@ impl Session {
             return Err(damaged("chain length"));
         }
         if !rest.is_empty() {
-            let (chain, used): (RecursiveSnark, usize) =
-                bincode::serde::decode_from_slice(rest, bincode_config()).map_err(|e| ProverError::checkpoint("chain", "a chain", e))?;
-            if used != rest.len() {
-                return Err(damaged("chain"));
-            }
-            self.chain = Some(chain);
+            self.chain = Some(Chain::decode(rest, self.params.public().engine())?);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //!
 //! A running session holds the witness, thus the private weights. Only [`Session::compress`] makes something to publish.
 
+mod chain;
 mod checkpoint;
 mod error;
 mod params;

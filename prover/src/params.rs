@@ -1,12 +1,12 @@
 //! Public parameters of one circuit shape, with the compressing and the verifying key.
 
 use probity_strategy::{Mandate, ModelShape, ProofEngine};
-use probity_verifier::{Digest, Keys, KeysError, ProverKey, PublicParams, public_params};
+use probity_verifier::{Digest, Keys, KeysError, Origin, ParamsSource, ProverKey, PublicParams, Setup};
 
-/// Everything public that proving needs. Derived from the shape alone: nothing is downloaded, nothing has to be trusted.
+/// Everything public that proving needs. The transparent engine's are derived from the shape alone: nothing is downloaded, nothing
+/// has to be trusted. Those of the pairing engine need a powers-of-tau file, see [`ParamsSource`].
 pub struct Params {
-    shape: ModelShape,
-    public: PublicParams,
+    setup: Setup,
     prover_key: ProverKey,
     keys: Keys,
 }
@@ -18,19 +18,28 @@ impl std::fmt::Debug for Params {
 }
 
 impl Params {
-    /// Derives the parameters of a shape: seconds of work.
-    pub fn derive(shape: &ModelShape, decisions_per_fold: u16, engine: ProofEngine) -> Result<Self, KeysError> {
+    /// Derives the parameters of a shape: seconds of work. The source is read for the pairing engine only.
+    pub fn derive(shape: &ModelShape, decisions_per_fold: u16, engine: ProofEngine, source: &ParamsSource) -> Result<Self, KeysError> {
         let started = std::time::Instant::now();
-        let public = public_params(shape, decisions_per_fold, engine)?;
-        let (prover_key, keys) = Keys::from_params(shape, decisions_per_fold, &public)?;
-        let (constraints, _) = public.num_constraints();
-        tracing::info!(constraints, decisions_per_fold, seconds = started.elapsed().as_secs_f64(), "parameters derived");
-        Ok(Self { shape: shape.clone(), public, prover_key, keys })
+        let setup = Setup::derive(shape, decisions_per_fold, engine, source)?;
+        let derived = started.elapsed().as_secs_f64();
+        let (prover_key, keys) = setup.keys()?;
+        let (constraints, _) = setup.public().constraints();
+        tracing::info!(constraints, decisions_per_fold, derived_s = derived, seconds = started.elapsed().as_secs_f64(), "parameters derived");
+        if keys.origin().is_insecure() {
+            tracing::warn!(origin = ?keys.origin(), "insecure parameters: whoever made them can prove anything");
+        }
+        Ok(Self { setup, prover_key, keys })
+    }
+
+    /// Derives the parameters that a mandate of the transparent engine asks for.
+    pub fn for_mandate(mandate: &Mandate) -> Result<Self, KeysError> {
+        Self::for_mandate_with(mandate, &ParamsSource::Transparent)
     }
 
     /// Derives the parameters that a mandate asks for.
-    pub fn for_mandate(mandate: &Mandate) -> Result<Self, KeysError> {
-        Self::derive(&mandate.model, mandate.decisions_per_fold, mandate.proof_engine)
+    pub fn for_mandate_with(mandate: &Mandate, source: &ParamsSource) -> Result<Self, KeysError> {
+        Self::derive(&mandate.model, mandate.decisions_per_fold, mandate.proof_engine, source)
     }
 
     /// The verifying keys.
@@ -45,18 +54,24 @@ impl Params {
         self.keys.parameters()
     }
 
+    /// Where they came from.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        self.keys.origin()
+    }
+
     /// Constraints of the primary circuit (one fold, Nova's own part included).
     #[must_use]
-    pub fn constraints(&self) -> usize {
-        self.public.num_constraints().0
+    pub const fn constraints(&self) -> usize {
+        self.setup.public().constraints().0
     }
 
     pub(crate) const fn shape(&self) -> &ModelShape {
-        &self.shape
+        self.setup.shape()
     }
 
     pub(crate) const fn public(&self) -> &PublicParams {
-        &self.public
+        self.setup.public()
     }
 
     pub(crate) const fn prover_key(&self) -> &ProverKey {

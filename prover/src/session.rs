@@ -1,11 +1,12 @@
 //! The folding session: takes observations, decides with the engine and folds the decisions into the running proof.
 
+use crate::chain::Chain;
 use crate::{Params, ProverError};
 use ff::Field;
 use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, State, Step, oriented, price_x64};
 use probity_verifier::{
-    CompressedSnark, Digest, Envelope, FoldCircuit, FoldWitness, RecursiveSnark, Salt, Scalar, commit_model, genesis_head, genesis_z,
-    mandate_digest, next_head, state_digest,
+    Digest, Envelope, FoldCircuit, FoldWitness, Salt, Scalar, commit_model, genesis_head, genesis_z, mandate_digest, next_head,
+    state_digest,
 };
 use rand_core::OsRng;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub struct Session {
     pub(crate) mandate: Digest,
     pub(crate) z0: [Scalar; 5],
     /// None before the first fold.
-    pub(crate) chain: Option<RecursiveSnark>,
+    pub(crate) chain: Option<Chain>,
     pub(crate) folds: u32,
     pub(crate) state: State,
     pub(crate) head: Digest,
@@ -93,24 +94,12 @@ impl Session {
             }),
         };
         self.spoiled = true;
-        self.prove(&circuit)?;
+        self.chain = Some(Chain::step(self.chain.take(), self.params.public(), &circuit, &self.z0)?);
         (self.state, self.head, self.blind) = (state, head, blind);
         self.folds = self.folds.saturating_add(1);
         self.check_end()?;
         self.spoiled = false;
         Ok(steps)
-    }
-
-    /// The library runs the first fold when a chain is created and only counts it on the first call.
-    fn prove(&mut self, circuit: &FoldCircuit) -> Result<(), ProverError> {
-        let public = self.params.public();
-        let mut chain = match self.chain.take() {
-            Some(chain) => chain,
-            None => RecursiveSnark::new(public, circuit, &self.z0)?,
-        };
-        chain.prove_step(public, circuit)?;
-        self.chain = Some(chain);
-        Ok(())
     }
 
     /// The end of the chain as the engine sees it.
@@ -122,12 +111,18 @@ impl Session {
     /// Compares the end of the chain with the engine.
     pub(crate) fn check_end(&self) -> Result<(), ProverError> {
         let end = self.end();
-        let outputs: &[Scalar] = self.chain.as_ref().map_or(&self.z0, |c| c.outputs());
+        let outputs: &[Scalar] = self.chain.as_ref().map_or(&self.z0, Chain::outputs);
         let wrong = CHAIN.iter().zip(&end).enumerate().find(|(i, (_, want))| outputs.get(*i) != Some(*want));
         match wrong {
             None => Ok(()),
             Some((_, (field, _))) => Err(ProverError::Diverged { field }),
         }
+    }
+
+    /// The mandate.
+    #[must_use]
+    pub const fn mandate(&self) -> &Mandate {
+        self.engine.mandate()
     }
 
     /// Decisions so far.
@@ -166,7 +161,7 @@ impl Session {
             return Err(ProverError::Spoiled);
         }
         let chain = self.chain.as_ref().ok_or(ProverError::Empty)?;
-        let proof = CompressedSnark::prove(self.params.public(), self.params.prover_key(), chain)?;
+        let proof = chain.compress(self.params.public(), self.params.prover_key())?;
         let envelope =
             Envelope::new(self.params.keys(), self.folds, self.end(), &proof).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
         envelope.verify(self.params.keys(), self.engine.mandate(), &self.commitment).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;

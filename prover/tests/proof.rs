@@ -7,8 +7,8 @@ use common::{SMALL, fold, mandate, model, observations, salt, small, write_log};
 use probity_prover::{Params, ProverError, Session};
 use probity_strategy::{Mandate, ModelShape, Record};
 use probity_verifier::{
-    Code, CompressedSnark, Digest, Envelope, Evidence, Finding, Header, Keys, KeysError, Report, Reveal, Scalar, Severity, Verdict, audit,
-    next_head, verify,
+    ByEngine, Code, CompressedSnarkOf, Digest, Envelope, Evidence, Finding, Header, Keys, KeysError, Origin, Report, Reveal, Scalar,
+    Severity, Transparent, Verdict, audit, next_head, verify,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
@@ -76,6 +76,7 @@ fn an_honest_run_is_accepted() {
     assert!(report.findings.iter().any(|f| f.code == Code::Gap && f.step == Some(5)));
     assert!(report.findings.iter().any(|f| f.code == Code::Flow && f.step == Some(3) && f.message.contains("1000000 ")));
     assert!(!statement.does_not_show.is_empty());
+    assert_eq!(report.parameters, Some(Origin::Transparent));
 }
 
 fn prover_and_auditor_derive_the_same_parameters() {
@@ -179,7 +180,7 @@ fn changed_headers_are_found() {
         let found = case(&format!("/mandate/{field}"), value);
         assert!(found.starts_with(&[Code::HeaderMismatch, Code::ProofOtherMandate]), "{field}: {found:?}");
     }
-    assert!(case("/mandate/proof_engine", json!("pairing")).contains(&Code::KeysUnavailable));
+    assert!(case("/mandate/proof_engine", json!("pairing")).contains(&Code::ProofOtherParameters));
     assert!(case("/mandate/decisions_per_fold", json!(0)).contains(&Code::MandateInvalid));
 }
 
@@ -275,13 +276,13 @@ fn malformed_proofs_are_findings() {
 fn an_empty_round_polynomial_is_malformed() {
     let run = &*RUN;
     let config = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
-    let (proof, _): (CompressedSnark, usize) = bincode::serde::decode_from_slice(&run.proof[213..], config).unwrap();
+    let (proof, _): (CompressedSnarkOf<Transparent>, usize) = bincode::serde::decode_from_slice(&run.proof[213..], config).unwrap();
     let mut tree = serde_json::to_value(&proof).unwrap();
     *tree.pointer_mut("/snark_primary/sc_proof_outer/compressed_polys/0/coeffs_except_linear_term").unwrap() = json!([]);
-    let proof: CompressedSnark = serde_json::from_value(tree).unwrap();
+    let proof: CompressedSnarkOf<Transparent> = serde_json::from_value(tree).unwrap();
     let envelope = Envelope::from_bytes(&run.proof).unwrap();
     let end = envelope.end.map(|d| d.to_scalar());
-    let bytes = Envelope::new(&run.keys, envelope.folds, end, &proof).unwrap().to_bytes();
+    let bytes = Envelope::new(&run.keys, envelope.folds, end, &ByEngine::Transparent(proof)).unwrap().to_bytes();
     let finding = verify(&bytes, &run.keys, &run.mandate, &run.session.commitment()).unwrap_err();
     assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofMalformed, Some("proof")), "{finding}");
 }
@@ -385,7 +386,7 @@ fn refused_observations_leave_the_session_as_it_was() {
 }
 
 #[test]
-fn the_pairing_engine_is_refused_by_name() {
+fn the_pairing_engine_needs_a_file() {
     let mut m = mandate(small(), 4);
     m.proof_engine = probity_strategy::ProofEngine::Pairing;
     assert!(matches!(Params::for_mandate(&m), Err(KeysError::Unsupported { field: "proof_engine", .. })));

@@ -4,7 +4,10 @@ use crate::finding::{Code, Finding, Severity};
 use crate::keys::{Keys, KeysError};
 use crate::replay::{Replay, Reveal};
 use crate::walk::Walk;
-use crate::{Envelope, Header, Line, LogError, LogReader, Proven, Statement, genesis_head, mandate_digest};
+use crate::envelope::check_engine;
+use crate::{
+    ChainCoverage, Envelope, Header, Line, LogError, LogReader, Origin, Proven, Statement, genesis_head, mandate_digest,
+};
 use probity_strategy::Mandate;
 use serde::Serialize;
 use std::io::BufRead;
@@ -53,23 +56,46 @@ pub struct Report {
     pub verdict: Verdict,
     /// The claim; only when accepted and proven.
     pub statement: Option<Statement>,
+    /// Where the parameters came from that the proof was verified under; only when it was.
+    pub parameters: Option<Origin>,
     /// How far it reached.
     pub coverage: Coverage,
+    /// How far the comparison with the chain reached, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainCoverage>,
     /// What was found, in the order of the log, the proof first.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    fn new(statement: Option<Statement>, coverage: Coverage, findings: Vec<Finding>) -> Self {
-        let unable = |f: &Finding| matches!(f.code, Code::KeysUnavailable | Code::LogUnreadable);
-        let errors: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
-        let verdict = match errors.as_slice() {
-            [] => Verdict::Accepted,
-            some if some.iter().all(|f| unable(f)) => Verdict::Undecided,
-            _ => Verdict::Rejected,
-        };
+    fn new(statement: Option<Statement>, parameters: Option<Origin>, coverage: Coverage, findings: Vec<Finding>) -> Self {
+        let verdict = judge(&findings);
         let statement = statement.filter(|_| verdict == Verdict::Accepted);
-        Self { version: REPORT_VERSION, verdict, statement, coverage, findings }
+        Self { version: REPORT_VERSION, verdict, statement, parameters, coverage, chain: None, findings }
+    }
+
+    /// The report with what a comparison with the chain found.
+    #[must_use]
+    pub fn with_chain(mut self, coverage: ChainCoverage, findings: Vec<Finding>) -> Self {
+        let room = MAX_FINDINGS.saturating_sub(self.findings.len());
+        // Errors first, so that a full report never hides one behind a warning.
+        let (errors, rest): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
+        self.findings.extend(errors.into_iter().chain(rest).take(room.max(1)));
+        self.verdict = judge(&self.findings);
+        self.statement = self.statement.filter(|_| self.verdict == Verdict::Accepted).map(|s| s.on_chain(&coverage));
+        self.chain = Some(coverage);
+        self
+    }
+}
+
+/// Errors reject; if all of them only say that something could not be read, nothing can be told.
+fn judge(findings: &[Finding]) -> Verdict {
+    let unable = |f: &Finding| matches!(f.code, Code::KeysUnavailable | Code::LogUnreadable | Code::ChainUnreadable);
+    let errors: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
+    match errors.as_slice() {
+        [] => Verdict::Accepted,
+        some if some.iter().all(|f| unable(f)) => Verdict::Undecided,
+        _ => Verdict::Rejected,
     }
 }
 
@@ -82,19 +108,23 @@ pub struct Evidence<'a> {
     pub reveal: Option<&'a Reveal>,
 }
 
-/// Audits a log. `keys` is asked for the keys of the log's own mandate, usually [`Keys::for_mandate`].
+/// Audits a log. `keys` is asked for the keys of the log's own mandate, usually [`Keys::for_mandate_with`].
 pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Report {
     let mut reader = match LogReader::new(log) {
         Ok(reader) => reader,
-        Err(e) => return Report::new(None, Coverage::default(), vec![log_finding(&e)]),
+        Err(e) => return Report::new(None, None, Coverage::default(), vec![log_finding(&e)]),
     };
     let header = reader.header().clone();
     let mut findings = check_header(&header);
     if let Err(e) = header.mandate.validate() {
         findings.push(Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)));
-        return Report::new(None, Coverage::default(), findings);
+        return Report::new(None, None, Coverage::default(), findings);
     }
-    let proven = prove(&header, evidence.proof, keys).map_err(|f| findings.push(f)).ok();
+    let (proven, origin) = prove(&header, evidence.proof, keys).map_err(|f| findings.push(f)).ok().unzip();
+    if let Some(Origin::Insecure { name, .. }) = &origin {
+        let message = format!("expected parameters of a ceremony, got those named insecure ({name:?}): their maker can prove anything");
+        findings.push(Finding::new(Severity::Warn, Code::InsecureParameters, message).field("parameters"));
+    }
     let mut replay = evidence.reveal.and_then(|reveal| Replay::open(&header, reveal).map_err(|f| findings.push(f)).ok());
     let mut walk = Walk::new(&header, proven);
     loop {
@@ -121,7 +151,11 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
         }
     }
     let (statement, coverage) = walk.finish(&header, &mut findings);
-    Report::new(statement, coverage, findings)
+    let statement = statement.map(|s| match &origin {
+        Some(origin) => s.under(origin),
+        None => s,
+    });
+    Report::new(statement, origin, coverage, findings)
 }
 
 fn log_finding(error: &LogError) -> Finding {
@@ -144,9 +178,15 @@ fn check_header(header: &Header) -> Vec<Finding> {
     findings
 }
 
-fn prove(header: &Header, proof: Option<&[u8]>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Result<Proven, Finding> {
+fn prove(
+    header: &Header,
+    proof: Option<&[u8]>,
+    keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
+) -> Result<(Proven, Origin), Finding> {
     let bytes = proof.ok_or_else(|| Finding::error(Code::ProofMissing, "expected a proof, got none"))?;
     let envelope = Envelope::from_bytes(bytes)?;
+    check_engine(header.mandate.proof_engine, envelope.engine)?;
     let keys = keys(&header.mandate).map_err(|e| Finding::error(Code::KeysUnavailable, e.to_string()).field("keys"))?;
-    envelope.verify(&keys, &header.mandate, &header.model_commitment)
+    let proven = envelope.verify(&keys, &header.mandate, &header.model_commitment)?;
+    Ok((proven, keys.origin().clone()))
 }

@@ -1,12 +1,13 @@
 //! The proof envelope: fixed-width fields around the compressed proof, and its verification.
 //!
-//! All integers big endian: magic (8 bytes), format u16, circuit u16, engine u8, parameters (32), folds u32,
+//! All integers big endian: magic (8 bytes), format u16, circuit u16, engine u8 (1 transparent, 2 pairing), parameters (32), folds u32,
 //! end of the chain `commitment, mandate, decisions, head, state` (5 × 32), proof length u32, proof. Nothing may follow.
 
 use crate::finding::{Code, Finding};
-use crate::keys::{CompressedSnark, Keys};
-use crate::{CIRCUIT_VERSION, Digest, Scalar, genesis_z, mandate_digest};
-use probity_strategy::Mandate;
+use crate::{ByEngine, CIRCUIT_VERSION, CompressedSnark, Digest, Keys, Scalar, engine_name, genesis_z, mandate_digest};
+use probity_strategy::{Mandate, ProofEngine};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -17,10 +18,13 @@ pub const MAX_ENVELOPE: usize = 64 * 1024;
 
 const MAGIC: [u8; 8] = *b"PROBITYP";
 const TRANSPARENT: u8 = 1;
+const PAIRING: u8 = 2;
 
 /// A parsed envelope. The proof is not yet verified.
 #[derive(Clone)]
 pub struct Envelope {
+    /// Engine of the proof.
+    pub engine: ProofEngine,
     /// Digest of the public parameters.
     pub parameters: Digest,
     /// Folds, the first included.
@@ -32,7 +36,7 @@ pub struct Envelope {
 
 impl std::fmt::Debug for Envelope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Envelope({} folds, {} proof bytes)", self.folds, self.proof.len())
+        write!(f, "Envelope({}, {} folds, {} proof bytes)", engine_name(self.engine), self.folds, self.proof.len())
     }
 }
 
@@ -54,9 +58,13 @@ fn bincode_config() -> impl bincode::config::Config {
 impl Envelope {
     /// Wraps a compressed proof.
     pub fn new(keys: &Keys, folds: u32, end: [Scalar; 5], proof: &CompressedSnark) -> Result<Self, Finding> {
-        let proof = bincode::serde::encode_to_vec(proof, bincode_config())
-            .map_err(|e| Finding::error(Code::ProofMalformed, format!("encoding: {e}")).field("proof"))?;
-        Ok(Self { parameters: keys.parameters(), folds, end: end.map(Digest::from_scalar), proof })
+        let engine = proof.engine();
+        check_engine(keys.engine(), engine)?;
+        let proof = match proof {
+            ByEngine::Transparent(proof) => encode(proof),
+            ByEngine::Pairing(proof) => encode(proof),
+        }?;
+        Ok(Self { engine, parameters: keys.parameters(), folds, end: end.map(Digest::from_scalar), proof })
     }
 
     /// The bytes to publish.
@@ -66,7 +74,10 @@ impl Envelope {
         out.extend(MAGIC);
         out.extend(ENVELOPE_VERSION.to_be_bytes());
         out.extend(CIRCUIT_VERSION.to_be_bytes());
-        out.push(TRANSPARENT);
+        out.push(match self.engine {
+            ProofEngine::Transparent => TRANSPARENT,
+            ProofEngine::Pairing => PAIRING,
+        });
         out.extend(self.parameters.to_bytes());
         out.extend(self.folds.to_be_bytes());
         for value in &self.end {
@@ -94,10 +105,11 @@ impl Envelope {
         if circuit != CIRCUIT_VERSION {
             return Err(Finding::mismatch(Code::ProofUnsupported, CIRCUIT_VERSION, circuit).field("circuit"));
         }
-        let [engine] = rest.take("engine")?;
-        if engine != TRANSPARENT {
-            return Err(Finding::mismatch(Code::ProofUnsupported, "1 (transparent)", engine).field("engine"));
-        }
+        let engine = match rest.take("engine")? {
+            [TRANSPARENT] => ProofEngine::Transparent,
+            [PAIRING] => ProofEngine::Pairing,
+            [other] => return Err(Finding::mismatch(Code::ProofUnsupported, "1 (transparent) or 2 (pairing)", other).field("engine")),
+        };
         let parameters = rest.digest("parameters")?;
         let folds = u32::from_be_bytes(rest.take("folds")?);
         let end = [
@@ -111,7 +123,7 @@ impl Envelope {
         if usize::try_from(length) != Ok(rest.0.len()) {
             return Err(malformed("length", rest.0.len(), length));
         }
-        Ok(Self { parameters, folds, end, proof: rest.0.to_vec() })
+        Ok(Self { engine, parameters, folds, end, proof: rest.0.to_vec() })
     }
 
     /// Verifies the proof for a mandate and a commitment; the start of the chain is computed here, never read.
@@ -119,6 +131,7 @@ impl Envelope {
         if !keys.fit(mandate) {
             return Err(Finding::error(Code::KeysUnavailable, "expected the keys of this mandate, got others").field("keys"));
         }
+        check_engine(mandate.proof_engine, self.engine)?;
         if self.parameters != keys.parameters() {
             return Err(Finding::mismatch(Code::ProofOtherParameters, keys.parameters(), self.parameters).field("parameters"));
         }
@@ -139,7 +152,10 @@ impl Envelope {
         let folds = usize::try_from(self.folds).map_err(|_| malformed("folds", "a number of steps", self.folds))?;
         // The proof library asserts on some malformed proofs that pass the structural check; a panic is a rejection.
         let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<Vec<Scalar>, Finding> {
-            let proof = decode(&self.proof)?;
+            let proof = match self.engine {
+                ProofEngine::Transparent => ByEngine::Transparent(decode(&self.proof)?),
+                ProofEngine::Pairing => ByEngine::Pairing(decode(&self.proof)?),
+            };
             keys.verify(&proof, folds, &z0)
                 .map_err(|e| Finding::error(Code::ProofInvalid, format!("the proof does not verify: {e}")).field("proof"))
         }));
@@ -179,19 +195,31 @@ impl Fields<'_> {
     }
 }
 
+/// Another engine means other parameters.
+pub(crate) fn check_engine(expected: ProofEngine, got: ProofEngine) -> Result<(), Finding> {
+    if expected == got {
+        return Ok(());
+    }
+    let (expected, got) = (engine_name(expected), engine_name(got));
+    Err(Finding::mismatch(Code::ProofOtherParameters, format!("a proof of the {expected} engine"), format!("one of the {got} engine")).field("engine"))
+}
+
 fn malformed(field: &'static str, expected: impl std::fmt::Display, got: impl std::fmt::Display) -> Finding {
     Finding::mismatch(Code::ProofMalformed, expected, got).field(field)
 }
 
+fn encode<P: Serialize>(proof: &P) -> Result<Vec<u8>, Finding> {
+    bincode::serde::encode_to_vec(proof, bincode_config()).map_err(|e| malformed("proof", "an encodable proof", e))
+}
+
 /// Decodes with a memory limit, refuses trailing bytes, other encodings of the same proof and empty polynomials.
-fn decode(bytes: &[u8]) -> Result<CompressedSnark, Finding> {
-    let (proof, used): (CompressedSnark, usize) =
+fn decode<P: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<P, Finding> {
+    let (proof, used): (P, usize) =
         bincode::serde::decode_from_slice(bytes, bincode_config()).map_err(|e| malformed("proof", "a compressed proof", e))?;
     if used != bytes.len() {
         return Err(malformed("proof", format!("{used} bytes"), bytes.len()));
     }
-    let again = bincode::serde::encode_to_vec(&proof, bincode_config()).map_err(|e| malformed("proof", "a compressed proof", e))?;
-    if again != bytes {
+    if encode(&proof)? != bytes {
         return Err(malformed("proof", "the canonical encoding", "another"));
     }
     let tree = serde_json::to_value(&proof).map_err(|e| malformed("proof", "a compressed proof", e))?;

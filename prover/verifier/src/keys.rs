@@ -1,47 +1,46 @@
-//! Proof system aliases and verifying keys. The transparent keys are derived from the mandate: nothing to trust.
+//! Public parameters and verifying keys of one circuit shape, derived from the mandate and, for the pairing engine, a ceremony's file.
 
-use crate::{Digest, FoldCircuit, Scalar};
+use crate::ceremony::{Accept, Origin, ParamsSource};
+use crate::engines::{CompressedSnarkOf, E2, Pairing, PublicParamsOf, S2, System, Transparent, engine_name};
+use crate::ptau::{PtauError, prune};
+use crate::quiet::Quiet;
+use crate::{ByEngine, CompressedSnark, Digest, FoldCircuit, ProverKey, PublicParams, Scalar, VerifierKey};
 use nova_snark::errors::NovaError;
-use nova_snark::nova;
-use nova_snark::provider::{Bn256EngineIPA, GrumpkinEngine, ipa_pc};
-use nova_snark::spartan::snark::RelaxedR1CSSNARK;
+use nova_snark::r1cs::R1CSShape;
 use nova_snark::traits::snark::RelaxedR1CSSNARKTrait;
 use probity_strategy::{Mandate, ModelShape, ProofEngine};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use thiserror::Error;
 
-/// Primary curve cycle half: BN254 with Pedersen commitments.
-pub type E1 = Bn256EngineIPA;
-/// Secondary half.
-pub type E2 = GrumpkinEngine;
-/// Compressing proof on the primary curve.
-pub type S1 = RelaxedR1CSSNARK<E1, ipa_pc::EvaluationEngine<E1>>;
-/// Compressing proof on the secondary curve.
-pub type S2 = RelaxedR1CSSNARK<E2, ipa_pc::EvaluationEngine<E2>>;
-/// Public parameters of the transparent engine.
-pub type PublicParams = nova::PublicParams<E1, E2, FoldCircuit>;
-/// Running proof; it holds the witness, thus the weights.
-pub type RecursiveSnark = nova::RecursiveSNARK<E1, E2, FoldCircuit>;
-/// Published proof.
-pub type CompressedSnark = nova::CompressedSNARK<E1, E2, FoldCircuit, S1, S2>;
-/// Key for compressing.
-pub type ProverKey = nova::ProverKey<E1, E2, FoldCircuit, S1, S2>;
-/// Key for verifying.
-pub type VerifierKey = nova::VerifierKey<E1, E2, FoldCircuit, S1, S2>;
+/// Longest name of insecure parameters.
+const MAX_NAME: usize = 64;
 
 /// Why there are no keys.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum KeysError {
-    /// This build cannot work with what the mandate asks for.
+    /// What is asked for does not fit together.
     #[error("{field}: expected {expected}, got {got}")]
     Unsupported {
-        /// Field of the mandate.
+        /// Field of the mandate or of the request.
         field: &'static str,
-        /// What this build supports.
+        /// What would have been accepted.
         expected: &'static str,
-        /// What the mandate says.
+        /// What was found.
         got: String,
+    },
+    /// The powers-of-tau file is refused.
+    #[error("parameters {path}: {source}")]
+    Ptau {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PtauError,
     },
     /// The proof library refused.
     #[error("parameters: {0}")]
@@ -51,11 +50,93 @@ pub enum KeysError {
     Panicked,
 }
 
+/// Public parameters of one circuit shape, and where they came from.
+pub struct Setup {
+    shape: ModelShape,
+    decisions_per_fold: u16,
+    origin: Origin,
+    public: PublicParams,
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup")
+            .field("shape", &self.shape)
+            .field("decisions_per_fold", &self.decisions_per_fold)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Setup {
+    /// Derives the parameters of a circuit shape: seconds of work. The source is read for the pairing engine only.
+    pub fn derive(shape: &ModelShape, decisions_per_fold: u16, engine: ProofEngine, source: &ParamsSource) -> Result<Self, KeysError> {
+        let circuit = FoldCircuit { shape: shape.clone(), decisions_per_fold, witness: None };
+        let (public, origin) = match (engine, source) {
+            (ProofEngine::Transparent, _) => (ByEngine::Transparent(transparent(&circuit)?), Origin::Transparent),
+            (ProofEngine::Pairing, ParamsSource::Ceremony { path, accept }) => {
+                let (public, origin) = pairing(&circuit, path, accept)?;
+                (ByEngine::Pairing(public), origin)
+            }
+            (ProofEngine::Pairing, ParamsSource::Transparent) => {
+                return Err(KeysError::Unsupported {
+                    field: "proof_engine",
+                    expected: "a powers-of-tau file beside a mandate of the pairing engine",
+                    got: "pairing and no file".to_owned(),
+                });
+            }
+        };
+        let ((constraints, constraints_2), (variables, variables_2)) = (public.constraints(), public.variables());
+        if !paddable(constraints, variables) || !paddable(constraints_2, variables_2) {
+            return Err(KeysError::Unsupported {
+                field: "decisions_per_fold",
+                expected: "a circuit whose variables the proof library can pad (not 2^k of them over fewer than 2^k constraints)",
+                got: format!("{decisions_per_fold}, with {variables} variables over {constraints} constraints"),
+            });
+        }
+        Ok(Self { shape: shape.clone(), decisions_per_fold, origin, public })
+    }
+
+    /// Both keys.
+    pub fn keys(&self) -> Result<(ProverKey, Keys), KeysError> {
+        let (prover_key, verifier_key) = match &self.public {
+            ByEngine::Transparent(public) => {
+                let (prover_key, verifier_key) = guarded(|| CompressedSnarkOf::<Transparent>::setup(public))?;
+                (ByEngine::Transparent(prover_key), ByEngine::Transparent(verifier_key))
+            }
+            ByEngine::Pairing(public) => {
+                let (prover_key, verifier_key) = guarded(|| CompressedSnarkOf::<Pairing>::setup(public))?;
+                (ByEngine::Pairing(prover_key), ByEngine::Pairing(verifier_key))
+            }
+        };
+        let keys = Keys {
+            shape: self.shape.clone(),
+            decisions_per_fold: self.decisions_per_fold,
+            origin: self.origin.clone(),
+            parameters: self.public.digest(),
+            verifier_key,
+        };
+        Ok((prover_key, keys))
+    }
+
+    /// The parameters.
+    #[must_use]
+    pub const fn public(&self) -> &PublicParams {
+        &self.public
+    }
+
+    /// Shape of the model.
+    #[must_use]
+    pub const fn shape(&self) -> &ModelShape {
+        &self.shape
+    }
+}
+
 /// Verifying keys of one circuit shape.
 pub struct Keys {
     shape: ModelShape,
     decisions_per_fold: u16,
-    engine: ProofEngine,
+    origin: Origin,
     parameters: Digest,
     verifier_key: VerifierKey,
 }
@@ -65,41 +146,33 @@ impl std::fmt::Debug for Keys {
         f.debug_struct("Keys")
             .field("shape", &self.shape)
             .field("decisions_per_fold", &self.decisions_per_fold)
-            .field("engine", &self.engine)
+            .field("engine", &self.engine())
+            .field("origin", &self.origin)
             .field("parameters", &self.parameters)
             .finish_non_exhaustive()
     }
 }
 
 impl Keys {
-    /// Derives the keys of a circuit shape: seconds of work, no input from anybody else.
-    pub fn derive(shape: &ModelShape, decisions_per_fold: u16, engine: ProofEngine) -> Result<Self, KeysError> {
-        let params = public_params(shape, decisions_per_fold, engine)?;
-        Ok(Self::from_params(shape, decisions_per_fold, &params)?.1)
+    /// Derives the keys of a circuit shape: seconds of work. The source is read for the pairing engine only.
+    pub fn derive(shape: &ModelShape, decisions_per_fold: u16, engine: ProofEngine, source: &ParamsSource) -> Result<Self, KeysError> {
+        Ok(Setup::derive(shape, decisions_per_fold, engine, source)?.keys()?.1)
+    }
+
+    /// Derives the keys that a mandate of the transparent engine asks for, with no input from anybody else.
+    pub fn for_mandate(mandate: &Mandate) -> Result<Self, KeysError> {
+        Self::for_mandate_with(mandate, &ParamsSource::Transparent)
     }
 
     /// Derives the keys that a mandate asks for.
-    pub fn for_mandate(mandate: &Mandate) -> Result<Self, KeysError> {
-        Self::derive(&mandate.model, mandate.decisions_per_fold, mandate.proof_engine)
-    }
-
-    /// Both keys from public parameters (the prover's way).
-    pub fn from_params(shape: &ModelShape, decisions_per_fold: u16, params: &PublicParams) -> Result<(ProverKey, Self), KeysError> {
-        let (prover_key, verifier_key) = guarded(|| CompressedSnark::setup(params))?;
-        let keys = Self {
-            shape: shape.clone(),
-            decisions_per_fold,
-            engine: ProofEngine::Transparent,
-            parameters: Digest::from_scalar(params.digest()),
-            verifier_key,
-        };
-        Ok((prover_key, keys))
+    pub fn for_mandate_with(mandate: &Mandate, source: &ParamsSource) -> Result<Self, KeysError> {
+        Self::derive(&mandate.model, mandate.decisions_per_fold, mandate.proof_engine, source)
     }
 
     /// Whether these are the keys that a mandate asks for.
     #[must_use]
     pub fn fit(&self, mandate: &Mandate) -> bool {
-        self.shape == mandate.model && self.decisions_per_fold == mandate.decisions_per_fold && self.engine == mandate.proof_engine
+        self.shape == mandate.model && self.decisions_per_fold == mandate.decisions_per_fold && self.engine() == mandate.proof_engine
     }
 
     /// Most decisions in one fold.
@@ -111,33 +184,118 @@ impl Keys {
     /// The engine.
     #[must_use]
     pub const fn engine(&self) -> ProofEngine {
-        self.engine
+        self.verifier_key.engine()
     }
 
-    /// Digest of the public parameters, matrices and generators included.
+    /// Where the parameters came from.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Digest of the public parameters: matrices and every point of the commitment keys included.
     #[must_use]
     pub const fn parameters(&self) -> Digest {
         self.parameters
     }
 
     pub(crate) fn verify(&self, proof: &CompressedSnark, folds: usize, z0: &[Scalar]) -> Result<Vec<Scalar>, NovaError> {
-        proof.verify(&self.verifier_key, folds, z0)
+        match (&self.verifier_key, proof) {
+            (ByEngine::Transparent(key), ByEngine::Transparent(proof)) => proof.verify(key, folds, z0),
+            (ByEngine::Pairing(key), ByEngine::Pairing(proof)) => proof.verify(key, folds, z0),
+            (key, proof) => Err(NovaError::ProofVerifyError {
+                reason: format!("expected a proof of the {} engine, got one of the {}", engine_name(key.engine()), engine_name(proof.engine())),
+            }),
+        }
     }
 }
 
-/// Public parameters of the transparent engine for a circuit shape; the pairing engine is refused by name.
-pub fn public_params(shape: &ModelShape, decisions_per_fold: u16, engine: ProofEngine) -> Result<PublicParams, KeysError> {
-    if engine != ProofEngine::Transparent {
+fn transparent(circuit: &FoldCircuit) -> Result<PublicParamsOf<Transparent>, KeysError> {
+    type S1 = <Transparent as System>::S1;
+    guarded(|| PublicParamsOf::<Transparent>::setup(circuit, &*S1::ck_floor(), &*S2::ck_floor()))
+}
+
+/// The proof library reads powers of tau from a folder only, and tells how many it needs only while it does so, through its
+/// size hint. So the hint does our reading: it checks the caller's file, puts the powers needed into a private folder and
+/// silences standard output; the hint of the secondary curve, which comes next, ends the silence.
+fn pairing(circuit: &FoldCircuit, path: &Path, accept: &Accept) -> Result<(PublicParamsOf<Pairing>, Origin), KeysError> {
+    type S1 = <Pairing as System>::S1;
+    if let Accept::Insecure(name) = accept
+        && (name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control))
+    {
         return Err(KeysError::Unsupported {
-            field: "proof_engine",
-            expected: "transparent",
-            got: "pairing (not supported by this version)".to_owned(),
+            field: "name of insecure parameters",
+            expected: "1 … 64 printable characters",
+            got: name.chars().take(80).collect::<String>().escape_debug().to_string(),
         });
     }
-    let circuit = FoldCircuit { shape: shape.clone(), decisions_per_fold, witness: None };
-    guarded(|| PublicParams::setup(&circuit, &*S1::ck_floor(), &*S2::ck_floor()))
+    let refused = |source: PtauError| KeysError::Ptau { path: path.to_owned(), source };
+    let folder = tempfile::Builder::new().prefix("probity-").tempdir().map_err(|e| refused(e.into()))?;
+    let outcome: Rc<RefCell<Option<Result<Origin, PtauError>>>> = Rc::default();
+    let quiet: Rc<RefCell<Option<Quiet>>> = Rc::default();
+    let primary = {
+        let (path, accept, folder) = (path.to_owned(), accept.clone(), folder.path().to_owned());
+        let (outcome, quiet) = (Rc::clone(&outcome), Rc::clone(&quiet));
+        let floor = S1::ck_floor();
+        move |shape: &R1CSShape<<Pairing as System>::E1>| {
+            let count = floor(shape).max(2).next_power_of_two();
+            let read = read_powers(&path, &accept, count, &folder).and_then(|origin| {
+                quiet.replace(Some(Quiet::start()?));
+                Ok(origin)
+            });
+            outcome.replace(Some(read));
+            count
+        }
+    };
+    let secondary = {
+        let quiet = Rc::clone(&quiet);
+        let floor = S2::ck_floor();
+        move |shape: &R1CSShape<E2>| {
+            drop(quiet.take());
+            floor(shape)
+        }
+    };
+    let public = guarded(|| PublicParamsOf::<Pairing>::setup_with_ptau_dir(circuit, &primary, &secondary, folder.path()));
+    drop(quiet.take());
+    // Our own reason for a refusal comes before the library's, which only misses the file.
+    let origin = match outcome.take() {
+        Some(Ok(origin)) => origin,
+        Some(Err(e)) => return Err(refused(e)),
+        None => return Err(public.err().unwrap_or(KeysError::Panicked)),
+    };
+    Ok((public?, origin))
+}
+
+/// Checks a file and writes its first `count` powers where the proof library looks for them.
+fn read_powers(path: &Path, accept: &Accept, count: usize, folder: &Path) -> Result<Origin, PtauError> {
+    let file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let pruned = folder.join(format!("ppot_pruned_{:02}.ptau", count.ilog2()));
+    let mut output = BufWriter::new(File::create(pruned)?);
+    let digest = prune(file, count, &mut output)?;
+    output.flush()?;
+    Origin::of(digest, accept).ok_or(PtauError::NotBelieved { got: digest })
+}
+
+/// Whether the proof library can pad a shape to powers of two: with exactly 2^k variables over fewer constraints it forgets
+/// to pad the rows and panics when it proves.
+const fn paddable(constraints: usize, variables: usize) -> bool {
+    !(variables.is_power_of_two() && constraints < variables)
 }
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, NovaError>) -> Result<T, KeysError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| KeysError::Panicked)?.map_err(KeysError::Nova)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::paddable;
+
+    #[test]
+    fn the_sizes_that_the_library_cannot_pad() {
+        for (constraints, variables, expected) in
+            [(15, 15, true), (16, 15, true), (17, 15, true), (15, 16, false), (16, 16, true), (17, 16, true), (15, 17, true), (16, 17, true)]
+        {
+            assert_eq!(paddable(constraints, variables), expected, "{constraints} × {variables}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
-//! `probity-verify`: audits a decision log against its proof, with nothing but the two files.
+//! `probity-verify`: audits a decision log against its proof, with nothing but the two files (and, for a proof of the pairing
+//! engine, the powers-of-tau file of its ceremony).
 //!
 //! Exit status: 0 accepted, 1 rejected, 2 could not tell (files unreadable, wrong usage).
 
-use probity_verifier::{Evidence, Keys, MAX_ENVELOPE, Report, Reveal, Verdict, audit};
+use probity_verifier::{Evidence, FileDigest, Keys, MAX_ENVELOPE, ParamsSource, Report, Reveal, Verdict, audit};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,10 +11,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 const USAGE: &str = "usage: probity-verify --log FILE --proof FILE [--reveal FILE] [--json]
+                      [--ptau FILE [--ptau-digest HEX | --insecure-ptau NAME]]
 
   --log FILE     decision log (JSON Lines)
   --proof FILE   proof envelope
   --reveal FILE  revealed model and salt (JSON): replays every decision as well
+  --ptau FILE    powers-of-tau file, for a proof of the pairing engine; its digest must be pinned in this program
+  --ptau-digest HEX     take the file with this BLAKE2b-512 (as b2sum prints it) instead
+  --insecure-ptau NAME  take any file; the report calls the parameters insecure, by this name
   --json         one JSON document on standard output
   --version      print the version
 
@@ -27,6 +32,9 @@ struct Args {
     log: Option<PathBuf>,
     proof: Option<PathBuf>,
     reveal: Option<PathBuf>,
+    ptau: Option<PathBuf>,
+    ptau_digest: Option<FileDigest>,
+    insecure_ptau: Option<String>,
     json: bool,
     text: Option<String>,
 }
@@ -36,14 +44,21 @@ impl Args {
         let mut args = Self::default();
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
-            let mut path = |slot: &mut Option<PathBuf>, name: &str| {
-                let value = words.next().ok_or_else(|| format!("{name}: expected a file, got nothing"))?;
-                if slot.replace(value.into()).is_some() { Err(format!("{name}: expected once, got twice")) } else { Ok(()) }
-            };
+            let mut value = |name: &str| words.next().ok_or_else(|| format!("{name}: expected a value, got nothing"));
+            let mut path = |slot: &mut Option<PathBuf>, name: &str| once(slot, value(name)?.into(), name);
             match word.to_str() {
                 Some("--log") => path(&mut args.log, "--log")?,
                 Some("--proof") => path(&mut args.proof, "--proof")?,
                 Some("--reveal") => path(&mut args.reveal, "--reveal")?,
+                Some("--ptau") => path(&mut args.ptau, "--ptau")?,
+                Some(name @ "--ptau-digest") => {
+                    let digest = value(name)?.to_string_lossy().parse().map_err(|e| format!("{name}: {e}"))?;
+                    once(&mut args.ptau_digest, digest, name)?;
+                }
+                Some(name @ "--insecure-ptau") => {
+                    let given = value(name)?.into_string().map_err(|_| format!("{name}: expected text, got other bytes"))?;
+                    once(&mut args.insecure_ptau, given, name)?;
+                }
                 Some("--json") => args.json = true,
                 Some("--help" | "-h") => args.text = Some(USAGE.to_owned()),
                 Some("--version" | "-V") => args.text = Some(format!("probity-verify {}", env!("CARGO_PKG_VERSION"))),
@@ -52,6 +67,21 @@ impl Args {
         }
         Ok(args)
     }
+
+    fn params(&self) -> Result<ParamsSource, String> {
+        match (&self.ptau, self.ptau_digest, &self.insecure_ptau) {
+            (None, None, None) => Ok(ParamsSource::Transparent),
+            (None, ..) => Err("--ptau: expected a file beside --ptau-digest or --insecure-ptau, got nothing".to_owned()),
+            (Some(path), None, None) => Ok(ParamsSource::pinned(path)),
+            (Some(path), Some(digest), None) => Ok(ParamsSource::with_digest(path, digest)),
+            (Some(path), None, Some(name)) => Ok(ParamsSource::insecure(path, name)),
+            (Some(_), Some(_), Some(_)) => Err("--insecure-ptau: expected this or --ptau-digest, got both".to_owned()),
+        }
+    }
+}
+
+fn once<T>(slot: &mut Option<T>, value: T, name: &str) -> Result<(), String> {
+    if slot.replace(value).is_some() { Err(format!("{name}: expected once, got twice")) } else { Ok(()) }
 }
 
 fn main() -> ExitCode {
@@ -67,10 +97,11 @@ fn main() -> ExitCode {
 
 fn run() -> Result<ExitCode, String> {
     let args = Args::parse(std::env::args_os().skip(1))?;
-    if let Some(text) = args.text {
-        print(&text)?;
+    if let Some(text) = &args.text {
+        print(text)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let source = args.params()?;
     let log = args.log.ok_or_else(|| format!("--log: expected a file, got nothing\n\n{USAGE}"))?;
     let proof = args.proof.ok_or_else(|| format!("--proof: expected a file, got nothing\n\n{USAGE}"))?;
     // One byte above the limit: the envelope parser then names the limit itself.
@@ -81,7 +112,7 @@ fn run() -> Result<ExitCode, String> {
     };
     let file = File::open(&log).map_err(|e| format!("{}: {e}", log.display()))?;
     let evidence = Evidence { proof: Some(&proof), reveal: reveal.as_ref() };
-    let report = audit(BufReader::new(file), evidence, |mandate| Keys::for_mandate(mandate).map(Arc::new));
+    let report = audit(BufReader::new(file), evidence, |mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new));
     let text = if args.json { serde_json::to_string_pretty(&report).map_err(|e| e.to_string())? } else { render(&report) };
     print(&text)?;
     Ok(match report.verdict {
