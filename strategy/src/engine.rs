@@ -76,7 +76,7 @@ impl Engine {
         let features = Features::of(state, x, val.weight_bps);
         let portfolio = Portfolio::of(limits, state, obs, &val);
         let halted = state.halted || portfolio.anomaly || portfolio.drawdown;
-        let gap = obs.time_s != state.last_time_s.saturating_add(u64::from(m.interval_s));
+        let gap = obs.time_s.checked_sub(state.last_time_s) != Some(u64::from(m.interval_s));
         let idle = gap || state.cooldown_left > 0;
         let proposed = policy::propose(&self.model.policy, signal.0, val.weight_bps, idle);
         let (window_left, used) = risk::window(limits, state);
