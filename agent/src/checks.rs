@@ -2,6 +2,7 @@
 
 use crate::backtest::{Setup, setup, signals};
 use crate::cli::{BacktestCheck, SeriesArgs};
+use crate::ledger::{Ledger, Trial};
 use crate::settings::Settings;
 use crate::{output, strategy_file};
 use anyhow::Result;
@@ -17,18 +18,30 @@ pub(crate) fn run(check: &BacktestCheck, settings: &Settings, json: bool) -> Res
             let s = of(series, settings)?;
             let candle = Candle::new(&s.file.shape, &s.file.model)?;
             let plan = LookaheadPlan { window: *window, cuts: *cuts };
-            let found = lookahead(&s.dataset, plan, |part| decided(&s, &candle, part))?;
+            let outcome = lookahead(&s.dataset, plan, |part| decided(&s, &candle, part));
+            log("lookahead", series, &s, settings, &outcome)?;
+            let found = outcome?;
             output::data(json, "lookahead", &found, || lookahead_text(&found))?;
             Ok(if found.leaked == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         BacktestCheck::Warmup { series, max_spread_bps } => {
             let s = of(series, settings)?;
-            let found = warmup(&s.engine, &s.dataset, &s.terms, s.quote)?;
+            let outcome = warmup(&s.engine, &s.dataset, &s.terms, s.quote).map_err(anyhow::Error::from);
+            log("warmup", series, &s, settings, &outcome)?;
+            let found = outcome?;
             output::data(json, "warmup", &found, || warmup_text(&found))?;
             let beyond = max_spread_bps.is_some_and(|most| found.spread * 10_000.0 > f64::from(most));
             Ok(if beyond { ExitCode::from(1) } else { ExitCode::SUCCESS })
         }
     }
+}
+
+/// A check looks at the data too: it leaves its line in the trial ledger.
+fn log<T: serde::Serialize>(command: &str, series: &SeriesArgs, s: &Setup, settings: &Settings, outcome: &Result<T>) -> Result<()> {
+    let used = serde_json::json!({ "backtest": settings.backtest, "mandate": settings.mandate });
+    let trial = Trial::new(command, &series.data, (series.from, series.to), Some(&s.file), used)?;
+    Ledger::open(settings)?.append(trial, outcome, |found| Ok(serde_json::to_value(found)?))?;
+    Ok(())
 }
 
 fn of(series: &SeriesArgs, settings: &Settings) -> Result<Setup> {

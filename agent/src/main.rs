@@ -6,9 +6,11 @@ mod checks;
 mod cli;
 mod commit;
 mod demo;
+mod ledger;
 mod market;
 mod output;
 mod prove;
+mod report;
 mod secret;
 mod settings;
 mod strategy_file;
@@ -54,7 +56,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         }
         Command::Audit(args) => audit::run(args, cli.json),
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
-        Command::Train(args) => train::run(args, cli.json),
+        Command::Train(args) => train::run(args, &loaded.settings, cli.json),
+        Command::Trials => ledger::run(&loaded.settings, cli.json),
         Command::Commit(args) => commit::run(args, cli.json),
         Command::Demo(args) => demo::run(args, &loaded.settings, cli.json),
     }

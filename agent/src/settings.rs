@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) mandate: MandateSettings,
     /// Frictions of the backtest.
     pub(crate) backtest: BacktestSettings,
+    /// The trial ledger.
+    pub(crate) trials: TrialsSettings,
 }
 
 /// The mandate's numbers.
@@ -53,6 +55,14 @@ pub(crate) struct BacktestSettings {
     pub(crate) liquidity: String,
     /// Snapshot file of the recorded pool.
     pub(crate) snapshot: String,
+}
+
+/// The trial ledger.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrialsSettings {
+    /// Its file.
+    pub(crate) path: String,
 }
 
 /// Where orders of a backtest execute.
