@@ -146,6 +146,14 @@ impl Ledger {
             Ok(value) => trial.result = Some(figures(value)?),
             Err(error) => trial.error = Some(format!("{error:#}")),
         }
+        let failed = trial.error.clone();
+        self.write(trial).with_context(|| match failed {
+            Some(error) => format!("the trial could not be recorded, and the run itself failed: {error}"),
+            None => "the trial could not be recorded".to_owned(),
+        })
+    }
+
+    fn write(&self, mut trial: Trial) -> Result<String> {
         let mut file = self.file()?;
         file.lock().with_context(|| format!("{}: could not be locked", self.path.display()))?;
         let mut text = String::new();

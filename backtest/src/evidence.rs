@@ -233,13 +233,7 @@ mod tests {
         let mut nav = 1e12;
         (0..n)
             .map(|i| {
-                #[expect(
-                    clippy::cast_precision_loss,
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    clippy::as_conversions,
-                    reason = "a test"
-                )]
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::as_conversions, reason = "a test")]
                 let point = EquityPoint { time_s: i as u64, nav: nav as u128, weight_bps: 0 };
                 #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a test")]
                 let u = (random(&mut state) >> 11) as f64 / (1u64 << 53) as f64 - 0.5;

@@ -115,6 +115,10 @@ fn checks_of_the_backtest_run_through_a_pool_as_well() {
         let strict = run(dir, &[config, &["backtest", "warmup", "--data", "series.csv", "--max-spread-bps", "0"]].concat());
         assert_eq!(strict.status.code(), Some(i32::from(spread > 0.0)));
     }
+    // A check of a file that is not there leaves its line as well.
+    assert_eq!(run(dir, &["backtest", "warmup", "--data", "nowhere.csv"]).status.code(), Some(2));
+    let trials = json(&run(dir, &["--json", "trials"]))["result"]["trials"].clone();
+    assert!(trials.as_array().unwrap().last().unwrap()["error"].as_str().unwrap().contains("nowhere.csv"));
     for (config, word) in [
         ("venue = \"nowhere\"", "venue"),
         ("venue = \"constant_liquidity\"\nliquidity = \"-1\"", "backtest.liquidity"),
