@@ -2,6 +2,7 @@
 
 use crate::cli::AuditArgs;
 use crate::onchain::Seen;
+use crate::settings::Settings;
 use crate::{output, secret};
 use anyhow::{Context, Result};
 use probity_strategy::Mandate;
@@ -13,7 +14,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Runs the command.
-pub(crate) fn run(args: &AuditArgs, json: bool) -> Result<ExitCode> {
+pub(crate) fn run(args: &AuditArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
+    let source = settings.proof.source()?;
+    // Seconds of work, nothing taken from anybody: the pairing engine alone needs a file, from the settings.
+    let derive = |mandate: &Mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new);
     let reveal = args.reveal.as_deref().map(secret::read_opening).transpose()?;
     let report = match &args.rpc {
         None => of(&args.log, &read_proof(args.proof.as_deref().context("--proof: expected a file")?)?, reveal.as_ref(), derive)?,
@@ -21,11 +25,6 @@ pub(crate) fn run(args: &AuditArgs, json: bool) -> Result<ExitCode> {
     };
     output::data(json, "audit", &report, || text(&report))?;
     Ok(code(&report))
-}
-
-/// The keys that a mandate asks for: seconds of work, nothing taken from anybody.
-pub(crate) fn derive(mandate: &Mandate) -> Result<Arc<Keys>, KeysError> {
-    Keys::for_mandate(mandate).map(Arc::new)
 }
 
 /// Audits a log file against a proof; `keys` is asked for the keys of the log's own mandate.

@@ -1,12 +1,15 @@
 //! `probity backtest`: the engine over a recorded series, beside buy-and-hold and cash; `--prove` folds the run.
 
 use crate::cli::BacktestArgs;
+use crate::ledger::{Ledger, Trial};
 use crate::prove::{Proved, prove};
 use crate::settings::{Settings, VenueKind};
-use crate::{checks, output, secret, strategy_file};
+use crate::{checks, output, report, secret, strategy_file};
 use anyhow::{Context, Result, ensure};
 use probity_backtest::v3::Snapshot;
-use probity_backtest::{Backtest, Dataset, Frictions, Market, Metrics, Scale, Terms, buy_and_hold, cash, inputs, run as run_engine};
+use probity_backtest::{
+    Backtest, Baseline, Dataset, Frictions, Market, Metrics, Scale, Terms, buy_and_hold, cash, inputs, run as run_engine,
+};
 use probity_learn::{Candle, ModelFile};
 use probity_strategy::{Amount, Engine, tick_at_price};
 use serde::Serialize;
@@ -116,10 +119,29 @@ pub(crate) fn run(args: &BacktestArgs, settings: &Settings, json: bool) -> Resul
         return checks::run(check, settings, json);
     }
     let data = args.data.as_deref().context("--data: expected a file, got none")?;
+    args.out.as_deref().map(report::check).transpose()?;
     let file = strategy_file::model(args.model.as_deref())?;
-    let (_, summary) = over(data, (args.from, args.to), file, settings, args.prove.as_deref())?;
-    output::data(json, "backtest", &summary, || text(&summary))?;
+    let ran = logged(data, (args.from, args.to), file, settings, args.prove.as_deref())?;
+    let page = args.out.as_deref().map(|dir| report::write(dir, data, &ran, settings)).transpose()?;
+    output::data(json, "backtest", &ran.summary, || text(&ran.summary))?;
+    if let Some(page) = page {
+        output::talk(format!("report: {}", page.display()));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A run and what it is held against.
+pub(crate) struct Ran {
+    /// What it was made of.
+    pub(crate) setup: Setup,
+    /// The run.
+    pub(crate) result: Backtest,
+    /// Buying once and holding.
+    pub(crate) hold: Baseline,
+    /// Holding the quote token.
+    pub(crate) cash: Baseline,
+    /// What is reported.
+    pub(crate) summary: Summary,
 }
 
 /// Runs the engine over a file, checks candle against it at every step, and proves the run into a folder if one is given.
@@ -130,11 +152,36 @@ pub(crate) fn over(
     settings: &Settings,
     into: Option<&Path>,
 ) -> Result<(Backtest, Summary)> {
+    let ran = logged(data, span, file, settings, into)?;
+    Ok((ran.result, ran.summary))
+}
+
+/// The run, and its line in the trial ledger before anybody sees a figure.
+fn logged(data: &Path, span: (u64, u64), file: ModelFile, settings: &Settings, into: Option<&Path>) -> Result<Ran> {
+    let ledger = Ledger::open(settings)?;
+    let used = serde_json::json!({ "backtest": settings.backtest, "mandate": settings.mandate });
+    let trial = Trial::new("backtest", data, span, Some(&file), used)?;
+    let outcome = ran(data, span, file, settings, into);
+    ledger.append(trial, &outcome, |ran| Ok(figures(&ran.summary)))?;
+    outcome
+}
+
+/// What the ledger keeps of a run.
+fn figures(s: &Summary) -> serde_json::Value {
+    let m = &s.strategy;
+    serde_json::json!({
+        "decisions": s.decisions, "total_return": m.total_return, "max_drawdown": m.max_drawdown, "costs": m.costs, "trades": m.trades,
+        "sharpe_per_interval": m.sharpe.map(|v| v.per_interval), "halted_at": s.halted_at, "buy_and_hold": s.buy_and_hold.total_return,
+    })
+}
+
+fn ran(data: &Path, span: (u64, u64), file: ModelFile, settings: &Settings, into: Option<&Path>) -> Result<Ran> {
     let s = setup(data, span, file, settings)?;
     let result = run_engine(&s.engine, &s.dataset, &s.terms, s.quote, Amount::ZERO)?;
     signals(&s.engine, &Candle::new(&s.file.shape, &s.file.model)?, &result)?;
     let mandate = s.engine.mandate();
     let proved = into.map(|dir| prove(dir, mandate, &s.file.model, &secret::salt(), &result.records)).transpose()?;
+    let (hold, cash) = (buy_and_hold(&s.dataset, &s.terms, s.quote)?, cash(&s.dataset, s.quote)?);
     let summary = Summary {
         data: data.display().to_string(),
         data_sha256: s.dataset.sha256.clone(),
@@ -144,11 +191,11 @@ pub(crate) fn over(
         halted_at: result.halted_at,
         assumption: s.terms.market.assumption(),
         strategy: result.metrics(),
-        buy_and_hold: buy_and_hold(&s.dataset, &s.terms, s.quote)?.metrics,
-        cash: cash(&s.dataset, s.quote)?.metrics,
+        buy_and_hold: hold.metrics.clone(),
+        cash: cash.metrics.clone(),
         proved,
     };
-    Ok((result, summary))
+    Ok(Ran { setup: s, result, hold, cash, summary })
 }
 
 /// Candle's signals over a run; each must equal the integer twin's.

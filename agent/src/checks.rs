@@ -2,6 +2,7 @@
 
 use crate::backtest::{Setup, setup, signals};
 use crate::cli::{BacktestCheck, SeriesArgs};
+use crate::ledger::{Ledger, Trial};
 use crate::settings::Settings;
 use crate::{output, strategy_file};
 use anyhow::Result;
@@ -14,16 +15,16 @@ use std::process::ExitCode;
 pub(crate) fn run(check: &BacktestCheck, settings: &Settings, json: bool) -> Result<ExitCode> {
     match check {
         BacktestCheck::Lookahead { series, window, cuts } => {
-            let s = of(series, settings)?;
-            let candle = Candle::new(&s.file.shape, &s.file.model)?;
             let plan = LookaheadPlan { window: *window, cuts: *cuts };
-            let found = lookahead(&s.dataset, plan, |part| decided(&s, &candle, part))?;
+            let found = logged("lookahead", series, settings, |s| {
+                let candle = Candle::new(&s.file.shape, &s.file.model)?;
+                lookahead(&s.dataset, plan, |part| decided(s, &candle, part))
+            })?;
             output::data(json, "lookahead", &found, || lookahead_text(&found))?;
             Ok(if found.leaked == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
         }
         BacktestCheck::Warmup { series, max_spread_bps } => {
-            let s = of(series, settings)?;
-            let found = warmup(&s.engine, &s.dataset, &s.terms, s.quote)?;
+            let found = logged("warmup", series, settings, |s| Ok(warmup(&s.engine, &s.dataset, &s.terms, s.quote)?))?;
             output::data(json, "warmup", &found, || warmup_text(&found))?;
             let beyond = max_spread_bps.is_some_and(|most| found.spread * 10_000.0 > f64::from(most));
             Ok(if beyond { ExitCode::from(1) } else { ExitCode::SUCCESS })
@@ -31,8 +32,20 @@ pub(crate) fn run(check: &BacktestCheck, settings: &Settings, json: bool) -> Res
     }
 }
 
-fn of(series: &SeriesArgs, settings: &Settings) -> Result<Setup> {
-    setup(&series.data, (series.from, series.to), strategy_file::model(series.model.as_deref())?, settings)
+/// A check looks at the data too: it leaves its line in the trial ledger, whether it goes through or not.
+fn logged<T: serde::Serialize>(
+    command: &str,
+    series: &SeriesArgs,
+    settings: &Settings,
+    check: impl FnOnce(&Setup) -> Result<T>,
+) -> Result<T> {
+    let ledger = Ledger::open(settings)?;
+    let file = strategy_file::model(series.model.as_deref())?;
+    let used = serde_json::json!({ "backtest": settings.backtest, "mandate": settings.mandate });
+    let trial = Trial::new(command, &series.data, (series.from, series.to), Some(&file), used)?;
+    let outcome = setup(&series.data, (series.from, series.to), file, settings).and_then(|s| check(&s));
+    ledger.append(trial, &outcome, |found| Ok(serde_json::to_value(found)?))?;
+    outcome
 }
 
 /// Everything that is decided at every bar: the record, and what candle made of it.

@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Backtest(BacktestArgs),
     /// Train a model on a recorded series.
     Train(TrainArgs),
+    /// List the trial ledger and check its chain; exit code 1 if it is broken.
+    Trials,
     /// Salt and commit to a model: writes the opening (secret) and prints the commitment (public).
     Commit(CommitArgs),
     /// The development chains of a run.
@@ -228,6 +230,9 @@ pub(crate) struct BacktestArgs {
     /// Fold every decision and write log and proof into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) prove: Option<PathBuf>,
+    /// Write a report into this folder: manifest.json, equity.csv, trades.csv, report.html.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Checks of the backtest.

@@ -5,7 +5,7 @@ use crate::run::{self, Summary};
 use crate::settings::Settings;
 use crate::{audit, output};
 use anyhow::{Context, Result, ensure};
-use probity_verifier::{Code, Keys, LogReader, Report, Verdict};
+use probity_verifier::{Code, Keys, LogReader, ParamsSource, Report, Verdict};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &DemoArgs, settings: &Settings, json: bool) -> Result<Ex
     run::runtime()?.block_on(async {
         clear(&args.dir).await?;
         let finished = run::execute(&run_args(args), settings).await?;
-        let shown = show(&finished.summary, &finished.url, &args.dir).await;
+        let shown = show(&finished.summary, &finished.url, &args.dir, &settings.proof.source()?).await;
         finished.stop_chain().await?;
         let (rows, value) = shown?;
         output::data(json, "demo", &value, || {
@@ -58,11 +58,11 @@ async fn clear(dir: &Path) -> Result<()> {
     Ok(std::fs::write(dir.join("demo"), "made by probity demo; replaced by the next one\n")?)
 }
 
-async fn show(summary: &Summary, url: &str, dir: &Path) -> Result<(Vec<(String, String)>, serde_json::Value)> {
+async fn show(summary: &Summary, url: &str, dir: &Path, source: &ParamsSource) -> Result<(Vec<(String, String)>, serde_json::Value)> {
     output::talk("\nAudit of the log against the proof; the keys are derived from the log's own mandate:");
     let proof = audit::read_proof(&summary.proof)?;
     let header = LogReader::open(&summary.log)?.header().clone();
-    let (keys, keys_s) = timed(|| Keys::for_mandate(&header.mandate).map(Arc::new));
+    let (keys, keys_s) = timed(|| Keys::for_mandate_with(&header.mandate, source).map(Arc::new));
     let keys = keys?;
     let (proven, verify_s) = timed(|| probity_verifier::verify(&proof, &keys, &header.mandate, &header.model_commitment));
     proven.context("the fresh proof does not verify")?;

@@ -8,10 +8,12 @@ mod commit;
 mod demo;
 mod inspect;
 mod journal;
+mod ledger;
 mod market;
 mod onchain;
 mod output;
 mod prove;
+mod report;
 mod run;
 mod secret;
 mod settings;
@@ -61,12 +63,13 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Audit(args) => audit::run(args, cli.json),
+        Command::Audit(args) => audit::run(args, &loaded.settings, cli.json),
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
-        Command::Train(args) => train::run(args, cli.json),
+        Command::Train(args) => train::run(args, &loaded.settings, cli.json),
+        Command::Trials => ledger::run(&loaded.settings, cli.json),
         Command::Commit(args) => commit::run(args, cli.json),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
-        Command::Prove(args) => prove::run(args, cli.json),
+        Command::Prove(args) => prove::run(args, &loaded.settings, cli.json),
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Chain { action: ChainAction::Stop { dir } } => run::stop_chains(dir),
         Command::Demo(args) => demo::run(args, &loaded.settings, cli.json),

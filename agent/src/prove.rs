@@ -1,12 +1,13 @@
 //! Folds decisions, compresses the proof and writes what an auditor needs: log and proof.
 
 use crate::cli::ProveArgs;
+use crate::settings::Settings;
 use crate::{output, secret};
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use probity_prover::{Params, Session};
 use probity_strategy::{Mandate, Model, Record};
-use probity_verifier::{Header, Line, LogReader, LogWriter, Salt, commit_model};
+use probity_verifier::{Header, Line, LogReader, LogWriter, ParamsSource, Salt, commit_model};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -35,13 +36,20 @@ pub(crate) struct Proved {
 }
 
 /// Proves the records and writes `decisions.jsonl` and `proof.bin` into a new or empty place in `dir`.
-pub(crate) fn prove(dir: &Path, mandate: &Mandate, model: &Model, salt: &Salt, records: &[Record]) -> Result<Proved> {
+pub(crate) fn prove(
+    dir: &Path,
+    mandate: &Mandate,
+    model: &Model,
+    salt: &Salt,
+    records: &[Record],
+    source: &ParamsSource,
+) -> Result<Proved> {
     std::fs::create_dir_all(dir).with_context(|| format!("{}: expected a folder that can be written", dir.display()))?;
     let (log_path, proof_path) = (dir.join("decisions.jsonl"), dir.join("proof.bin"));
     ensure!(!log_path.exists(), "{}: a log is never overwritten; name another folder", log_path.display());
-    output::talk("deriving the proof parameters (transparent: nothing to download, nothing to trust) …");
+    output::talk("deriving the proof parameters …");
     let started = Instant::now();
-    let params = Arc::new(Params::for_mandate(mandate)?);
+    let params = Arc::new(Params::for_mandate_with(mandate, source)?);
     let params_s = started.elapsed().as_secs_f64();
 
     let commitment = commit_model(&mandate.model, model, salt);
@@ -97,7 +105,7 @@ fn median(mut times: Vec<f64>) -> f64 {
 }
 
 /// `probity prove`: a fresh proof of a log, from its opening.
-pub(crate) fn run(args: &ProveArgs, json: bool) -> Result<ExitCode> {
+pub(crate) fn run(args: &ProveArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
     ensure!(!args.out.exists(), "--out {}: a proof is never overwritten; name another file", args.out.display());
     let opening = secret::read_opening(&args.opening)?;
     let mut reader = LogReader::open(&args.log).with_context(|| format!("--log {}", args.log.display()))?;
@@ -117,7 +125,7 @@ pub(crate) fn run(args: &ProveArgs, json: bool) -> Result<ExitCode> {
         }
     }
     output::talk("deriving the proof parameters …");
-    let params = Arc::new(Params::for_mandate(&header.mandate)?);
+    let params = Arc::new(Params::for_mandate_with(&header.mandate, &settings.proof.source()?)?);
     let mut session = Session::start(params, header.mandate.clone(), opening.model, opening.salt)?;
     let bar = folding_bar(records.len())?;
     let fold_ms = median(fold_all(&mut session, &records, |_| {

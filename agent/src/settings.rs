@@ -1,7 +1,8 @@
 //! Settings: embedded default < file < environment < flags; unknown keys are refused.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use config::{Config, Environment, File, FileFormat, Source};
+use probity_verifier::{Accept, ParamsSource};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -18,12 +19,16 @@ pub(crate) struct Settings {
     pub(crate) chain: ChainSettings,
     /// The live agent.
     pub(crate) agent: AgentSettings,
+    /// Where proof parameters come from.
+    pub(crate) proof: ProofSettings,
     /// When proofs are posted.
     pub(crate) posting: PostingSettings,
     /// The simulated market.
     pub(crate) market: MarketSettings,
     /// Frictions of the backtest.
     pub(crate) backtest: BacktestSettings,
+    /// The trial ledger.
+    pub(crate) trials: TrialsSettings,
 }
 
 /// The mandate's numbers.
@@ -68,6 +73,34 @@ pub(crate) struct ChainSettings {
 pub(crate) struct AgentSettings {
     /// First deposit into a new vault, whole units of the quote token.
     pub(crate) seed_quote_usdc: u64,
+}
+
+/// Parameters of the pairing engine; the transparent one (mandate.proof_engine) needs none.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProofSettings {
+    /// Powers-of-tau file (`.ptau`); empty for none.
+    pub(crate) ptau_file: String,
+    /// BLAKE2b-512 of a file that the user vouches for; empty: only the ceremony's pinned files are accepted.
+    pub(crate) ptau_blake2b: String,
+    /// A name for parameters that are accepted whatever they are; every report repeats it. Empty: refused.
+    pub(crate) insecure_params: String,
+}
+
+impl ProofSettings {
+    /// What the settings say of the parameters.
+    pub(crate) fn source(&self) -> Result<ParamsSource> {
+        if self.ptau_file.is_empty() {
+            return Ok(ParamsSource::Transparent);
+        }
+        let accept = match (self.ptau_blake2b.as_str(), self.insecure_params.as_str()) {
+            ("", "") => Accept::Pinned,
+            (digest, "") => Accept::Digest(digest.parse().context("setting proof.ptau_blake2b")?),
+            ("", name) => Accept::Insecure(name.to_owned()),
+            _ => bail!("settings proof.ptau_blake2b, proof.insecure_params: expected one of them at most, got both"),
+        };
+        Ok(ParamsSource::Ceremony { path: self.ptau_file.clone().into(), accept })
+    }
 }
 
 /// When the bytes of a proof go on chain.
@@ -160,6 +193,14 @@ pub(crate) struct BacktestSettings {
     pub(crate) liquidity: String,
     /// Snapshot file of the recorded pool.
     pub(crate) snapshot: String,
+}
+
+/// The trial ledger.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrialsSettings {
+    /// Its file.
+    pub(crate) path: String,
 }
 
 /// Where orders of a backtest execute.

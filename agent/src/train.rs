@@ -1,9 +1,11 @@
 //! `probity train`: a model from a recorded series. The model file is private; what is printed is not.
 
 use crate::cli::TrainArgs;
+use crate::ledger::{Ledger, Trial, model_digest};
 use crate::output;
+use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
-use probity_learn::{Series, TrainConfig, TrainReport, train};
+use probity_learn::{ModelFile, Series, TrainConfig, TrainReport, train};
 use probity_strategy::ModelShape;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -21,7 +23,7 @@ struct Trained {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &TrainArgs, json: bool) -> Result<ExitCode> {
+pub(crate) fn run(args: &TrainArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
     // Said before the work, not after it; the file itself is only ever created anew.
     ensure!(!args.out.exists(), "--out {}: exists and is never overwritten; name another file", args.out.display());
     let folder = args.out.parent().filter(|p| !p.as_os_str().is_empty());
@@ -40,12 +42,23 @@ pub(crate) fn run(args: &TrainArgs, json: bool) -> Result<ExitCode> {
         ..TrainConfig::default()
     };
     let shape = ModelShape::default();
-    let series = Series::read(&args.data).context("--data")?;
-    let (file, report) = train(&shape, &series, &config)?;
-    file.save(&args.out).context("--out")?;
+    let ledger = Ledger::open(settings)?;
+    let mut trial = Trial::new("train", &args.data, (0, config.validation_to), None, serde_json::to_value(&config)?)?;
+    trial.seed = Some(config.seed);
+    let outcome = make(args, &shape, &config);
+    trial.model_sha256 = outcome.as_ref().ok().map(|(file, _)| model_digest(file)).transpose()?;
+    ledger.append(trial, &outcome, |(_, report)| Ok(serde_json::to_value(report)?))?;
+    let (_, report) = outcome?;
     let trained = Trained { out: args.out.clone(), shape, report };
     output::data(json, "train", &trained, || text(&trained))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn make(args: &TrainArgs, shape: &ModelShape, config: &TrainConfig) -> Result<(ModelFile, TrainReport)> {
+    let series = Series::read(&args.data).context("--data")?;
+    let made = train(shape, &series, config)?;
+    made.0.save(&args.out).context("--out")?;
+    Ok(made)
 }
 
 fn text(t: &Trained) -> String {

@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum BacktestError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: expected a file that can be read")]
     Read {
         /// The file.
         path: String,

@@ -119,7 +119,7 @@ impl Venue {
     /// Others trade the pool to the closing price of a bar. The flat market has no pool.
     pub fn settle(&mut self, quoted: &Quoted) -> Result<(), BacktestError> {
         if let Some((pool, _)) = &mut self.pool {
-            pool.move_to(sqrt_ratio_at_tick(quoted.tick)?)?;
+            pool.move_to_tick(quoted.tick)?;
         }
         Ok(())
     }

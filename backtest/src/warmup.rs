@@ -58,7 +58,7 @@ pub fn warmup(engine: &Engine, data: &Dataset, terms: &Terms, quote: Amount) -> 
         let (result, seen) = if history == half { (reference.clone(), known.clone()) } else { one(history)? };
         let market = |f: &[i32; FEATURES]| f.iter().copied().take(FEATURES - 1).collect::<Vec<i32>>();
         let pairs = || seen.iter().skip(history).zip(known.iter().skip(half)).map(|(a, b)| (market(a), market(b)));
-        let last = pairs().enumerate().filter(|(_, (a, b))| a != b).map(|(i, _)| i + 1).last().unwrap_or(0);
+        let last = pairs().enumerate().filter(|(_, (a, b))| a != b).map(|(i, _)| i + 1).max().unwrap_or(0);
         let decided = |b: &Backtest, skip: usize| -> Vec<_> {
             b.records.iter().skip(skip).map(|r| (r.decision.halted, r.decision.order.map(|o| o.side))).collect()
         };

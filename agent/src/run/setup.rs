@@ -46,9 +46,10 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
     let (file, salt) = (ModelFile::new(opening.shape, opening.reveal.model)?, opening.reveal.salt);
     let params = tokio::task::spawn_blocking({
         let (shape, b, engine) = (file.shape.clone(), settings.mandate.decisions_per_fold, settings.mandate.proof_engine);
+        let source = settings.proof.source()?;
         move || {
             let started = std::time::Instant::now();
-            Params::derive(&shape, b, engine).map(|p| (p, started.elapsed().as_secs_f64()))
+            Params::derive(&shape, b, engine, &source).map(|p| (p, started.elapsed().as_secs_f64()))
         }
     });
     let chain = chain(args, settings, &journal).await?;

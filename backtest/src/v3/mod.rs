@@ -15,6 +15,8 @@ mod tick;
 mod ticks;
 mod wide;
 
+pub(crate) use tick::{TICKS_OF_LOG2_X16, log2_x16};
+
 pub use error::PoolError;
 pub use pool::{Direction, Exact, Pool, Swap};
 pub use snapshot::Snapshot;

@@ -259,8 +259,7 @@ impl Pool {
             return Ok(());
         }
         if self.ticks.ticks().is_empty() {
-            self.tick = tick_at_sqrt_ratio(sqrt_price)?;
-            self.sqrt_price = sqrt_price;
+            (self.tick, self.sqrt_price) = (tick_at_sqrt_ratio(sqrt_price)?, sqrt_price);
             return Ok(());
         }
         let direction = if sqrt_price < self.sqrt_price { Direction::ZeroForOne } else { Direction::OneForZero };
@@ -269,5 +268,15 @@ impl Pool {
             return Ok(());
         }
         Err(PoolError::value("sqrt_price", "a price that a swap can reach", sqrt_price))
+    }
+
+    /// The same, to the root price at a tick.
+    pub fn move_to_tick(&mut self, tick: i32) -> Result<(), PoolError> {
+        let sqrt_price = sqrt_ratio_at_tick(tick)?;
+        if self.ticks.ticks().is_empty() && tick < MAX_TICK {
+            (self.tick, self.sqrt_price) = (tick, sqrt_price);
+            return Ok(());
+        }
+        self.move_to(sqrt_price)
     }
 }

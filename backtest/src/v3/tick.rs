@@ -36,7 +36,7 @@ const FACTORS: [u128; 20] = [
 ];
 
 /// 2^16 / log2(sqrt(1.0001)), floor: one unit of log2 in ticks.
-const TICKS_OF_LOG2_X16: i64 = 908_567_297;
+pub(crate) const TICKS_OF_LOG2_X16: i64 = 908_567_297;
 
 /// The root price at a tick; none outside [`MIN_TICK`] … [`MAX_TICK`].
 pub fn sqrt_ratio_at_tick(tick: i32) -> Result<U256, PoolError> {
@@ -58,14 +58,10 @@ pub fn sqrt_ratio_at_tick(tick: i32) -> Result<U256, PoolError> {
     Ok(if rest == 0 { q } else { q.wrapping_add(U256::ONE) })
 }
 
-/// The largest tick whose root price is at most `price`.
-pub fn tick_at_sqrt_ratio(price: U256) -> Result<i32, PoolError> {
-    if price < MIN_SQRT_RATIO || price >= MAX_SQRT_RATIO {
-        return Err(PoolError::value("sqrt_price_x96", format!("{MIN_SQRT_RATIO} … below {MAX_SQRT_RATIO}"), price));
-    }
-    // log2 with 16 fractional bits by repeated squaring gives the tick within one or two; the search below makes it exact.
-    let top = price.bit_len().saturating_sub(1);
-    let shifted: U256 = if top >= 63 { price >> (top - 63) } else { price << (63 - top) };
+/// log2 with 16 fractional bits, by repeated squaring; a little below the true one. 0 has that of 1.
+pub(crate) fn log2_x16(value: U256) -> i64 {
+    let top = value.bit_len().saturating_sub(1);
+    let shifted: U256 = if top >= 63 { value >> (top - 63) } else { value << (63 - top) };
     let mut mantissa = u128::from(shifted.as_limbs().first().copied().unwrap_or(0));
     let mut fraction = 0i64;
     for _ in 0..16 {
@@ -74,8 +70,16 @@ pub fn tick_at_sqrt_ratio(price: U256) -> Result<i32, PoolError> {
         fraction = (fraction << 1) | i64::try_from(bit).unwrap_or(0);
         mantissa >>= bit;
     }
-    let log2 = (i64::try_from(top).unwrap_or(0) - 96) * 65_536 + fraction;
-    let guess = (log2 * TICKS_OF_LOG2_X16) >> 32;
+    i64::try_from(top).unwrap_or(0) * 65_536 + fraction
+}
+
+/// The largest tick whose root price is at most `price`.
+pub fn tick_at_sqrt_ratio(price: U256) -> Result<i32, PoolError> {
+    if price < MIN_SQRT_RATIO || price >= MAX_SQRT_RATIO {
+        return Err(PoolError::value("sqrt_price_x96", format!("{MIN_SQRT_RATIO} … below {MAX_SQRT_RATIO}"), price));
+    }
+    // The logarithm gives the tick within one or two; the search below makes it exact.
+    let guess = ((log2_x16(price) - 96 * 65_536) * TICKS_OF_LOG2_X16) >> 32;
     let mut tick = i32::try_from(guess).unwrap_or(0).clamp(MIN_TICK, MAX_TICK - 1);
     while sqrt_ratio_at_tick(tick)? > price {
         tick -= 1;

@@ -14,7 +14,7 @@ use rand_core::{RngCore, SeedableRng};
 use serde::Serialize;
 
 /// What training is told.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainConfig {
     /// Seed of everything random.
     pub seed: u64,
