@@ -144,18 +144,6 @@ pub(crate) struct Ran {
     pub(crate) summary: Summary,
 }
 
-/// Runs the engine over a file, checks candle against it at every step, and proves the run into a folder if one is given.
-pub(crate) fn over(
-    data: &Path,
-    span: (u64, u64),
-    file: ModelFile,
-    settings: &Settings,
-    into: Option<&Path>,
-) -> Result<(Backtest, Summary)> {
-    let ran = logged(data, span, file, settings, into)?;
-    Ok((ran.result, ran.summary))
-}
-
 /// The run, and its line in the trial ledger before anybody sees a figure.
 fn logged(data: &Path, span: (u64, u64), file: ModelFile, settings: &Settings, into: Option<&Path>) -> Result<Ran> {
     let ledger = Ledger::open(settings)?;
@@ -180,7 +168,8 @@ fn ran(data: &Path, span: (u64, u64), file: ModelFile, settings: &Settings, into
     let result = run_engine(&s.engine, &s.dataset, &s.terms, s.quote, Amount::ZERO)?;
     signals(&s.engine, &Candle::new(&s.file.shape, &s.file.model)?, &result)?;
     let mandate = s.engine.mandate();
-    let proved = into.map(|dir| prove(dir, mandate, &s.file.model, &secret::salt(), &result.records)).transpose()?;
+    let source = settings.proof.source()?;
+    let proved = into.map(|dir| prove(dir, mandate, &s.file.model, &secret::salt(), &result.records, &source)).transpose()?;
     let (hold, cash) = (buy_and_hold(&s.dataset, &s.terms, s.quote)?, cash(&s.dataset, s.quote)?);
     let summary = Summary {
         data: data.display().to_string(),

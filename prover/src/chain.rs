@@ -4,8 +4,8 @@ use crate::ProverError;
 use nova_snark::errors::NovaError;
 use probity_strategy::{DomainError, ProofEngine};
 use probity_verifier::{
-    ByEngine, CompressedSnark, CompressedSnarkOf, FoldCircuit, Pairing, ProverKey, PublicParams, PublicParamsOf, RecursiveSnark, RecursiveSnarkOf,
-    Scalar, System, Transparent, engine_name,
+    ByEngine, CompressedSnark, CompressedSnarkOf, FoldCircuit, Pairing, ProverKey, PublicParams, PublicParamsOf, RecursiveSnark,
+    RecursiveSnarkOf, Scalar, System, Transparent, engine_name,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +29,9 @@ impl Chain {
                 ByEngine::Transparent(step::<Transparent>(public, Some(chain), circuit, z0)?)
             }
             (ByEngine::Pairing(public), None) => ByEngine::Pairing(step::<Pairing>(public, None, circuit, z0)?),
-            (ByEngine::Pairing(public), Some(ByEngine::Pairing(chain))) => ByEngine::Pairing(step::<Pairing>(public, Some(chain), circuit, z0)?),
+            (ByEngine::Pairing(public), Some(ByEngine::Pairing(chain))) => {
+                ByEngine::Pairing(step::<Pairing>(public, Some(chain), circuit, z0)?)
+            }
             (public, Some(chain)) => return Err(other_engine(public.engine(), chain.engine())),
         }))
     }

@@ -2,13 +2,14 @@
 
 use probity_strategy::{Mandate, ModelShape, ProofEngine};
 use probity_verifier::{Digest, Keys, KeysError, Origin, ParamsSource, ProverKey, PublicParams, Setup};
+use std::sync::Arc;
 
 /// Everything public that proving needs. The transparent engine's are derived from the shape alone: nothing is downloaded, nothing
 /// has to be trusted. Those of the pairing engine need a powers-of-tau file, see [`ParamsSource`].
 pub struct Params {
     setup: Setup,
     prover_key: ProverKey,
-    keys: Keys,
+    keys: Arc<Keys>,
 }
 
 impl std::fmt::Debug for Params {
@@ -25,11 +26,17 @@ impl Params {
         let derived = started.elapsed().as_secs_f64();
         let (prover_key, keys) = setup.keys()?;
         let (constraints, _) = setup.public().constraints();
-        tracing::info!(constraints, decisions_per_fold, derived_s = derived, seconds = started.elapsed().as_secs_f64(), "parameters derived");
+        tracing::info!(
+            constraints,
+            decisions_per_fold,
+            derived_s = derived,
+            seconds = started.elapsed().as_secs_f64(),
+            "parameters derived"
+        );
         if keys.origin().is_insecure() {
             tracing::warn!(origin = ?keys.origin(), "insecure parameters: whoever made them can prove anything");
         }
-        Ok(Self { setup, prover_key, keys })
+        Ok(Self { setup, prover_key, keys: Arc::new(keys) })
     }
 
     /// Derives the parameters that a mandate of the transparent engine asks for.
@@ -44,19 +51,26 @@ impl Params {
 
     /// The verifying keys.
     #[must_use]
-    pub const fn keys(&self) -> &Keys {
+    pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// The same keys to hold on to, for an audit in the process that made them: it saves deriving them again. An auditor who does
+    /// not trust the prover's process derives his own.
+    #[must_use]
+    pub fn shared_keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys)
     }
 
     /// Digest of the parameters.
     #[must_use]
-    pub const fn digest(&self) -> Digest {
+    pub fn digest(&self) -> Digest {
         self.keys.parameters()
     }
 
     /// Where they came from.
     #[must_use]
-    pub const fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &Origin {
         self.keys.origin()
     }
 

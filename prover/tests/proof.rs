@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{SMALL, fold, mandate, model, observations, salt, small, write_log};
+use common::{fold, mandate, model, observations, salt, write_log};
 use probity_prover::{Params, ProverError, Session};
 use probity_strategy::{Mandate, ModelShape, Record};
 use probity_verifier::{
@@ -13,6 +13,12 @@ use probity_verifier::{
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
+
+static SMALL: LazyLock<Arc<Params>> = LazyLock::new(|| Arc::new(Params::for_mandate(&mandate(small(), 4)).unwrap()));
+
+fn small() -> ModelShape {
+    ModelShape { dims: vec![16, 4, 3], shifts: vec![7] }
+}
 
 /// One agent run, shared by the tests: seven decisions in three folds, the last two partly empty.
 struct Run {

@@ -1,19 +1,12 @@
 //! A small agent: mandate, model and observations that make it buy, sell and receive deposits.
 
-use probity_prover::{Params, Session};
+use probity_prover::Session;
 use probity_strategy::{
     Amount, Engine, Fill, Limits, Mandate, Model, ModelShape, Observation, PolicyParams, ProofEngine, Record, Side, State, oriented,
     price_x64,
 };
 use probity_verifier::{Header, LogWriter, Salt};
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
-
-pub(crate) static SMALL: LazyLock<Arc<Params>> = LazyLock::new(|| Arc::new(Params::for_mandate(&mandate(small(), 4)).unwrap()));
-
-pub(crate) fn small() -> ModelShape {
-    ModelShape { dims: vec![16, 4, 3], shifts: vec![7] }
-}
 
 pub(crate) fn mandate(model: ModelShape, decisions_per_fold: u16) -> Mandate {
     Mandate {

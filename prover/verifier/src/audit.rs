@@ -1,10 +1,10 @@
 //! The audit: reads a log once, checks everything public in it and ties it to the proof.
 
+use crate::envelope::check_engine;
 use crate::finding::{Code, Finding, Severity};
 use crate::keys::{Keys, KeysError};
 use crate::replay::{Replay, Reveal};
 use crate::walk::Walk;
-use crate::envelope::check_engine;
 use crate::{
     ChainCoverage, Envelope, Header, Line, LogError, LogReader, Origin, Proven, Statement, genesis_head, mandate_digest,
 };

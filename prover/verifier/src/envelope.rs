@@ -201,7 +201,8 @@ pub(crate) fn check_engine(expected: ProofEngine, got: ProofEngine) -> Result<()
         return Ok(());
     }
     let (expected, got) = (engine_name(expected), engine_name(got));
-    Err(Finding::mismatch(Code::ProofOtherParameters, format!("a proof of the {expected} engine"), format!("one of the {got} engine")).field("engine"))
+    Err(Finding::mismatch(Code::ProofOtherParameters, format!("a proof of the {expected} engine"), format!("one of the {got} engine"))
+        .field("engine"))
 }
 
 fn malformed(field: &'static str, expected: impl std::fmt::Display, got: impl std::fmt::Display) -> Finding {

@@ -204,7 +204,11 @@ impl Keys {
             (ByEngine::Transparent(key), ByEngine::Transparent(proof)) => proof.verify(key, folds, z0),
             (ByEngine::Pairing(key), ByEngine::Pairing(proof)) => proof.verify(key, folds, z0),
             (key, proof) => Err(NovaError::ProofVerifyError {
-                reason: format!("expected a proof of the {} engine, got one of the {}", engine_name(key.engine()), engine_name(proof.engine())),
+                reason: format!(
+                    "expected a proof of the {} engine, got one of the {}",
+                    engine_name(key.engine()),
+                    engine_name(proof.engine())
+                ),
             }),
         }
     }
@@ -266,14 +270,16 @@ fn pairing(circuit: &FoldCircuit, path: &Path, accept: &Accept) -> Result<(Publi
     Ok((public?, origin))
 }
 
-/// Checks a file and writes its first `count` powers where the proof library looks for them.
+/// Checks a file and writes its first `count` powers where the proof library looks for them; a refused file leaves nothing there.
 fn read_powers(path: &Path, accept: &Accept, count: usize, folder: &Path) -> Result<Origin, PtauError> {
     let file = BufReader::with_capacity(1 << 20, File::open(path)?);
-    let pruned = folder.join(format!("ppot_pruned_{:02}.ptau", count.ilog2()));
-    let mut output = BufWriter::new(File::create(pruned)?);
+    let unchecked = folder.join("unchecked");
+    let mut output = BufWriter::new(File::create(&unchecked)?);
     let digest = prune(file, count, &mut output)?;
     output.flush()?;
-    Origin::of(digest, accept).ok_or(PtauError::NotBelieved { got: digest })
+    let origin = Origin::of(digest, accept).ok_or(PtauError::NotBelieved { got: digest })?;
+    std::fs::rename(unchecked, folder.join(format!("ppot_pruned_{:02}.ptau", count.ilog2())))?;
+    Ok(origin)
 }
 
 /// Whether the proof library can pad a shape to powers of two: with exactly 2^k variables over fewer constraints it forgets
@@ -292,9 +298,16 @@ mod tests {
 
     #[test]
     fn the_sizes_that_the_library_cannot_pad() {
-        for (constraints, variables, expected) in
-            [(15, 15, true), (16, 15, true), (17, 15, true), (15, 16, false), (16, 16, true), (17, 16, true), (15, 17, true), (16, 17, true)]
-        {
+        for (constraints, variables, expected) in [
+            (15, 15, true),
+            (16, 15, true),
+            (17, 15, true),
+            (15, 16, false),
+            (16, 16, true),
+            (17, 16, true),
+            (15, 17, true),
+            (16, 17, true),
+        ] {
             assert_eq!(paddable(constraints, variables), expected, "{constraints} × {variables}");
         }
     }

@@ -22,8 +22,8 @@ type G2Affine = <G2 as DlogGroup>::AffineGroupElement;
 /// Bytes of a point of the first and of the second group.
 const G1_BYTES: usize = 64;
 const G2_BYTES: usize = 128;
-/// Points read at once: four megabytes.
-const CHUNK: usize = 1 << 16;
+/// Points read at once: one megabyte.
+const CHUNK: usize = 1 << 14;
 /// Bytes of a coordinate.
 const COORDINATE: u32 = 32;
 /// Largest power of two: the ceremony's own.
@@ -196,8 +196,7 @@ fn read_powers<R: Read>(file: &mut Hashed<R>, size: u64, count: usize, output: &
         }
         let mut random = vec![0; bases.len().saturating_sub(1).saturating_mul(8)];
         OsRng.try_fill_bytes(&mut random).map_err(|e| io::Error::other(e.to_string()))?;
-        let factors: Vec<Scalar> =
-            random.as_chunks::<8>().0.iter().map(|b| Scalar::from(u64::from_le_bytes(*b))).collect();
+        let factors: Vec<Scalar> = random.as_chunks::<8>().0.iter().map(|b| Scalar::from(u64::from_le_bytes(*b))).collect();
         if let (Some((_, after)), Some((_, before))) = (bases.split_first(), bases.split_last())
             && !factors.is_empty()
         {
@@ -286,3 +285,7 @@ impl<R: Read> Hashed<R> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "ptau_tests.rs"]
+mod tests;
