@@ -40,7 +40,18 @@ fn cases() -> Vec<(Direction, Exact)> {
     let outs = ethers
         .iter()
         .flat_map(|e| [(Direction::OneForZero, Exact::Out(e * 2_345_678_901)), (Direction::ZeroForOne, Exact::Out(e * ETHER + 11))]);
-    sells.chain(buys).chain(outs).collect()
+    // Far out, where ticks lie more than a word apart: the pauses at ends of words round as well.
+    let far = [
+        (Direction::OneForZero, Exact::In(60_000 * ETHER)),
+        (Direction::OneForZero, Exact::In(3_000_000 * ETHER + 1)),
+        (Direction::OneForZero, Exact::In(u128::MAX >> 2)),
+        (Direction::ZeroForOne, Exact::In(400_000_000_000_001)),
+        (Direction::ZeroForOne, Exact::In(9_000_000_000_000_000_003)),
+        (Direction::ZeroForOne, Exact::In(u128::MAX >> 2)),
+        (Direction::OneForZero, Exact::Out(90_000_000_000_001)),
+        (Direction::ZeroForOne, Exact::Out(68_000 * ETHER + 3)),
+    ];
+    sells.chain(buys).chain(outs).chain(far).collect()
 }
 
 /// What the bytecode says: the other amount and the root price after it. (The quoter also counts ticks, by a rule of its own
@@ -222,4 +233,12 @@ const EXPECTED: &[(&str, &str)] = &[
     ("12526730680763", "1572576577928527177571277822617391"),
     ("8880755123516050668297", "1648253557681594837805913673787033"),
     ("22774714950091", "1565016960473848446011875299253736"),
+    ("97368839279398", "48163941566363679328525947500800364"),
+    ("97379213929584", "281560132773719761952303040514883160973"),
+    ("97379214039223", "1461446703485210103287273052203988822378723970341"),
+    ("68810180191180737652917", "685380002247308202089584245409"),
+    ("68810187595937498885343", "47116855326654117711817"),
+    ("68810187595937502058319", "4295128740"),
+    ("45422088898610407771592", "2265494111328213947817619991717553"),
+    ("218105898413024", "766574784574395366726445642385955"),
 ];
