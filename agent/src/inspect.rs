@@ -98,7 +98,14 @@ fn folder(path: &Path, last: usize, json: bool) -> Result<()> {
         let lines = entries.iter().skip(entries.len().saturating_sub(last)).map(|e| {
             let what = e.outcome.as_ref().map_or_else(
                 || "outcome unknown".to_owned(),
-                |o| format!("{} {} gas{}", o.tx_hash, o.gas_used, if e.record.decision.order.is_some() && !o.executed { ", not filled" } else { "" }),
+                |o| {
+                    format!(
+                        "{} {} gas{}",
+                        o.tx_hash,
+                        o.gas_used,
+                        if e.record.decision.order.is_some() && !o.executed { ", not filled" } else { "" }
+                    )
+                },
             );
             (&e.record, what)
         });
@@ -125,7 +132,17 @@ fn head_rows(header: &Header) -> Vec<(String, String)> {
 fn decisions<'a>(lines: impl Iterator<Item = (&'a Record, String)>) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["decision", "time, UTC", "block", "mean tick", "value, raw quote", "weight, bps", "order (in raw, least out raw)", "fill before, raw", ""]);
+    table.set_header([
+        "decision",
+        "time, UTC",
+        "block",
+        "mean tick",
+        "value, raw quote",
+        "weight, bps",
+        "order (in raw, least out raw)",
+        "fill before, raw",
+        "",
+    ]);
     for (record, more) in lines {
         let (o, val) = (&record.observation, Valuation::of(&record.observation));
         let order = record.decision.order.map_or_else(

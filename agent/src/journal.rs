@@ -121,7 +121,8 @@ impl Journal {
 
     /// All decisions in order.
     pub(crate) fn entries(&self) -> Result<Vec<Entry>> {
-        let mut query = self.db.prepare("select record, head, tx_hash, gas_used, executed, amount_out, proof_bytes from decision order by step")?;
+        let mut query =
+            self.db.prepare("select record, head, tx_hash, gas_used, executed, amount_out, proof_bytes from decision order by step")?;
         let rows = query.query_map([], |r| {
             Ok((
                 r.get::<_, String>(0)?,
@@ -154,7 +155,10 @@ impl Journal {
 
     /// Notes a posted proof.
     pub(crate) fn posted(&self, post: &Post) -> Result<()> {
-        self.db.execute("insert or replace into post values (?1, ?2, ?3)", params![post.steps, i64::try_from(post.gas_used)?, i64::try_from(post.proof_bytes)?])?;
+        self.db.execute(
+            "insert or replace into post values (?1, ?2, ?3)",
+            params![post.steps, i64::try_from(post.gas_used)?, i64::try_from(post.proof_bytes)?],
+        )?;
         Ok(())
     }
 

@@ -68,7 +68,8 @@ impl MarketPath {
     pub(crate) fn of(choice: &MarketChoice, scale: Scale) -> Result<Self> {
         match choice {
             MarketChoice::Recorded { file, from_s, to_s } => {
-                let data = Dataset::read(file, scale, Some(*from_s), Some(*to_s)).with_context(|| format!("--market {}", file.display()))?;
+                let data =
+                    Dataset::read(file, scale, Some(*from_s), Some(*to_s)).with_context(|| format!("--market {}", file.display()))?;
                 let bars = data.bars.iter().map(|b| MarketBar { open_s: b.open_s, price: b.close }).collect();
                 let absent = if data.gaps.missing > 0 { format!(", {} bars absent", data.gaps.missing) } else { String::new() };
                 let source = format!("recorded market {} (sha256 {}…{absent})", file.display(), data.sha256.get(..16).unwrap_or(""));

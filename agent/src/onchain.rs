@@ -15,7 +15,11 @@ pub(crate) struct Seen {
 impl Seen {
     /// Asks the node about the vault that a log names.
     pub(crate) async fn of(url: &str, header: &Header) -> Result<Self> {
-        let address = header.mandate.vault.parse().map_err(|_| anyhow::anyhow!("mandate.vault: expected an address, got {}", header.mandate.vault))?;
+        let address = header
+            .mandate
+            .vault
+            .parse()
+            .map_err(|_| anyhow::anyhow!("mandate.vault: expected an address, got {}", header.mandate.vault))?;
         let view = VaultView::at(url, address)?;
         let chain_id = view.chain_id().await?;
         ensure!(view.exists().await?, "--rpc {}: no contract at the log's vault {}", probity_chain::host_of(url), header.mandate.vault);

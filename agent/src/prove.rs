@@ -138,9 +138,21 @@ pub(crate) fn run(args: &ProveArgs, settings: &Settings, json: bool) -> Result<E
     let started = Instant::now();
     let proof = session.compress()?;
     std::fs::write(&args.out, &proof).with_context(|| format!("--out {}", args.out.display()))?;
-    let made = Made { proof: args.out.clone(), decisions: records.len(), fold_ms, compress_s: started.elapsed().as_secs_f64(), proof_bytes: proof.len() };
+    let made = Made {
+        proof: args.out.clone(),
+        decisions: records.len(),
+        fold_ms,
+        compress_s: started.elapsed().as_secs_f64(),
+        proof_bytes: proof.len(),
+    };
     output::data(json, "proof", &made, || {
-        format!("{}: {} decisions, {} bytes; folds of {fold_ms:.0} ms, compressed in {:.1} s", made.proof.display(), made.decisions, made.proof_bytes, made.compress_s)
+        format!(
+            "{}: {} decisions, {} bytes; folds of {fold_ms:.0} ms, compressed in {:.1} s",
+            made.proof.display(),
+            made.decisions,
+            made.proof_bytes,
+            made.compress_s
+        )
     })?;
     Ok(ExitCode::SUCCESS)
 }

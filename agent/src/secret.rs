@@ -49,8 +49,7 @@ fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file =
-        options.open(path).with_context(|| format!("{}: expected a new file in a folder that exists", path.display()))?;
+    let mut file = options.open(path).with_context(|| format!("{}: expected a new file in a folder that exists", path.display()))?;
     file.write_all(bytes)?;
     file.sync_all()?;
     Ok(())

@@ -45,7 +45,13 @@ impl Agent {
             ensure!(step.record == entry.record, "journal: decision {} is not what the model decides; it is of another model", obs.step);
             before = self.head;
             (self.state, self.head) = (step.next_state, next_head(&self.head, &entry.record));
-            ensure!(self.head.to_string() == entry.head, "journal: head of decision {}: expected {}, got {}", obs.step, self.head, entry.head);
+            ensure!(
+                self.head.to_string() == entry.head,
+                "journal: head of decision {}: expected {}, got {}",
+                obs.step,
+                self.head,
+                entry.head
+            );
             self.fold(&entry.record).await?;
         }
         let posted = self.posted_on_chain().await?;
@@ -61,12 +67,16 @@ impl Agent {
             next <= decided,
             "the vault has {next} decisions, the journal {decided}: another agent acts on this vault, or the journal is an old copy"
         );
-        ensure!(decided - next <= 1, "the journal has {decided} decisions, the vault {next}: the chain lost some, and they cannot be sent again");
+        ensure!(
+            decided - next <= 1,
+            "the journal has {decided} decisions, the vault {next}: the chain lost some, and they cannot be sent again"
+        );
         for entry in entries.iter().filter(|e| e.outcome.is_none()) {
             let step = entry.record.observation.step;
             if step < next {
                 let seen = self.vault.view().decided(self.registered_block).await?;
-                let seen = seen.into_iter().find(|d| d.observed.step == step).with_context(|| format!("the vault's event of decision {step}"))?;
+                let seen =
+                    seen.into_iter().find(|d| d.observed.step == step).with_context(|| format!("the vault's event of decision {step}"))?;
                 let proof_bytes = posted.iter().find(|p| p.tx_hash == seen.outcome.tx_hash).map_or(0, |p| p.length);
                 self.journal.settle(step, &outcome(&seen.outcome, proof_bytes))?;
                 tracing::info!(step, "an unknown outcome was found on chain");
@@ -100,7 +110,13 @@ impl Agent {
         ensure!(obs.step == self.state.step, "observation.step: expected {}, got {}", self.state.step, obs.step);
         ensure!(obs.time_s == time_s, "observation.time_s: expected {time_s}, got {}", obs.time_s);
         let price = price_x64(oriented(obs.mean_tick, self.engine.mandate().base_is_token1));
-        ensure!(obs.price_x64 == price, "observation.price_x64: expected {} (of tick {}), got {}", price.x64(), obs.mean_tick, obs.price_x64.x64());
+        ensure!(
+            obs.price_x64 == price,
+            "observation.price_x64: expected {} (of tick {}), got {}",
+            price.x64(),
+            obs.mean_tick,
+            obs.price_x64.x64()
+        );
         Ok(())
     }
 
@@ -118,7 +134,8 @@ impl Agent {
         let seen = Observed::of_observation(&record.observation);
         let made = Move::of_order(order, before.to_bytes(), after.to_bytes());
         let sent = self.vault.decide(&seen, &made, bytes).instrument(tracing::info_span!("execute", step)).await;
-        let done = sent.with_context(|| format!("decision {step} is journaled and its outcome unknown; start the agent again to settle it"))?;
+        let done =
+            sent.with_context(|| format!("decision {step} is journaled and its outcome unknown; start the agent again to settle it"))?;
         let done = outcome(&done, u64::try_from(bytes.len())?);
         tracing::info_span!("journal", step).in_scope(|| self.journal.settle(step, &done))?;
         if proof.is_some() {

@@ -51,7 +51,11 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<Exi
         if finished.summary.sealed && !args.keep_chain {
             finished.stop_chain().await?;
         } else if finished.chain.is_some() {
-            output::talk(format!("the development chain is still up at {}; `probity chain stop --dir {}` ends it", finished.url, args.dir.display()));
+            output::talk(format!(
+                "the development chain is still up at {}; `probity chain stop --dir {}` ends it",
+                finished.url,
+                args.dir.display()
+            ));
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -164,7 +168,12 @@ pub(crate) fn export(path: &Path, header: &Header, entries: &[Entry], seal: bool
     let mut log = LogWriter::create(&temporary, header, false)?;
     for entry in entries {
         let head = log.append(&entry.record)?;
-        ensure!(head.to_string() == entry.head, "journal: head of decision {}: expected {head}, got {}", entry.record.observation.step, entry.head);
+        ensure!(
+            head.to_string() == entry.head,
+            "journal: head of decision {}: expected {head}, got {}",
+            entry.record.observation.step,
+            entry.head
+        );
     }
     if seal {
         log.seal()?;

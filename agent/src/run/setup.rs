@@ -132,7 +132,10 @@ fn opening(dir: &Path, model: Option<&Path>) -> Result<Opening> {
 
 async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result<Chain> {
     if !settings.chain.rpc_url.is_empty() {
-        ensure!(args.market.is_none() && args.fork_url.is_none(), "chain.rpc_url: a real chain has its own market; leave out --market and --fork-url");
+        ensure!(
+            args.market.is_none() && args.fork_url.is_none(),
+            "chain.rpc_url: a real chain has its own market; leave out --market and --fork-url"
+        );
         journal.bind("chain", "real")?;
         return Ok(Chain::Real { url: settings.chain.rpc_url.expose().to_owned() });
     }
@@ -141,7 +144,11 @@ async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result
         output::talk(format!("going on on the development chains of this folder ({})", running.url()));
         return Ok(Chain::Development(Box::new(running)));
     }
-    ensure!(journal.meta("vault")?.is_none(), "{}: its development chains are gone, and its vault with them; start a new run in another --dir", args.dir.display());
+    ensure!(
+        journal.meta("vault")?.is_none(),
+        "{}: its development chains are gone, and its vault with them; start a new run in another --dir",
+        args.dir.display()
+    );
     let tools = Tools::find((!settings.chain.tools_dir.is_empty()).then(|| Path::new(&settings.chain.tools_dir)))?;
     let origin = match &args.fork_url {
         Some(url) => Origin::Fork { url: url.clone() },
@@ -179,7 +186,10 @@ fn choice(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result<Mark
         Some(kept) => {
             let kept: MarketChoice = serde_json::from_str(&kept).context("journal: market")?;
             let named = args.market.is_some() || args.seed.is_some();
-            ensure!(!named || kept == asked, "--market, --from, --to, --seed: this run has its market already ({kept:?}); another one needs another --dir");
+            ensure!(
+                !named || kept == asked,
+                "--market, --from, --to, --seed: this run has its market already ({kept:?}); another one needs another --dir"
+            );
             Ok(kept)
         }
         None => {
@@ -239,7 +249,11 @@ async fn vault(chain: &Chain, sender: Sender, settings: &Settings, args: &RunArg
         Some(kept) => Vault::at(sender, address("journal: vault", &kept)?),
         None => {
             let real = matches!(chain, Chain::Real { .. });
-            ensure!(!real || args.deploy, "no vault in {}: `--deploy` deploys one on this chain and makes the first deposit", args.dir.display());
+            ensure!(
+                !real || args.deploy,
+                "no vault in {}: `--deploy` deploys one on this chain and makes the first deposit",
+                args.dir.display()
+            );
             let vault = Vault::deploy(sender, pool.quote.address, pool.base.address, pool.address).await?;
             journal.set_meta("vault", &format!("{:?}", vault.view().address()))?;
             vault

@@ -122,7 +122,10 @@ impl Summary {
             ("market".into(), self.source.clone()),
             ("vault".into(), self.vault.clone()),
             ("decisions".into(), self.decisions.to_string()),
-            ("trades".into(), format!("{} ({} buys, {} sells; {} orders not filled)", self.buys + self.sells, self.buys, self.sells, self.unfilled)),
+            (
+                "trades".into(),
+                format!("{} ({} buys, {} sells; {} orders not filled)", self.buys + self.sells, self.buys, self.sells, self.unfilled),
+            ),
             ("result, per share, after fees".into(), bps(self.return_bps)),
             ("buy and hold".into(), bps(self.buy_and_hold_bps)),
             ("proof parameters derived in".into(), format!("{:.1} s", self.params_s)),

@@ -166,7 +166,8 @@ pub fn audit_chain<R: BufRead>(log: R, facts: &ChainFacts) -> (ChainCoverage, Ve
         findings.push(finding);
     }
     for tx in swaps.keys() {
-        findings.push(Finding::error(Code::SwapWithoutDecision, format!("the vault swapped in transaction {}, and no decision did", hash(tx))));
+        findings
+            .push(Finding::error(Code::SwapWithoutDecision, format!("the vault swapped in transaction {}, and no decision did", hash(tx))));
     }
     posted(facts, &heads, &mut coverage, &mut findings);
     if facts.head != head_before.to_bytes() && facts.decisions.len() == usize::try_from(coverage.decisions).unwrap_or(usize::MAX) {
@@ -249,7 +250,8 @@ fn compare(entry: &Entry, head_before: Digest, seen: &DecisionSeen, findings: &m
     let Decision { order, .. } = entry.record.decision;
     let order = order.map(|o| (o.side, o.amount_in.raw(), o.min_out));
     if order != seen.order {
-        findings.push(Finding::mismatch(Code::OrderMismatch, format!("{:?}", seen.order), format!("{order:?}")).field("record.decision.order"));
+        findings
+            .push(Finding::mismatch(Code::OrderMismatch, format!("{:?}", seen.order), format!("{order:?}")).field("record.decision.order"));
     }
     for (field, log, chain) in [("head_before", head_before, seen.head_before), ("head", entry.head, seen.head_after)] {
         if log.to_bytes() != chain {

@@ -45,7 +45,10 @@ impl Statement {
             from_time_s,
             to_time_s,
             shows: vec![
-                format!("Each of the first {decisions} decisions of this log, without exception and in this order, is what the model committed to as {} decides under the mandate {} on the recorded observations.", header.model_commitment, header.mandate_digest),
+                format!(
+                    "Each of the first {decisions} decisions of this log, without exception and in this order, is what the model committed to as {} decides under the mandate {} on the recorded observations.",
+                    header.model_commitment, header.mandate_digest
+                ),
                 "The same weights and the same private policy were used for all of them.".to_owned(),
                 "Every risk limit of the mandate was applied to every one of them, halts included.".to_owned(),
                 format!("The log was not edited, reordered or thinned out up to the head {head}."),
@@ -69,7 +72,13 @@ impl Statement {
             format!("The observations of all {} decisions are those that the vault computed itself on chain.", chain.decisions),
             format!("Log and vault have the same decisions, and every swap of the vault in the pool is one of their orders ({} filled, {} not).", chain.filled, chain.unfilled),
         ]);
-        self.does_not_show.insert(0, format!("That the node {} told the truth about the chain (read at block {}); ask another one, or your own.", chain.node, chain.block_number));
+        self.does_not_show.insert(
+            0,
+            format!(
+                "That the node {} told the truth about the chain (read at block {}); ask another one, or your own.",
+                chain.node, chain.block_number
+            ),
+        );
         self
     }
 
