@@ -1,8 +1,7 @@
 //! The pool of a real block against the real bytecode.
 //!
 //! `EXPECTED` is what the chain's own QuoterV2 and pool answered for that block's state, run by anvil; the test
-//! `the_real_bytecode_says_the_same` asks them again where anvil is at hand (on the PATH, or under `.tools`):
-//! `npm install --prefix .tools --no-save --ignore-scripts @foundry-rs/anvil-linux-amd64@1.7.1`, then
+//! `the_real_bytecode_says_the_same` asks them again where anvil is at hand (on the PATH, or from `make tools`):
 //! `cargo nextest run --release -p probity-backtest --test v3_snapshot --no-capture`.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests may panic and report")]
 
@@ -92,7 +91,7 @@ impl Drop for Anvil {
 
 impl Anvil {
     fn start(state: &Path) -> Option<Self> {
-        let local = concat!(env!("CARGO_MANIFEST_DIR"), "/../.tools/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
+        let local = concat!(env!("CARGO_MANIFEST_DIR"), "/../chain/contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         for program in ["anvil", local] {
             let mut command = Command::new(program);
@@ -107,7 +106,7 @@ impl Anvil {
                 return Some(anvil);
             }
         }
-        println!("SKIPPED: anvil is neither on the PATH nor under .tools; only the recorded answers were compared");
+        println!("SKIPPED: anvil is neither on the PATH nor installed by `make tools`; only the recorded answers were compared");
         None
     }
 
