@@ -21,7 +21,7 @@ pub(crate) fn run(args: &AuditArgs, settings: &Settings, json: bool) -> Result<E
     let reveal = args.reveal.as_deref().map(secret::read_opening).transpose()?;
     let report = match &args.rpc {
         None => of(&args.log, &read_proof(args.proof.as_deref().context("--proof: expected a file")?)?, reveal.as_ref(), derive)?,
-        Some(url) => crate::run::runtime()?.block_on(with_chain(&args.log, args.proof.as_deref(), url, reveal.as_ref(), derive))?,
+        Some(url) => crate::run::on_runtime(with_chain(&args.log, args.proof.as_deref(), url, reveal.as_ref(), derive))?,
     };
     output::data(json, "audit", &report, || text(&report))?;
     Ok(code(&report))

@@ -14,7 +14,7 @@ use std::time::Instant;
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
     let started = Instant::now();
-    run::runtime()?.block_on(async {
+    run::on_runtime(async {
         clear(&args.dir).await?;
         let finished = run::execute(&run_args(args), settings).await?;
         let shown = show(&finished.summary, &finished.url, &args.dir, &settings.proof.source()?).await;

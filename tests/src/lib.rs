@@ -1,6 +1,6 @@
 //! What spans crates, and helpers to drive the binaries the way a user does.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -86,6 +86,27 @@ impl Anvil {
             std::thread::sleep(Duration::from_millis(20));
         }
         Self { child, url: format!("http://127.0.0.1:{port}") }
+    }
+
+    /// One JSON-RPC call; the result.
+    #[must_use]
+    #[expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
+    pub fn call(&self, method: &str, params: &serde_json::Value) -> serde_json::Value {
+        let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+        let host = self.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).expect("anvil listens");
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}",
+            body.len()
+        );
+        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).expect("a request that is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let start = answer.find('{').unwrap_or_else(|| panic!("{method}: no JSON in {answer}"));
+        let end = answer.rfind('}').unwrap_or(start);
+        let parsed: serde_json::Value = serde_json::from_str(&answer[start..=end]).unwrap_or_else(|e| panic!("{method}: {e} in {answer}"));
+        assert!(parsed.get("error").is_none(), "{method}: {parsed}");
+        parsed["result"].clone()
     }
 
     /// Where it answers.

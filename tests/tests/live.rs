@@ -1,6 +1,6 @@
 //! The live agent through the binary, on development chains: killed and restarted, audited against the chain, over a real
 //! mainnet fragment; and what it refuses.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
 
 use probity_tests::{Anvil, codes, json, run, run_with};
 use std::io::{BufRead, BufReader};
@@ -131,6 +131,45 @@ fn a_run_over_a_real_fragment_of_mainnet() {
     let (log, proof) = (dir.join("decisions.jsonl"), dir.join("proof.bin"));
     let out = run("probity-verify", &["--log", log.to_str().unwrap(), "--proof", proof.to_str().unwrap(), "--json"]);
     assert_eq!(out.status.code(), Some(0), "{}", json(&out));
+}
+
+/// The account of the private key 0x11…11.
+const OPERATOR: &str = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
+
+#[test]
+fn a_chain_that_others_move() {
+    let Some(state) = probity_tests::data().map(|d| d.join("chain/minifork_12522061/anvil_state.json")).filter(|p| p.is_file()) else {
+        println!("SKIPPED: ../shared/data is absent, the agent was not run on a chain with its own clock");
+        return;
+    };
+    // Nobody but the agent's own transactions is helped here: blocks come every second, as on a real chain.
+    let anvil = Anvil::start(&["--load-state", state.to_str().unwrap(), "--chain-id", "1", "--block-time", "1", "--hardfork", "osaka"]);
+    anvil.call("anvil_setBalance", &serde_json::json!([OPERATOR, "0xde0b6b3a7640000000"]));
+    let usdc = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48";
+    anvil.call("anvil_dealERC20", &serde_json::json!([OPERATOR, usdc, format!("{:#x}", 200_000_000_000u64)]));
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let pool = "0x8ad599c3a0ff1de082011efddc58f1908eb6e6d8";
+    let dir_arg = dir.to_str().unwrap();
+    let args =
+        ["--json", "run", "--dir", dir_arg, "--rpc", anvil.url(), "--pool", pool, "--deploy", "--decisions", "3", "--posting", "every"];
+    let key = "11".repeat(32);
+    let mut env = SHORT.to_vec();
+    env.extend([
+        ("PROBITY_OPERATOR_KEY", key.as_str()),
+        ("PROBITY__MANDATE__INTERVAL_S", "10"),
+        ("PROBITY__CHAIN__POLL_INTERVAL_MS", "200"),
+    ]);
+    let out = run_with("probity", &args, &env);
+    let talk = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(0), "{talk}");
+    assert!(!talk.contains(&key), "no key is shown");
+    let summary = &json(&out)["result"];
+    assert_eq!((&summary["decisions"], &summary["simulated"]), (&3.into(), &false.into()));
+    let log = dir.join("decisions.jsonl");
+    let out = run("probity", &["--json", "audit", "--log", log.to_str().unwrap(), "--rpc", anvil.url()]);
+    assert_eq!(out.status.code(), Some(0), "{}", json(&out));
+    assert_eq!(json(&out)["result"]["chain"]["decisions"], 3);
 }
 
 #[test]

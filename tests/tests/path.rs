@@ -1,5 +1,5 @@
 //! The whole path through the binaries: a proven run, an audit by both programs, forgeries with their exact finding.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
 
 use probity_tests::{codes, json, run};
 use std::path::Path;

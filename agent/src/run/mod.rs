@@ -45,7 +45,7 @@ impl Finished {
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
-    runtime()?.block_on(async {
+    on_runtime(async {
         let finished = execute(args, settings).await?;
         output::data(json, "run", &finished.summary, || finished.summary.text())?;
         if finished.summary.sealed && !args.keep_chain {
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<Exi
 
 /// `probity chain stop`: ends the chains that a run left up.
 pub(crate) fn stop_chains(dir: &Path) -> Result<ExitCode> {
-    runtime()?.block_on(async {
+    on_runtime(async {
         match DevChain::attach(dir).await? {
             Some(chain) => {
                 chain.stop().await?;
@@ -75,9 +75,12 @@ pub(crate) fn stop_chains(dir: &Path) -> Result<ExitCode> {
     })
 }
 
-/// The runtime of the live commands.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+/// Runs a live command to its end; work that an error left behind is not waited for.
+pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
 }
 
 /// Runs the agent until its market ends, the number of decisions is reached or a stop is asked for.

@@ -44,6 +44,7 @@ pub(crate) struct Ready {
 pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal) -> Result<Ready> {
     let opening = opening(&args.dir, args.model.as_deref())?;
     let (file, salt) = (ModelFile::new(opening.shape, opening.reveal.model)?, opening.reveal.salt);
+    let chain = chain(args, settings, &journal).await?;
     let params = tokio::task::spawn_blocking({
         let (shape, b, engine) = (file.shape.clone(), settings.mandate.decisions_per_fold, settings.mandate.proof_engine);
         let source = settings.proof.source()?;
@@ -52,7 +53,6 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
             Params::derive(&shape, b, engine, &source).map(|p| (p, started.elapsed().as_secs_f64()))
         }
     });
-    let chain = chain(args, settings, &journal).await?;
     let pool = pool(&chain, settings).await?;
     let market = match &chain {
         Chain::Development(dev) => Some(market(args, settings, &journal, &pool, dev).await?),
@@ -87,7 +87,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
     );
     let world = match (chain, market) {
         (Chain::Development(chain), Some(market)) => World::Development { chain, pool, market },
-        (Chain::Real { url }, _) => {
+        (Chain::Real { url, .. }, _) => {
             let view = VaultView::at(&url, agent.vault.view().address())?;
             World::Real { view, poll: Duration::from_millis(settings.chain.poll_interval_ms.max(1)) }
         }
@@ -98,14 +98,14 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
 
 enum Chain {
     Development(Box<DevChain>),
-    Real { url: String },
+    Real { url: String, sender: Sender },
 }
 
 impl Chain {
     fn url(&self) -> &str {
         match self {
             Self::Development(dev) => dev.url(),
-            Self::Real { url } => url,
+            Self::Real { url, .. } => url,
         }
     }
 }
@@ -136,8 +136,10 @@ async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result
             args.market.is_none() && args.fork_url.is_none(),
             "chain.rpc_url: a real chain has its own market; leave out --market and --fork-url"
         );
-        journal.bind("chain", "real")?;
-        return Ok(Chain::Real { url: settings.chain.rpc_url.expose().to_owned() });
+        let (key, url) = (secret::operator_key()?, settings.chain.rpc_url.expose().to_owned());
+        let chain_id = probity_chain::chain_id(&url).await?;
+        journal.bind("chain", &format!("real, id {chain_id}"))?;
+        return Ok(Chain::Real { sender: Sender::new(&url, &key, chain_id, settings.chain.receipt_timeout_s).await?, url });
     }
     journal.bind("chain", "development")?;
     if let Some(running) = DevChain::attach(&args.dir).await? {
@@ -227,19 +229,14 @@ fn address(field: &str, text: &str) -> Result<Address> {
 
 /// The operator's account: from the environment on a real chain, made for the run on a development chain.
 async fn sender(chain: &Chain, settings: &Settings, args: &RunArgs) -> Result<Sender> {
-    let timeout = settings.chain.receipt_timeout_s;
     match chain {
         Chain::Development(dev) => {
             let key = secret::development_key(&args.dir.join("operator.key"))?;
-            let sender = Sender::new(dev.url(), &key, dev.chain_id(), timeout).await?;
+            let sender = Sender::new(dev.url(), &key, dev.chain_id(), settings.chain.receipt_timeout_s).await?;
             dev.fund_gas(sender.address(), GAS_MONEY).await?;
             Ok(sender)
         }
-        Chain::Real { url } => {
-            let key = secret::operator_key()?;
-            let chain_id = probity_chain::chain_id(url).await?;
-            Ok(Sender::new(url, &key, chain_id, timeout).await?)
-        }
+        Chain::Real { sender, .. } => Ok(sender.clone()),
     }
 }
 

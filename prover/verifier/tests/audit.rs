@@ -4,7 +4,7 @@
 mod common;
 
 use common::{mandate, model, run};
-use probity_strategy::{Amount, Fill, Mandate, Order, Record, Side, oriented, price_x64};
+use probity_strategy::{Amount, Fill, Mandate, Order, Record, Side};
 use probity_verifier::{Code, Entry, Evidence, Header, Report, Salt, Severity, audit, commit_model, next_head};
 use std::fmt::Write;
 use std::process::Command;
