@@ -1,9 +1,12 @@
-//! `probity audit`: the verifier's audit, for people and programs.
+//! `probity audit`: the verifier's audit, for people and programs; with `--rpc` also against the chain.
 
 use crate::cli::AuditArgs;
-use crate::output;
+use crate::onchain::Seen;
+use crate::settings::Settings;
+use crate::{output, secret};
 use anyhow::{Context, Result};
-use probity_verifier::{Evidence, Keys, MAX_ENVELOPE, Report, Reveal, Verdict, audit};
+use probity_strategy::Mandate;
+use probity_verifier::{Evidence, Keys, KeysError, LogReader, MAX_ENVELOPE, Report, Reveal, Verdict, audit, audit_chain};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -11,36 +14,62 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Runs the command.
-pub(crate) fn run(args: &AuditArgs, json: bool) -> Result<ExitCode> {
-    let reveal = match &args.reveal {
-        None => None,
-        // serde's message could quote a weight: only the place is told.
-        Some(path) => {
-            let text = std::fs::read(path).with_context(|| format!("--reveal {}", path.display()))?;
-            let opening: Reveal = serde_json::from_slice(&text).map_err(|e| {
-                anyhow::anyhow!(
-                    "--reveal {}: expected an opening (model and salt), stopped at line {}, column {}",
-                    path.display(),
-                    e.line(),
-                    e.column()
-                )
-            })?;
-            Some(opening)
-        }
+pub(crate) fn run(args: &AuditArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
+    let source = settings.proof.source()?;
+    // Seconds of work, nothing taken from anybody: the pairing engine alone needs a file, from the settings.
+    let derive = |mandate: &Mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new);
+    let reveal = args.reveal.as_deref().map(secret::read_opening).transpose()?;
+    let report = match &args.rpc {
+        None => of(&args.log, &read_proof(args.proof.as_deref().context("--proof: expected a file")?)?, reveal.as_ref(), derive)?,
+        Some(url) => crate::run::on_runtime(with_chain(&args.log, args.proof.as_deref(), url, reveal.as_ref(), derive))?,
     };
-    let report = of(&args.log, &args.proof, reveal.as_ref())?;
     output::data(json, "audit", &report, || text(&report))?;
     Ok(code(&report))
 }
 
-/// Audits a log file against a proof file; the keys are derived from the log's mandate.
-pub(crate) fn of(log: &Path, proof: &Path, reveal: Option<&Reveal>) -> Result<Report> {
+/// Audits a log file against a proof; `keys` is asked for the keys of the log's own mandate.
+pub(crate) fn of(
+    log: &Path,
+    proof: &[u8],
+    reveal: Option<&Reveal>,
+    keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
+) -> Result<Report> {
+    Ok(audit(open(log)?, Evidence { proof: Some(proof), reveal }, keys))
+}
+
+/// The same, and the log against what the vault recorded. Without a proof file, the newest posted proof is taken.
+pub(crate) async fn with_chain(
+    log: &Path,
+    proof: Option<&Path>,
+    url: &str,
+    reveal: Option<&Reveal>,
+    keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
+) -> Result<Report> {
+    let header = match LogReader::new(open(log)?) {
+        Ok(reader) => reader.header().clone(),
+        // The audit itself says what is wrong with the log.
+        Err(_) => return of(log, &[], reveal, keys),
+    };
+    let seen = Seen::of(url, &header).await?;
+    let bytes = match proof {
+        Some(path) => read_proof(path)?,
+        None => seen.proof().await?,
+    };
+    let report = of(log, &bytes, reveal, keys)?;
+    let (coverage, findings) = audit_chain(open(log)?, &seen.facts);
+    Ok(report.with_chain(coverage, findings))
+}
+
+fn open(log: &Path) -> Result<BufReader<File>> {
+    Ok(BufReader::new(File::open(log).with_context(|| format!("--log {}", log.display()))?))
+}
+
+/// One byte above the limit is read: the envelope parser then names the limit itself.
+pub(crate) fn read_proof(path: &Path) -> Result<Vec<u8>> {
     let limit = u64::try_from(MAX_ENVELOPE)?.saturating_add(1);
     let mut bytes = Vec::new();
-    File::open(proof).with_context(|| format!("--proof {}", proof.display()))?.take(limit).read_to_end(&mut bytes)?;
-    let file = File::open(log).with_context(|| format!("--log {}", log.display()))?;
-    let evidence = Evidence { proof: Some(&bytes), reveal };
-    Ok(audit(BufReader::new(file), evidence, |mandate| Keys::for_mandate(mandate).map(Arc::new)))
+    File::open(path).with_context(|| format!("--proof {}", path.display()))?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The exit code of a verdict.
@@ -59,6 +88,12 @@ pub(crate) fn text(report: &Report) -> String {
         "{:?}: {} decisions, {} proven, {} replayed, {} orders, {} intervals without a decision",
         report.verdict, c.decisions, c.proven, c.replayed, c.orders, c.gaps
     )];
+    if let Some(chain) = &report.chain {
+        lines.push(format!(
+            "chain ({}, block {}): {} decisions found in both, {} orders filled, {} not, {} proofs posted that cover {} decisions",
+            chain.node, chain.block_number, chain.decisions, chain.filled, chain.unfilled, chain.proofs_posted, chain.decisions_posted
+        ));
+    }
     lines.extend(report.findings.iter().map(|f| format!("  {f}")));
     if let Some(statement) = &report.statement {
         lines.push("This shows:".into());

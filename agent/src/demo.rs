@@ -1,76 +1,110 @@
-//! `probity demo`: a proven backtest, its audit, and a tampered copy that is rejected.
+//! `probity demo`: the whole path on a forked chain, with its audits and a forged copy that is rejected.
 
-use crate::cli::DemoArgs;
-use crate::market::MarketPath;
+use crate::cli::{DemoArgs, RunArgs};
+use crate::run::{self, Summary};
 use crate::settings::Settings;
-use crate::{audit, backtest, output, strategy_file};
+use crate::{audit, output};
 use anyhow::{Context, Result, ensure};
-use probity_verifier::Verdict;
-use std::fmt::Write as _;
+use probity_verifier::{Code, Keys, LogReader, ParamsSource, Report, Verdict};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
-
-/// Seconds between simulated bars, and the time of the first one.
-const INTERVAL_S: u64 = 300;
-/// Time of the first simulated bar.
-const START_S: u64 = 1_700_000_100;
 
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
-    if args.dir.exists() {
-        ensure!(args.dir.join("demo").is_file(), "--dir {}: exists and is not an earlier demo's; name another folder", args.dir.display());
-        std::fs::remove_dir_all(&args.dir)?;
-    }
-    std::fs::create_dir_all(&args.dir).with_context(|| format!("--dir {}", args.dir.display()))?;
-    std::fs::write(args.dir.join("demo"), "made by probity demo; replaced by the next one\n")?;
-    let (data, span) = match &args.market {
-        Some(path) => (path.clone(), (args.from, args.to)),
-        None => {
-            let path = MarketPath::simulated(args.seed, 2_000, 60, args.decisions);
-            output::talk(&path.source);
-            let file = args.dir.join("simulated-market.csv");
-            write_csv(&file, &path)?;
-            (file, (0, u64::MAX))
-        }
-    };
-    let (_, summary) = backtest::over(&data, span, strategy_file::model(None)?, settings, Some(&args.dir))?;
-    output::talk(backtest::text(&summary));
-    let proved = summary.proved.as_ref().context("the run was proven")?;
-
-    output::talk("\nAudit of the log against the proof, keys derived from the mandate:");
     let started = Instant::now();
-    let honest = audit::of(&proved.log, &proved.proof, None)?;
-    let audit_s = started.elapsed().as_secs_f64();
-    output::talk(audit::text(&honest));
-    ensure!(honest.verdict == Verdict::Accepted, "the audit did not accept an honest log");
-
-    let forged = args.dir.join("forged.jsonl");
-    forge(&proved.log, &forged)?;
-    output::talk("\nAudit of a copy with one digit of one balance changed:");
-    let rejected = audit::of(&forged, &proved.proof, None)?;
-    output::talk(audit::text(&rejected));
-    ensure!(rejected.verdict == Verdict::Rejected, "the audit accepted a forged log");
-
-    let value = serde_json::json!({ "summary": summary, "audit_s": audit_s, "simulated": args.market.is_none(), "forged_findings": rejected.findings });
-    output::data(json, "demo", &value, || {
-        format!("\nhonest log accepted ({audit_s:.1} s with deriving the keys), forged log rejected; artefacts in {}", args.dir.display())
-    })?;
-    Ok(ExitCode::SUCCESS)
+    run::on_runtime(async {
+        clear(&args.dir).await?;
+        let finished = run::execute(&run_args(args), settings).await?;
+        let shown = show(&finished.summary, &finished.url, &args.dir, &settings.proof.source()?).await;
+        finished.stop_chain().await?;
+        let (rows, value) = shown?;
+        output::data(json, "demo", &value, || {
+            format!("{}\nall of it in {:.0} s; artefacts in {}", output::table(&rows), started.elapsed().as_secs_f64(), args.dir.display())
+        })?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
-/// The simulated path as bars that open and close at one price.
-fn write_csv(path: &Path, market: &MarketPath) -> Result<()> {
-    let mut text = String::from("ts_ms,open,high,low,close,volume\n");
-    for (price, time_s) in market.micro_usdc.iter().zip((START_S..).step_by(usize::try_from(INTERVAL_S)?)) {
-        let p = format!("{}.{:06}", price / 1_000_000, price % 1_000_000);
-        writeln!(text, "{}000,{p},{p},{p},{p},0", time_s - START_S % INTERVAL_S)?;
+fn run_args(args: &DemoArgs) -> RunArgs {
+    RunArgs {
+        dir: args.dir.clone(),
+        market: args.market.clone(),
+        from: args.from,
+        to: args.to,
+        seed: args.seed,
+        decisions: Some(args.decisions),
+        fork_url: None,
+        pool: None,
+        posting: None,
+        rpc: None,
+        deploy: false,
+        model: None,
+        keep_chain: false,
     }
-    std::fs::write(path, text).with_context(|| format!("{}", path.display()))
 }
 
-/// Copies a log and changes the last digit of the quote balance of its middle record.
-fn forge(from: &Path, to: &Path) -> Result<()> {
+/// Removes an earlier demo, its chains included; anything else is left alone.
+async fn clear(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        ensure!(dir.join("demo").is_file(), "--dir {}: exists and is not an earlier demo's; name another folder", dir.display());
+        if let Ok(Some(chain)) = probity_chain::DevChain::attach(dir).await {
+            chain.stop().await?;
+        }
+        std::fs::remove_dir_all(dir)?;
+    }
+    std::fs::create_dir_all(dir).with_context(|| format!("--dir {}", dir.display()))?;
+    Ok(std::fs::write(dir.join("demo"), "made by probity demo; replaced by the next one\n")?)
+}
+
+async fn show(summary: &Summary, url: &str, dir: &Path, source: &ParamsSource) -> Result<(Vec<(String, String)>, serde_json::Value)> {
+    output::talk("\nAudit of the log against the proof; the keys are derived from the log's own mandate:");
+    let proof = audit::read_proof(&summary.proof)?;
+    let header = LogReader::open(&summary.log)?.header().clone();
+    let (keys, keys_s) = timed(|| Keys::for_mandate_with(&header.mandate, source).map(Arc::new));
+    let keys = keys?;
+    let (proven, verify_s) = timed(|| probity_verifier::verify(&proof, &keys, &header.mandate, &header.model_commitment));
+    proven.context("the fresh proof does not verify")?;
+    let offline = audit::of(&summary.log, &proof, None, |_| Ok(Arc::clone(&keys)))?;
+    accepted(&offline)?;
+
+    output::talk("\nAudit of the log against the chain, with the newest proof posted there:");
+    let on_chain = audit::with_chain(&summary.log, None, url, None, |_| Ok(Arc::clone(&keys))).await?;
+    accepted(&on_chain)?;
+
+    let forged = dir.join("forged.jsonl");
+    let line = forge(&summary.log, &forged)?;
+    output::talk(format!("\nAudit of a copy with one byte of line {line} changed (a digit of a balance):"));
+    let rejected = audit::of(&forged, &proof, None, |_| Ok(Arc::clone(&keys)))?;
+    output::talk(audit::text(&rejected));
+    let found = rejected.findings.iter().find(|f| f.code == Code::HeadMismatch && f.line == Some(u64::try_from(line).unwrap_or(0)));
+    ensure!(rejected.verdict == Verdict::Rejected && found.is_some(), "the audit did not find the forged byte");
+
+    let mut rows = summary.rows();
+    rows.push(("auditor's keys derived in".into(), format!("{keys_s:.1} s")));
+    rows.push(("proof verified in".into(), format!("{:.0} ms", verify_s * 1_000.0)));
+    rows.push(("audit of log and proof".into(), format!("{:?}", offline.verdict)));
+    rows.push(("audit against the chain".into(), format!("{:?}", on_chain.verdict)));
+    rows.push(("forged log".into(), format!("{:?}: {}", rejected.verdict, found.map(ToString::to_string).unwrap_or_default())));
+    let value = serde_json::json!({ "run": summary, "keys_s": keys_s, "verify_ms": verify_s * 1_000.0, "audit": offline, "audit_on_chain": on_chain, "forged": rejected });
+    Ok((rows, value))
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let started = Instant::now();
+    let result = work();
+    (result, started.elapsed().as_secs_f64())
+}
+
+fn accepted(report: &Report) -> Result<()> {
+    output::talk(audit::text(report));
+    ensure!(report.verdict == Verdict::Accepted, "the audit did not accept an honest log");
+    Ok(())
+}
+
+/// Copies a log and changes the last digit of the quote balance of its middle record; returns the line.
+fn forge(from: &Path, to: &Path) -> Result<usize> {
     let text = std::fs::read_to_string(from)?;
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let middle = lines.len() / 2;
@@ -79,5 +113,6 @@ fn forge(from: &Path, to: &Path) -> Result<()> {
     let end = start + line.get(start..).and_then(|rest| rest.find('"')).context("the balance ends")? - 1;
     let digit = if line.get(end..=end) == Some("1") { "2" } else { "1" };
     line.replace_range(end..=end, digit);
-    std::fs::write(to, lines.join("\n") + "\n").with_context(|| format!("{}", to.display()))
+    std::fs::write(to, lines.join("\n") + "\n").with_context(|| format!("{}", to.display()))?;
+    Ok(middle + 1)
 }

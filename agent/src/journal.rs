@@ -4,42 +4,55 @@
 //! outcome, and a restart asks the chain.
 
 use anyhow::{Context, Result, bail};
-use probity_strategy::{Mandate, Record};
+use probity_strategy::Record;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 
 /// What became of a decision on chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Transaction hash, hex.
-    pub tx_hash: String,
+    pub(crate) tx_hash: String,
     /// Gas used by it.
-    pub gas_used: u64,
+    pub(crate) gas_used: u64,
     /// Whether the order was filled.
-    pub executed: bool,
+    pub(crate) executed: bool,
     /// Raw amount received.
-    pub amount_out: u128,
+    pub(crate) amount_out: u128,
+    /// Proof bytes that the transaction carried.
+    pub(crate) proof_bytes: u64,
+}
+
+/// A proof that was posted in a transaction of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Post {
+    /// Decisions it covers.
+    pub(crate) steps: u32,
+    /// Gas used.
+    pub(crate) gas_used: u64,
+    /// Bytes.
+    pub(crate) proof_bytes: u64,
 }
 
 /// One row.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The record.
-    pub record: Record,
+    pub(crate) record: Record,
     /// Log head after it, hex.
-    pub head: String,
+    pub(crate) head: String,
     /// The outcome, if known.
-    pub outcome: Option<Outcome>,
+    pub(crate) outcome: Option<Outcome>,
 }
 
 /// The journal of one vault.
-pub struct Journal {
+pub(crate) struct Journal {
     db: Connection,
 }
 
 impl Journal {
     /// Opens or makes the journal in `dir`.
-    pub fn open(dir: &Path) -> Result<Self> {
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir).with_context(|| format!("agent.dir {}: expected a folder that can be written", dir.display()))?;
         let path = dir.join("journal.sqlite");
         let db = Connection::open(&path).with_context(|| format!("journal {}", path.display()))?;
@@ -49,37 +62,35 @@ impl Journal {
             "create table if not exists meta (key text primary key, value text not null);
              create table if not exists decision (
                step integer primary key, record text not null, head text not null,
-               tx_hash text, gas_used integer, executed integer, amount_out text);",
+               tx_hash text, gas_used integer, executed integer, amount_out text, proof_bytes integer);
+             create table if not exists post (steps integer primary key, gas_used integer not null, proof_bytes integer not null);",
         )
         .with_context(|| format!("journal {}: expected a probity journal", path.display()))?;
         Ok(Self { db })
     }
 
-    /// Binds the journal to a mandate and commitment, or checks that it already is.
-    pub fn bind(&self, mandate: &Mandate, commitment: &str) -> Result<()> {
-        for (key, value) in [("mandate", serde_json::to_string(mandate)?), ("commitment", commitment.to_owned())] {
-            match self.meta(key)? {
-                None => self.set_meta(key, &value)?,
-                Some(old) if old == value => {}
-                Some(_) => bail!("journal: its {key} is another one; expected the same vault and model. Use another agent.dir for another mandate"),
-            }
+    /// Keeps a value, or checks that the one kept is the same.
+    pub(crate) fn bind(&self, key: &str, value: &str) -> Result<()> {
+        match self.meta(key)? {
+            None => self.set_meta(key, value),
+            Some(old) if old == value => Ok(()),
+            Some(old) => bail!("journal: its {key} is {old}, expected {value}; another run needs another --dir"),
         }
-        Ok(())
     }
 
     /// A value kept beside the decisions.
-    pub fn meta(&self, key: &str) -> Result<Option<String>> {
+    pub(crate) fn meta(&self, key: &str) -> Result<Option<String>> {
         Ok(self.db.query_row("select value from meta where key = ?1", [key], |r| r.get(0)).optional()?)
     }
 
     /// Keeps a value beside the decisions.
-    pub fn set_meta(&self, key: &str, value: &str) -> Result<()> {
+    pub(crate) fn set_meta(&self, key: &str, value: &str) -> Result<()> {
         self.db.execute("insert or replace into meta values (?1, ?2)", [key, value])?;
         Ok(())
     }
 
     /// Appends a decision; it is durable when this returns. A step is never overwritten.
-    pub fn decide(&self, record: &Record, head: &str) -> Result<()> {
+    pub(crate) fn decide(&self, record: &Record, head: &str) -> Result<()> {
         self.db
             .execute(
                 "insert into decision (step, record, head) values (?1, ?2, ?3)",
@@ -90,10 +101,17 @@ impl Journal {
     }
 
     /// Adds what became of a decision.
-    pub fn settle(&self, step: u32, outcome: &Outcome) -> Result<()> {
+    pub(crate) fn settle(&self, step: u32, outcome: &Outcome) -> Result<()> {
         let rows = self.db.execute(
-            "update decision set tx_hash = ?2, gas_used = ?3, executed = ?4, amount_out = ?5 where step = ?1",
-            params![step, outcome.tx_hash, outcome.gas_used, outcome.executed, outcome.amount_out.to_string()],
+            "update decision set tx_hash = ?2, gas_used = ?3, executed = ?4, amount_out = ?5, proof_bytes = ?6 where step = ?1",
+            params![
+                step,
+                outcome.tx_hash,
+                i64::try_from(outcome.gas_used)?,
+                outcome.executed,
+                outcome.amount_out.to_string(),
+                i64::try_from(outcome.proof_bytes)?
+            ],
         )?;
         if rows != 1 {
             bail!("journal: step {step} has no decision to settle");
@@ -102,33 +120,53 @@ impl Journal {
     }
 
     /// All decisions in order.
-    pub fn entries(&self) -> Result<Vec<Entry>> {
-        let mut query = self.db.prepare("select record, head, tx_hash, gas_used, executed, amount_out from decision order by step")?;
+    pub(crate) fn entries(&self) -> Result<Vec<Entry>> {
+        let mut query =
+            self.db.prepare("select record, head, tx_hash, gas_used, executed, amount_out, proof_bytes from decision order by step")?;
         let rows = query.query_map([], |r| {
             Ok((
                 r.get::<_, String>(0)?,
                 r.get::<_, String>(1)?,
                 r.get::<_, Option<String>>(2)?,
-                r.get::<_, Option<u64>>(3)?,
+                r.get::<_, Option<i64>>(3)?,
                 r.get::<_, Option<bool>>(4)?,
                 r.get::<_, Option<String>>(5)?,
+                r.get::<_, Option<i64>>(6)?,
             ))
         })?;
         let mut entries = Vec::new();
         for (step, row) in rows.enumerate() {
-            let (record, head, tx_hash, gas_used, executed, amount_out) = row?;
+            let (record, head, tx_hash, gas_used, executed, amount_out, proof_bytes) = row?;
             let record: Record = serde_json::from_str(&record).with_context(|| format!("journal: record of step {step}"))?;
             let outcome = match (tx_hash, executed) {
                 (Some(tx_hash), Some(executed)) => Some(Outcome {
                     tx_hash,
-                    gas_used: gas_used.unwrap_or(0),
+                    gas_used: gas_used.unwrap_or(0).unsigned_abs(),
                     executed,
                     amount_out: amount_out.unwrap_or_default().parse().with_context(|| format!("journal: amount_out of step {step}"))?,
+                    proof_bytes: proof_bytes.unwrap_or(0).unsigned_abs(),
                 }),
                 _ => None,
             };
             entries.push(Entry { record, head, outcome });
         }
         Ok(entries)
+    }
+
+    /// Notes a posted proof.
+    pub(crate) fn posted(&self, post: &Post) -> Result<()> {
+        self.db.execute(
+            "insert or replace into post values (?1, ?2, ?3)",
+            params![post.steps, i64::try_from(post.gas_used)?, i64::try_from(post.proof_bytes)?],
+        )?;
+        Ok(())
+    }
+
+    /// Posted proofs, shortest first.
+    pub(crate) fn posts(&self) -> Result<Vec<Post>> {
+        let mut query = self.db.prepare("select steps, gas_used, proof_bytes from post order by steps")?;
+        let count = |r: &rusqlite::Row<'_>, i| r.get::<_, i64>(i).map(i64::unsigned_abs);
+        let rows = query.query_map([], |r| Ok(Post { steps: r.get(0)?, gas_used: count(r, 1)?, proof_bytes: count(r, 2)? }))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }

@@ -2,19 +2,28 @@
 
 mod audit;
 mod backtest;
+mod checks;
 mod cli;
 mod commit;
 mod demo;
+mod inspect;
+mod journal;
+mod ledger;
 mod market;
+mod onchain;
 mod output;
 mod prove;
+mod report;
+mod run;
 mod secret;
 mod settings;
 mod strategy_file;
+mod time;
+mod train;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, ConfigAction};
+use cli::{ChainAction, Cli, Command, ConfigAction};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -33,7 +42,11 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(cli: &Cli) -> Result<ExitCode> {
-    let loaded = settings::load(cli.config.as_deref(), &[])?;
+    let flags = match &cli.command {
+        Command::Run(args) => args.settings(),
+        _ => Vec::new(),
+    };
+    let loaded = settings::load(cli.config.as_deref(), &flags)?;
     match &cli.command {
         Command::Config { action: ConfigAction::Show } => {
             output::data(cli.json, "settings", &loaded.settings, || {
@@ -50,9 +63,15 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Audit(args) => audit::run(args, cli.json),
+        Command::Audit(args) => audit::run(args, &loaded.settings, cli.json),
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
+        Command::Train(args) => train::run(args, &loaded.settings, cli.json),
+        Command::Trials => ledger::run(&loaded.settings, cli.json),
         Command::Commit(args) => commit::run(args, cli.json),
+        Command::Run(args) => run::run(args, &loaded.settings, cli.json),
+        Command::Prove(args) => prove::run(args, &loaded.settings, cli.json),
+        Command::Inspect(args) => inspect::run(args, cli.json),
+        Command::Chain { action: ChainAction::Stop { dir } } => run::stop_chains(dir),
         Command::Demo(args) => demo::run(args, &loaded.settings, cli.json),
     }
 }

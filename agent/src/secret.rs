@@ -13,15 +13,44 @@ pub(crate) fn salt() -> Salt {
     Salt::new(bytes)
 }
 
+/// Environment variable of the operator's private key, 32 bytes hex.
+const KEY: &str = "PROBITY_OPERATOR_KEY";
+
+/// The operator's key on a real chain: from the environment only, never from a flag or a settings file.
+pub(crate) fn operator_key() -> Result<String> {
+    std::env::var(KEY).with_context(|| format!("{KEY}: expected the operator's private key (32 bytes hex) in the environment"))
+}
+
+/// The operator's key on a development chain: made for the run, kept beside it.
+pub(crate) fn development_key(path: &Path) -> Result<String> {
+    if path.exists() {
+        return std::fs::read_to_string(path).with_context(|| format!("operator key {}", path.display()));
+    }
+    let key: String = salt().expose().iter().map(|b| format!("{b:02x}")).collect();
+    write_secret(path, key.as_bytes())?;
+    Ok(key)
+}
+
+/// Reads an opening. serde's own message could quote a weight: only the place is told.
+pub(crate) fn read_opening(path: &Path) -> Result<Reveal> {
+    let text = std::fs::read(path).with_context(|| format!("opening {}", path.display()))?;
+    serde_json::from_slice(&text).map_err(|e| {
+        anyhow::anyhow!("opening {}: expected model and salt, stopped at line {}, column {}", path.display(), e.line(), e.column())
+    })
+}
+
 /// Writes an opening (model and salt), readable by its owner only. An existing file is never overwritten.
 pub(crate) fn write_opening(path: &Path, opening: &Reveal) -> Result<()> {
+    write_secret(path, &serde_json::to_vec(opening)?)
+}
+
+fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file =
-        options.open(path).with_context(|| format!("opening {}: expected a new file in a folder that exists", path.display()))?;
-    file.write_all(&serde_json::to_vec(opening)?)?;
+    let mut file = options.open(path).with_context(|| format!("{}: expected a new file in a folder that exists", path.display()))?;
+    file.write_all(bytes)?;
     file.sync_all()?;
     Ok(())
 }

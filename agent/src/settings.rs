@@ -1,7 +1,8 @@
 //! Settings: embedded default < file < environment < flags; unknown keys are refused.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use config::{Config, Environment, File, FileFormat, Source};
+use probity_verifier::{Accept, ParamsSource};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -14,8 +15,20 @@ pub(crate) const DEFAULT: &str = include_str!("settings.default.toml");
 pub(crate) struct Settings {
     /// What the agent promises.
     pub(crate) mandate: MandateSettings,
+    /// The chain it trades on.
+    pub(crate) chain: ChainSettings,
+    /// The live agent.
+    pub(crate) agent: AgentSettings,
+    /// Where proof parameters come from.
+    pub(crate) proof: ProofSettings,
+    /// When proofs are posted.
+    pub(crate) posting: PostingSettings,
+    /// The simulated market.
+    pub(crate) market: MarketSettings,
     /// Frictions of the backtest.
     pub(crate) backtest: BacktestSettings,
+    /// The trial ledger.
+    pub(crate) trials: TrialsSettings,
 }
 
 /// The mandate's numbers.
@@ -24,6 +37,7 @@ pub(crate) struct Settings {
 pub(crate) struct MandateSettings {
     pub(crate) decisions_per_fold: u16,
     pub(crate) proof_engine: probity_strategy::ProofEngine,
+    pub(crate) interval_s: u32,
     pub(crate) max_weight_bps: u16,
     pub(crate) max_trade_bps: u16,
     pub(crate) min_trade_bps: u16,
@@ -33,6 +47,132 @@ pub(crate) struct MandateSettings {
     pub(crate) max_slippage_bps: u16,
     pub(crate) max_trade_quote_usdc: u64,
     pub(crate) warmup_steps: u16,
+}
+
+/// The chain and how it is asked.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChainSettings {
+    /// Node of a real chain; empty for development chains. What follows the host may be a secret and is never shown.
+    pub(crate) rpc_url: Url,
+    /// Pool, `0x` and 40 lowercase hex digits.
+    pub(crate) pool: String,
+    /// The pool's token that values are counted in.
+    pub(crate) quote_token: String,
+    /// How long a sent transaction may stay without a receipt.
+    pub(crate) receipt_timeout_s: u64,
+    /// Time between two looks at a real chain's newest block.
+    pub(crate) poll_interval_ms: u64,
+    /// Folder of the npm packages; empty: looked for.
+    pub(crate) tools_dir: String,
+}
+
+/// The live agent.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentSettings {
+    /// First deposit into a new vault, whole units of the quote token.
+    pub(crate) seed_quote_usdc: u64,
+}
+
+/// Parameters of the pairing engine; the transparent one (mandate.proof_engine) needs none.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProofSettings {
+    /// Powers-of-tau file (`.ptau`); empty for none.
+    pub(crate) ptau_file: String,
+    /// BLAKE2b-512 of a file that the user vouches for; empty: only the ceremony's pinned files are accepted.
+    pub(crate) ptau_blake2b: String,
+    /// A name for parameters that are accepted whatever they are; every report repeats it. Empty: refused.
+    pub(crate) insecure_params: String,
+}
+
+impl ProofSettings {
+    /// What the settings say of the parameters.
+    pub(crate) fn source(&self) -> Result<ParamsSource> {
+        if self.ptau_file.is_empty() {
+            return Ok(ParamsSource::Transparent);
+        }
+        let accept = match (self.ptau_blake2b.as_str(), self.insecure_params.as_str()) {
+            ("", "") => Accept::Pinned,
+            (digest, "") => Accept::Digest(digest.parse().context("setting proof.ptau_blake2b")?),
+            ("", name) => Accept::Insecure(name.to_owned()),
+            _ => bail!("settings proof.ptau_blake2b, proof.insecure_params: expected one of them at most, got both"),
+        };
+        Ok(ParamsSource::Ceremony { path: self.ptau_file.clone().into(), accept })
+    }
+}
+
+/// When the bytes of a proof go on chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PostingPolicy {
+    /// In the transaction of every trade.
+    WithTrade,
+    /// Apart, every so many decisions.
+    Every,
+}
+
+/// Posting.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PostingSettings {
+    /// The policy.
+    pub(crate) policy: PostingPolicy,
+    /// Decisions between two posts, at least 1.
+    pub(crate) every_decisions: u32,
+}
+
+/// The simulated market of a development chain.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MarketSettings {
+    /// Seed.
+    pub(crate) seed: u64,
+    /// First price.
+    pub(crate) start_usdc: u64,
+    /// Deviation of one step.
+    pub(crate) step_bps: u32,
+}
+
+/// A URL that shows scheme and host only: what follows may be a key.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Url(String);
+
+impl Url {
+    /// The whole URL, for connecting.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What may be shown.
+    pub(crate) fn host(&self) -> String {
+        if self.is_empty() { String::new() } else { probity_chain::host_of(&self.0) }
+    }
+}
+
+impl From<&str> for Url {
+    fn from(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.host())
+    }
+}
+
+impl Serialize for Url {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.host())
+    }
 }
 
 /// Frictions of the backtest.
@@ -47,6 +187,32 @@ pub(crate) struct BacktestSettings {
     pub(crate) slippage_bps: u16,
     /// Gas of one trade, cents of USDC.
     pub(crate) gas_usdc_per_trade_cents: u64,
+    /// Where orders execute.
+    pub(crate) venue: VenueKind,
+    /// Liquidity of the constant-liquidity pool, as the pool counts it.
+    pub(crate) liquidity: String,
+    /// Snapshot file of the recorded pool.
+    pub(crate) snapshot: String,
+}
+
+/// The trial ledger.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrialsSettings {
+    /// Its file.
+    pub(crate) path: String,
+}
+
+/// Where orders of a backtest execute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum VenueKind {
+    /// At the observed price less fee and slippage, at any size.
+    Flat,
+    /// Through an exact v3 pool with the same liquidity at every price.
+    ConstantLiquidity,
+    /// Through a recorded v3 pool.
+    Snapshot,
 }
 
 /// Loaded settings and where each value came from.

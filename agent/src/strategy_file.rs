@@ -21,17 +21,38 @@ pub(crate) fn model(path: Option<&Path>) -> Result<ModelFile> {
     }
 }
 
+/// Where a mandate holds.
+pub(crate) struct Place {
+    /// EIP-155 chain id.
+    pub(crate) chain_id: u64,
+    /// Vault, lowercase hex.
+    pub(crate) vault: String,
+    /// Pool, lowercase hex.
+    pub(crate) pool: String,
+    /// Whether base is the pool's token1.
+    pub(crate) base_is_token1: bool,
+    /// Decimals of the quote token.
+    pub(crate) quote_decimals: u8,
+}
+
 /// The mandate of a backtest: no chain, so vault and pool are the zero address, which no vault can have.
 pub(crate) fn backtest_mandate(settings: &Settings, shape: ModelShape, interval_s: u32, genesis_time_s: u64) -> Result<Mandate> {
-    let m = &settings.mandate;
     let nowhere = format!("0x{}", "00".repeat(20));
-    let most = u128::from(m.max_trade_quote_usdc) * 1_000_000;
+    let place = Place { chain_id: 1, vault: nowhere.clone(), pool: nowhere, base_is_token1: true, quote_decimals: 6 };
+    mandate(settings, &place, shape, interval_s, genesis_time_s)
+}
+
+/// The mandate that the settings make at a place.
+pub(crate) fn mandate(settings: &Settings, place: &Place, shape: ModelShape, interval_s: u32, genesis_time_s: u64) -> Result<Mandate> {
+    let m = &settings.mandate;
+    let unit = 10u128.checked_pow(place.quote_decimals.into()).context("quote token: expected at most 38 decimals")?;
+    let most = u128::from(m.max_trade_quote_usdc).checked_mul(unit).context("setting mandate.max_trade_quote_usdc")?;
     let mandate = Mandate {
         version: 1,
-        chain_id: 1,
-        vault: nowhere.clone(),
-        pool: nowhere,
-        base_is_token1: true,
+        chain_id: place.chain_id,
+        vault: place.vault.clone(),
+        pool: place.pool.clone(),
+        base_is_token1: place.base_is_token1,
         interval_s,
         genesis_time_s,
         decisions_per_fold: m.decisions_per_fold,

@@ -4,7 +4,7 @@
 //! turnover 20000 bps in 48 steps, warm-up 16 steps, drawdown limit off so that the figures cover the whole span.
 #![expect(clippy::print_stdout, reason = "a command-line example")]
 
-use probity_backtest::{Dataset, Frictions, Scale, buy_and_hold, cash, run};
+use probity_backtest::{Dataset, Frictions, Scale, Terms, buy_and_hold, cash, run};
 use probity_strategy::{Amount, Engine, Limits, Mandate, Model, ModelShape, ProofEngine};
 use std::{collections::BTreeMap, path::Path};
 
@@ -47,12 +47,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let engine = Engine::new(mandate, file.model)?;
     let fee_bps = u16::try_from(number("--cost")?.unwrap_or(5))?;
-    let frictions = Frictions { fee_bps, slippage_bps: 0, gas_quote: Amount::ZERO };
+    let terms = Terms::from(Frictions { fee_bps, slippage_bps: 0, gas_quote: Amount::ZERO });
     let quote = Amount::saturating(1_000_000_000_000);
-    let result = run(&engine, &data, &frictions, quote, Amount::ZERO)?;
+    let result = run(&engine, &data, &terms, quote, Amount::ZERO)?;
     let report = serde_json::json!({
         "bars": data.bars.len(), "data_sha256": data.sha256, "gaps": data.gaps, "cost_bps": fee_bps, "failed": result.failed,
-        "model": result.metrics(), "buy_and_hold": buy_and_hold(&data, &frictions, quote)?, "cash": cash(&data, quote)?,
+        "model": result.metrics(), "buy_and_hold": buy_and_hold(&data, &terms, quote)?.metrics, "cash": cash(&data, quote)?.metrics,
     });
     println!("{}", serde_json::to_string_pretty(&report)?);
     // How lively any stretch of N decisions is.

@@ -80,6 +80,20 @@ impl Dataset {
         let gaps = gaps_of(&kept, interval_s);
         Ok(Self { sha256, interval_s, bars: kept, gaps })
     }
+
+    /// Some of the bars, by position; the hash stays that of the file.
+    #[must_use]
+    pub fn part(&self, range: std::ops::Range<usize>) -> Self {
+        let bars = self.bars.get(range).unwrap_or(&[]).to_vec();
+        let mut part = Self { sha256: self.sha256.clone(), interval_s: self.interval_s, bars, gaps: Gaps::default() };
+        part.count_gaps();
+        part
+    }
+
+    /// Counts the absent bars again.
+    pub(crate) fn count_gaps(&mut self) {
+        self.gaps = gaps_of(&self.bars, self.interval_s);
+    }
 }
 
 fn parse(text: &[u8], scale: Scale) -> Result<Vec<Bar>, BacktestError> {

@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum BacktestError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
+    #[error("{path}: expected a file that can be read")]
     Read {
         /// The file.
         path: String,
@@ -35,6 +35,9 @@ pub enum BacktestError {
         /// What was found.
         got: String,
     },
+    /// The pool of the venue refuses.
+    #[error("pool: {0}")]
+    Pool(#[from] crate::v3::PoolError),
     /// The engine refuses the mandate or the model.
     #[error(transparent)]
     Domain(#[from] probity_strategy::DomainError),

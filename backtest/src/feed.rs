@@ -4,7 +4,8 @@
 //! observation is made at the bar's close (open time + interval), and there is no chain (block number and hash are 0).
 
 use crate::Dataset;
-use probity_strategy::{Amount, Fill, Observation, Price, price_x64, tick_at_price};
+use crate::v3::{TICKS_OF_LOG2_X16, U256, log2_x16};
+use probity_strategy::{Amount, Fill, MAX_X, MIN_X, Observation, Price, price_x64};
 
 /// A bar as the engine sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +35,33 @@ impl Feed {
             .bars
             .iter()
             .map(|bar| {
-                let x = tick_at_price(bar.close);
+                let (x, price_x64) = tick_at(bar.close);
                 let tick = if base_is_token1 { -x } else { x };
-                Quoted { time_s: bar.open_s + u64::from(data.interval_s), tick, price_x64: price_x64(x) }
+                Quoted { time_s: bar.open_s + u64::from(data.interval_s), tick, price_x64 }
             })
             .collect();
         Self { interval_s: data.interval_s, quotes }
     }
+}
+
+/// `tick_at_price` and the price there, from the logarithm: a few prices are tried in place of twenty.
+fn tick_at(price: Price) -> (i32, Price) {
+    // A price is the square of a root price: half as many ticks to a unit of its log2.
+    let guess = ((log2_x16(U256::from(price.x64())) - 64 * 65_536) * TICKS_OF_LOG2_X16) >> 33;
+    let mut x = i32::try_from(guess).unwrap_or(0).clamp(MIN_X, MAX_X);
+    let mut at = price_x64(x);
+    while at > price && x > MIN_X {
+        x -= 1;
+        at = price_x64(x);
+    }
+    while x < MAX_X {
+        let next = price_x64(x + 1);
+        if next > price {
+            break;
+        }
+        (x, at) = (x + 1, next);
+    }
+    (x, at)
 }
 
 impl Quoted {
@@ -58,6 +79,31 @@ impl Quoted {
             base,
             shares,
             fill,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use probity_strategy::tick_at_price;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn the_tick_is_that_of_the_search(bits in 0u32..97, v in any::<u128>()) {
+            let price = Price::saturating(v >> (128 - bits).min(127));
+            let x = tick_at_price(price);
+            prop_assert_eq!(tick_at(price), (x, price_x64(x)));
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_range() {
+        for price in [Price::MIN, Price::MAX, price_x64(MIN_X), price_x64(MAX_X)] {
+            assert_eq!(tick_at(price).0, tick_at_price(price));
         }
     }
 }

@@ -4,16 +4,27 @@
 //! and is proved by the circuit. Only the venue is a model, and it says what it assumes.
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests may panic"))]
 
+mod calendar;
 mod dataset;
 mod error;
+mod evidence;
 mod feed;
+mod lookahead;
 mod metrics;
 mod run;
+mod sheet;
+pub mod v3;
 mod venue;
+mod warmup;
 
+pub use calendar::utc;
 pub use dataset::{Bar, Dataset, Gaps, Scale, price_from_decimal};
 pub use error::BacktestError;
+pub use evidence::{Evidence, Interval, Trials, evidence};
 pub use feed::{Feed, Quoted};
-pub use metrics::{Metrics, Sharpe, buy_and_hold, cash};
-pub use run::{Backtest, EquityPoint, Trade, run};
-pub use venue::{Frictions, Outcome, Venue};
+pub use lookahead::{Future, Leak, Lookahead, LookaheadPlan, lookahead};
+pub use metrics::{Baseline, Metrics, Sharpe, buy_and_hold, cash};
+pub use run::{Backtest, EquityPoint, Trade, inputs, run};
+pub use sheet::Sheet;
+pub use venue::{Frictions, Market, Outcome, Terms, Venue};
+pub use warmup::{Start, Warmup, warmup};

@@ -1,6 +1,6 @@
 //! Figures of a run. Floats live here: they describe, they never decide.
 
-use crate::{BacktestError, Dataset, EquityPoint, Feed, Frictions, Trade, Venue, venue::to_quote};
+use crate::{Backtest, BacktestError, Dataset, EquityPoint, Feed, Frictions, Terms, Trade, Venue, venue::to_quote};
 use probity_strategy::{Amount, Order, Side};
 use serde::Serialize;
 
@@ -41,7 +41,7 @@ fn float(v: u128) -> f64 {
     v as f64
 }
 
-fn count(v: usize) -> f64 {
+pub(crate) fn count(v: usize) -> f64 {
     float(u128::try_from(v).unwrap_or(0))
 }
 
@@ -69,37 +69,60 @@ pub(crate) fn of(interval_s: u32, equity: &[EquityPoint], trades: &[Trade]) -> M
         total_return: navs.last().copied().unwrap_or(first) / first - 1.0,
         max_drawdown,
         sharpe,
-        turnover: trades.iter().map(|t| float(t.size_quote)).sum::<f64>() / (navs.iter().sum::<f64>() / points).max(1.0),
+        // An empty sum of floats is −0.
+        turnover: (0.0 + trades.iter().map(|t| float(t.size_quote)).sum::<f64>()) / (navs.iter().sum::<f64>() / points).max(1.0),
         trades: trades.len(),
         buys: trades.iter().filter(|t| t.side == Side::Buy).count(),
-        costs: trades.iter().map(|t| float(t.cost_quote)).sum::<f64>() / first,
+        costs: (0.0 + trades.iter().map(|t| float(t.cost_quote)).sum::<f64>()) / first,
         mean_weight: equity.iter().map(|p| float(p.weight_bps.unsigned_abs().into())).sum::<f64>() / points / 10_000.0,
     }
 }
 
-/// Baseline: everything into base at the first bar (with the same costs), then hold.
-pub fn buy_and_hold(data: &Dataset, frictions: &Frictions, quote: Amount) -> Result<Metrics, BacktestError> {
-    let feed = Feed::of(data, false);
-    let mut venue = Venue { frictions: *frictions, quote: quote.raw(), base: 0 };
+/// The figures of a run from one of its decisions on.
+pub(crate) fn from(run: &Backtest, step: usize) -> Metrics {
+    let later: Vec<Trade> = run.trades.iter().filter(|t| usize::try_from(t.step).is_ok_and(|s| s >= step)).copied().collect();
+    of(run.interval_s, run.equity.get(step..).unwrap_or(&[]), &later)
+}
+
+/// Baseline: everything into base at the first bar (in the same market, with the same costs), then hold.
+pub fn buy_and_hold(data: &Dataset, terms: &Terms, quote: Amount) -> Result<Baseline, BacktestError> {
+    // Orientation only mirrors ticks; the pool of a snapshot has base as its token1, as in USDC/WETH.
+    let feed = Feed::of(data, true);
+    let mut venue = Venue::new(terms, true, quote.raw(), 0)?;
     let mut trades = Vec::new();
     if let Some(first) = feed.quotes.first() {
-        let amount_in = Amount::saturating(quote.raw().saturating_sub(frictions.gas_quote.raw()));
-        if let Some(done) = venue.execute(&Order { side: Side::Buy, amount_in, min_out: 0 }, first.price_x64) {
-            let (amount_out, size_quote, cost_quote) = (done.amount_out, done.size_quote, done.cost_quote + done.gas_quote);
-            trades.push(Trade { step: 0, side: Side::Buy, amount_in, amount_out, size_quote, cost_quote });
-        }
+        let amount_in = Amount::saturating(quote.raw().saturating_sub(terms.frictions.gas_quote.raw()));
+        venue.settle(first)?;
+        let order = Order { side: Side::Buy, amount_in, min_out: 0 };
+        let done = venue.execute(&order, first.price_x64).ok_or_else(|| BacktestError::Series {
+            field: "buy and hold",
+            expected: "a market that fills the whole starting capital at the first bar".into(),
+            got: "a refusal; start with less or name a deeper market".into(),
+        })?;
+        let (amount_out, size_quote, cost_quote) = (done.amount_out, done.size_quote, done.cost_quote + done.gas_quote);
+        trades.push(Trade { step: 0, side: Side::Buy, amount_in, amount_out, size_quote, cost_quote });
     }
-    held(&feed, &venue, &trades, quote)
+    held(&feed, &venue, trades, quote)
 }
 
 /// Baseline: nothing.
-pub fn cash(data: &Dataset, quote: Amount) -> Result<Metrics, BacktestError> {
+pub fn cash(data: &Dataset, quote: Amount) -> Result<Baseline, BacktestError> {
     let frictions = Frictions { fee_bps: 0, slippage_bps: 0, gas_quote: Amount::ZERO };
-    held(&Feed::of(data, false), &Venue { frictions, quote: quote.raw(), base: 0 }, &[], quote)
+    held(&Feed::of(data, true), &Venue::flat(frictions, quote.raw(), 0), Vec::new(), quote)
 }
 
-fn held(feed: &Feed, venue: &Venue, trades: &[Trade], start: Amount) -> Result<Metrics, BacktestError> {
-    let mut equity = vec![EquityPoint { time_s: 0, nav: start.raw(), weight_bps: 0 }];
+/// A strategy that needs no model: its curve and figures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Baseline {
+    /// One point a bar, after a first one before the first bar.
+    pub equity: Vec<EquityPoint>,
+    /// Figures.
+    pub metrics: Metrics,
+}
+
+fn held(feed: &Feed, venue: &Venue, trades: Vec<Trade>, start: Amount) -> Result<Baseline, BacktestError> {
+    let start_s = feed.quotes.first().map_or(0, |q| q.time_s.saturating_sub(u64::from(feed.interval_s)));
+    let mut equity = vec![EquityPoint { time_s: start_s, nav: start.raw(), weight_bps: 0 }];
     for q in &feed.quotes {
         let base = to_quote(venue.base, q.price_x64).ok_or_else(|| BacktestError::Series {
             field: "base value",
@@ -109,5 +132,6 @@ fn held(feed: &Feed, venue: &Venue, trades: &[Trade], start: Amount) -> Result<M
         let weight_bps = if base == 0 { 0 } else { i64::try_from(base.saturating_mul(10_000) / (venue.quote + base)).unwrap_or(0) };
         equity.push(EquityPoint { time_s: q.time_s, nav: venue.quote + base, weight_bps });
     }
-    Ok(of(feed.interval_s, &equity, trades))
+    let metrics = of(feed.interval_s, &equity, &trades);
+    Ok(Baseline { equity, metrics })
 }

@@ -1,7 +1,7 @@
 //! A run: observe, step, execute, and again.
 
-use crate::{BacktestError, Dataset, Feed, Frictions, Gaps, Metrics, Venue, metrics};
-use probity_strategy::{Amount, Engine, Fill, Observation, Record, Side, State, Valuation};
+use crate::{BacktestError, Dataset, Feed, Gaps, Metrics, Terms, Venue, metrics};
+use probity_strategy::{Amount, Engine, FEATURES, Fill, Observation, Record, Side, State, Valuation};
 use serde::Serialize;
 
 /// Net asset value after the decision of one step has executed.
@@ -61,7 +61,7 @@ pub struct Backtest {
 ///
 /// The engine's interval must be the dataset's. The mandate's genesis is moved to the first bar's open, so that the
 /// first decision is at its close.
-pub fn run(engine: &Engine, data: &Dataset, frictions: &Frictions, quote: Amount, base: Amount) -> Result<Backtest, BacktestError> {
+pub fn run(engine: &Engine, data: &Dataset, terms: &Terms, quote: Amount, base: Amount) -> Result<Backtest, BacktestError> {
     let mut mandate = engine.mandate().clone();
     if mandate.interval_s != data.interval_s {
         let (expected, got) = (data.interval_s.to_string(), mandate.interval_s.to_string());
@@ -71,7 +71,7 @@ pub fn run(engine: &Engine, data: &Dataset, frictions: &Frictions, quote: Amount
     let engine = Engine::new(mandate, engine.model().clone())?;
     let feed = Feed::of(data, engine.mandate().base_is_token1);
     let mut state = State::genesis(engine.mandate());
-    let mut venue = Venue { frictions: *frictions, quote: quote.raw(), base: base.raw() };
+    let mut venue = Venue::new(terms, engine.mandate().base_is_token1, quote.raw(), base.raw())?;
     let mut fill = None;
     let mut out = Backtest {
         data_sha256: data.sha256.clone(),
@@ -86,6 +86,7 @@ pub fn run(engine: &Engine, data: &Dataset, frictions: &Frictions, quote: Amount
     // No deposits during a run: one constant share count makes the value per share the value itself.
     let shares = Amount::saturating(1_000_000);
     for quoted in &feed.quotes {
+        venue.settle(quoted)?;
         let now = |venue: &Venue, fill| -> Result<Observation, BacktestError> {
             Ok(quoted.observe(state.step, Amount::new(venue.quote)?, Amount::new(venue.base)?, shares, fill))
         };
@@ -115,6 +116,24 @@ pub fn run(engine: &Engine, data: &Dataset, frictions: &Frictions, quote: Amount
         state = step.next_state;
     }
     Ok(out)
+}
+
+/// What the network was given at every decision of a run by this engine.
+pub fn inputs(engine: &Engine, result: &Backtest) -> Result<Vec<[i32; FEATURES]>, BacktestError> {
+    let mut mandate = engine.mandate().clone();
+    let first = result.records.first().map_or(0, |r| r.observation.time_s);
+    mandate.genesis_time_s = first.saturating_sub(u64::from(mandate.interval_s));
+    let engine = Engine::new(mandate, engine.model().clone())?;
+    let mut state = State::genesis(engine.mandate());
+    Ok(result
+        .records
+        .iter()
+        .map(|record| {
+            let inputs = engine.inputs(&state, &record.observation);
+            state = engine.step(&state, &record.observation).next_state;
+            inputs
+        })
+        .collect())
 }
 
 impl Backtest {

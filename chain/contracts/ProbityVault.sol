@@ -22,10 +22,18 @@ interface IPool {
 /// @notice Holds the funds, records every decision with the observation as the chain sees it, and trades only in one pool.
 /// Section numbers (S0 … S9) are those of docs/design/step.md.
 ///
-/// What it does not do in this version: it does not verify proofs, it takes and announces them; and it does not keep the
-/// operator from deciding badly within the limits. Depositors can leave at any time, in kind.
+/// There is no owner and nothing to upgrade. The operator can only seed, register, decide and post. Depositors can leave at
+/// any time, in kind.
 ///
-/// There is no owner and nothing to upgrade. The operator can only decide and post.
+/// What it does not do:
+/// - It does not verify proofs. It takes and announces them, for heads that it has itself; whether they hold is for whoever
+///   reads them.
+/// - It does not keep the operator from deciding badly within the limits, from deciding late (then nothing is traded), or
+///   from making its own order fail by moving the pool first. All of that shows in the record.
+/// - It does not check the pool's code or the tokens'. A depositor checks that the pool is the factory's.
+/// - An anchor older than 256 blocks cannot be checked here. Such a decision is recorded and never trades; a reader compares
+///   its block hash with the chain's.
+/// - A withdrawal moves both tokens or none: a token that refuses to pay an account keeps that account's other token here too.
 contract ProbityVault is ReentrancyGuard {
     using SafeERC20 for IERC20;
     using SafeCast for uint256;
@@ -111,8 +119,10 @@ contract ProbityVault is ReentrancyGuard {
     bytes32 public head;
     uint64 public lastTime;
     uint32 public nextStep;
-    /// True while a swap of this vault runs: only then may the pool ask for payment.
-    bool private _swapping;
+    /// What the pool may still ask for in the swap that runs; zero when none runs.
+    uint96 private _due;
+    /// The head after so many decisions; at 0 the genesis head.
+    mapping(uint32 => bytes32) public headAt;
 
     event Registered(Registration registration, address operator, address pool);
     event Decided(uint32 indexed step, Observation observation, Decision decision, bool executed, uint96 amountOut);
@@ -141,6 +151,7 @@ contract ProbityVault is ReentrancyGuard {
     error PartialSwap();
     error OutputTooLow();
     error UnexpectedTransfer();
+    error TooLittleGas();
 
     modifier onlyOperator() {
         if (msg.sender != operator) revert NotOperator();
@@ -156,8 +167,9 @@ contract ProbityVault is ReentrancyGuard {
 
     // ---------------------------------------------------------------- deposits and withdrawals, in kind
 
-    /// The first deposit. One share a raw unit of quote; LOCKED_SHARES of them stay in the vault.
-    function seed(uint96 quoteAmount, uint96 baseAmount) external nonReentrant {
+    /// The first deposit. One share a raw unit of quote; LOCKED_SHARES of them stay in the vault. Only the operator's: a
+    /// stranger's dust would make every share coarse for ever.
+    function seed(uint96 quoteAmount, uint96 baseAmount) external onlyOperator nonReentrant {
         if (totalShares != 0) revert AlreadySeeded();
         if (quoteAmount <= LOCKED_SHARES) revert SeedTooSmall(LOCKED_SHARES + 1);
         totalShares = quoteAmount;
@@ -168,6 +180,7 @@ contract ProbityVault is ReentrancyGuard {
     /// Mints shares for both tokens pro rata, rounded up; at most the amounts named.
     function deposit(uint96 shares, uint96 maxQuote, uint96 maxBase) external nonReentrant {
         if (totalShares == 0) revert NotSeeded();
+        if (shares == 0) revert NotEnoughShares();
         uint96 quoteAmount = Math.mulDiv(quoteBalance, shares, totalShares, Math.Rounding.Ceil).toUint96();
         uint96 baseAmount = Math.mulDiv(baseBalance, shares, totalShares, Math.Rounding.Ceil).toUint96();
         if (quoteAmount > maxQuote || baseAmount > maxBase) revert LimitBreached("deposit");
@@ -187,8 +200,8 @@ contract ProbityVault is ReentrancyGuard {
         quoteBalance -= quoteAmount;
         baseBalance -= baseAmount;
         emit Flow(msg.sender, false, quoteAmount, baseAmount, shares);
-        quote.safeTransfer(msg.sender, quoteAmount);
-        base.safeTransfer(msg.sender, baseAmount);
+        if (quoteAmount != 0) quote.safeTransfer(msg.sender, quoteAmount);
+        if (baseAmount != 0) base.safeTransfer(msg.sender, baseAmount);
     }
 
     function _take(uint96 quoteAmount, uint96 baseAmount, uint96 shares) private {
@@ -218,6 +231,7 @@ contract ProbityVault is ReentrancyGuard {
         _registration = r;
         registeredBlock = uint64(block.number);
         (head, lastTime) = (r.genesisHead, r.genesisTime);
+        headAt[0] = r.genesisHead;
         _snapshot = Snapshot(quoteBalance, baseBalance, totalShares, 0, false);
         emit Registered(r, operator, address(pool));
     }
@@ -228,8 +242,12 @@ contract ProbityVault is ReentrancyGuard {
 
     // ---------------------------------------------------------------- observation (S1)
 
-    /// The observation at `time` as the chain sees it. Every part is a closed fact: oracle means of past seconds, the hash
-    /// of a past block, the vault's accounts right after its last decision.
+    /// The observation at `time` as the chain sees it. Every part is a closed fact: oracle means of past seconds (a pool's
+    /// cumulative tick at a second is settled by the ticks before it, whatever is swapped in that second's block or later),
+    /// the hash of a past block, the vault's accounts right after its last decision.
+    ///
+    /// The pool refuses ("OLD") where its oracle does not go back that far: it must keep more observations than there can be
+    /// blocks between `time - interval` and the decision's inclusion.
     function observation(uint64 time, uint64 blockNumber, bytes32 blockHash) public view returns (Observation memory o) {
         if (registeredBlock == 0) revert NotRegistered();
         uint32 interval = _registration.interval;
@@ -269,6 +287,8 @@ contract ProbityVault is ReentrancyGuard {
     function decide(Decision calldata d, bytes calldata proof) external onlyOperator nonReentrant {
         if (d.step != nextStep) revert WrongStep(nextStep);
         if (d.headBefore != head) revert WrongHead(head);
+        if (d.side > SELL) revert LimitBreached("side");
+        if (d.side == HOLD && (d.amountIn != 0 || d.minOut != 0)) revert LimitBreached("hold");
         bool anchored = _checkAnchor(d);
         Observation memory o = observation(d.time, d.blockNumber, d.blockHash);
         if (keccak256(abi.encode(o)) != d.observationDigest) revert ObservationMismatch(o);
@@ -279,25 +299,33 @@ contract ProbityVault is ReentrancyGuard {
         if (d.side != HOLD && fresh) {
             if (!anchored) revert AnchorTooOldToTrade();
             _checkLimits(d, o.priceX64);
+            uint256 gasBefore = gasleft();
             try this.executeSwap(d.side, d.amountIn, d.minOut) returns (uint96 out) {
                 (executed, amountOut) = (true, out);
             } catch {
-                // Not filled: the decision stands, and the next observation says so.
+                // Not filled: the decision stands, and the next observation says so. But a swap that was starved of gas did
+                // not fail: each call level holds back a sixty-fourth, so starving leaves less than an eighth.
+                if (gasleft() < gasBefore / 8) revert TooLittleGas();
             }
         }
 
         (head, lastTime, nextStep) = (d.headAfter, d.time, d.step + 1);
+        headAt[d.step + 1] = d.headAfter;
         _snapshot = Snapshot(quoteBalance, baseBalance, totalShares, amountOut, executed);
         emit Decided(d.step, o, d, executed, amountOut);
         if (proof.length != 0) _post(d.step + 1, d.headAfter, d.proofDigest, proof);
     }
 
-    /// Announces a proof of the first `steps` decisions, whose bytes are this call's data.
+    /// Announces a proof of the first `steps` decisions, whose bytes are this call's data. The head must be the vault's own
+    /// after so many decisions.
     function postProof(uint32 steps, bytes32 head_, bytes32 digest, bytes calldata proof) external onlyOperator {
         _post(steps, head_, digest, proof);
     }
 
     function _post(uint32 steps, bytes32 head_, bytes32 digest, bytes calldata proof) private {
+        if (registeredBlock == 0) revert NotRegistered();
+        if (steps > nextStep) revert WrongStep(nextStep);
+        if (head_ != headAt[steps]) revert WrongHead(headAt[steps]);
         if (keccak256(proof) != digest) revert ProofMismatch();
         emit ProofPosted(steps, head_, digest, proof.length);
     }
@@ -313,43 +341,51 @@ contract ProbityVault is ReentrancyGuard {
 
     /// The mandate's limits that the vault can see: trade size and slippage bound (S8).
     function _checkLimits(Decision calldata d, uint96 price) private view {
+        if (d.amountIn == 0) revert LimitBreached("amountIn");
         uint256 keep = BPS - _registration.maxSlippageBps;
         uint256 expect;
         if (d.side == BUY) {
             if (d.amountIn > _registration.maxTradeQuote) revert LimitBreached("maxTradeQuote");
             expect = (uint256(d.amountIn) << 64) / price + 1;
-        } else if (d.side == SELL) {
+        } else {
             expect = (uint256(d.amountIn) * price) >> 64;
             if (expect > _registration.maxTradeQuote) revert LimitBreached("maxTradeQuote");
-        } else {
-            revert LimitBreached("side");
         }
         if (d.minOut < Math.ceilDiv(expect * keep, BPS)) revert LimitBreached("maxSlippageBps");
     }
 
     /// One exact-input swap in the pool, all or nothing. Only the vault itself calls it, so that a failure can be caught.
+    /// The accounts change by what the tokens say, not only by what the pool says.
     function executeSwap(uint8 side, uint96 amountIn, uint128 minOut) external returns (uint96 out) {
         if (msg.sender != address(this)) revert NotSelf();
         // Quote is token0 iff base is token1; a buy gives quote.
         bool zeroForOne = (side == BUY) == baseIsToken1;
         uint160 limit = zeroForOne ? TickMath.MIN_SQRT_PRICE + 1 : TickMath.MAX_SQRT_PRICE - 1;
+        (IERC20 given, IERC20 taken) = side == BUY ? (quote, base) : (base, quote);
+        (uint256 givenBefore, uint256 takenBefore) = (given.balanceOf(address(this)), taken.balanceOf(address(this)));
         if (side == BUY) quoteBalance -= amountIn;
         else baseBalance -= amountIn;
-        _swapping = true;
+        _due = amountIn;
         (int256 a0, int256 a1) = pool.swap(address(this), zeroForOne, int256(uint256(amountIn)), limit, "");
-        _swapping = false;
-        (int256 given, int256 taken) = zeroForOne ? (a0, a1) : (a1, a0);
-        if (given != int256(uint256(amountIn))) revert PartialSwap();
-        out = uint256(-taken).toUint96();
+        _due = 0;
+        (int256 paid, int256 got) = zeroForOne ? (a0, a1) : (a1, a0);
+        if (paid != int256(uint256(amountIn))) revert PartialSwap();
+        out = uint256(-got).toUint96();
         if (out < minOut) revert OutputTooLow();
+        if (given.balanceOf(address(this)) + amountIn < givenBefore) revert UnexpectedTransfer();
+        if (taken.balanceOf(address(this)) < takenBefore + out) revert UnexpectedTransfer();
         if (side == BUY) baseBalance += out;
         else quoteBalance += out;
     }
 
-    /// The pool asks for its payment.
+    /// The pool asks for its payment: once in a swap, and at most for the order's amount.
     function uniswapV3SwapCallback(int256 amount0, int256 amount1, bytes calldata) external {
-        if (msg.sender != address(pool) || !_swapping) revert NotPool();
-        if (amount0 > 0) IERC20(pool.token0()).safeTransfer(msg.sender, uint256(amount0));
-        if (amount1 > 0) IERC20(pool.token1()).safeTransfer(msg.sender, uint256(amount1));
+        if (msg.sender != address(pool) || _due == 0) revert NotPool();
+        bool first = amount0 > 0;
+        int256 amount = first ? amount0 : amount1;
+        IERC20 token = first == baseIsToken1 ? quote : base;
+        if (amount <= 0 || uint256(amount) > _due) revert UnexpectedTransfer();
+        _due = 0;
+        token.safeTransfer(msg.sender, uint256(amount));
     }
 }

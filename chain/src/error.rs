@@ -1,5 +1,6 @@
 //! What can go wrong on the way to a chain and back; each names what to do.
 
+use ethers::types::{Address, U256};
 use thiserror::Error;
 
 /// A failure of the chain's side of the world.
@@ -49,12 +50,46 @@ pub enum ChainError {
         reason: String,
     },
     /// A sent transaction has no receipt yet: its outcome is unknown.
-    #[error("transaction {tx_hash} has no receipt after {waited_s} s: its outcome is unknown, ask the chain before sending again")]
+    #[error(
+        "transaction {tx_hash} has no receipt after {waited_s} s on {rpc} ({last}): its outcome is unknown, ask the chain before sending again"
+    )]
     Unknown {
         /// Hash.
         tx_hash: String,
         /// How long was waited.
         waited_s: u64,
+        /// Host of the RPC.
+        rpc: String,
+        /// What the node said last.
+        last: String,
+    },
+    /// Another transaction of the account waits with the same nonce.
+    #[error("{account:?} has a transaction that waits for its block: its outcome is unknown, wait for it before sending again")]
+    Waiting {
+        /// The account.
+        account: Address,
+    },
+    /// The account cannot pay for gas.
+    #[error("{call}: {account:?} has {have_wei} wei and gas may cost {need_wei}; send it ether")]
+    Funds {
+        /// The call.
+        call: &'static str,
+        /// The account.
+        account: Address,
+        /// What gas may cost.
+        need_wei: U256,
+        /// What it has.
+        have_wei: U256,
+    },
+    /// The development chains of an earlier start do not run any more.
+    #[error("{file}: the chain at {url} does not run any more ({reason}); its state is lost: remove the file and start afresh")]
+    Gone {
+        /// The file that tells of them.
+        file: String,
+        /// Where it was.
+        url: String,
+        /// What was found in its place.
+        reason: String,
     },
     /// An answer that does not fit.
     #[error("{field}: expected {expected}, got {got}")]

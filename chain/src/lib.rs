@@ -1,12 +1,39 @@
 //! Everything Ethereum: the only crate that names ethers. Plain integers and bytes at its edge; the agent converts.
+//!
+//! - The vault: [`Vault`] acts on it, [`VaultView`] reads what it promised, where it stands and what the chain recorded of it.
+//! - Sending: [`Sender`], one account; a sent transaction is unknown until its receipt.
+//! - Development chains: [`DevChain`], anvil as a fork of a real chain or of a stand-in mainnet with the real Uniswap v3.
+//!
+//! It does not decide, prove or judge: whether a record is what was decided is the audit's business.
 
 mod contracts;
+mod convert;
+mod devchain;
 mod error;
+mod events;
+mod impersonate;
+mod mainnet;
+mod market;
+mod node;
+mod pool;
+mod record;
 mod revert;
+mod rpc;
 mod send;
+mod standin;
+mod tools;
 mod vault;
+mod view;
 
+pub use devchain::{DevChain, Origin};
 pub use error::ChainError;
 pub use ethers::types::Address;
-pub use send::{Rpc, Sender, connect};
-pub use vault::{Decided, Move, Observed, Outcome, Posted, Promise, Vault, VaultView};
+pub use mainnet::{FACTORY, POOL_500, POOL_3000, POSITION_MANAGER, SWAP_ROUTER, USDC, WETH};
+pub use market::Moved;
+pub use pool::{PoolInfo, TokenInfo};
+pub use record::{Balances, Decided, Flow, Move, Observed, Outcome, Posted, Promise, SwapSeen};
+pub use rpc::{Bounded, REQUEST_TIMEOUT, RequestError, Rpc, connect, connect_within, host_of};
+pub use send::Sender;
+pub use tools::Tools;
+pub use vault::Vault;
+pub use view::{VaultView, chain_id};

@@ -1,20 +1,54 @@
 //! Why a contract refused, in words: the vault's custom errors and plain reason strings.
 
-use crate::contracts::ProbityVaultErrors;
-use ethers::abi::AbiDecode;
+use crate::contracts::PROBITYVAULT_ABI;
+use ethers::abi::{ParamType, Token};
 use ethers::providers::{ProviderError, RpcError};
-use ethers::types::Bytes;
+use ethers::types::{Bytes, I256};
+
+/// Selector of `Error(string)`.
+const REASON: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
 
 /// The decoded reason, if the error is a revert.
 pub(crate) fn decode(error: &ProviderError) -> Option<String> {
     let response = error.as_error_response()?;
-    let data: Option<Bytes> = response.as_revert_data();
-    match data {
-        Some(data) if !data.is_empty() => match ProbityVaultErrors::decode(&data) {
-            Ok(error) => Some(format!("{error:?}")),
-            Err(_) => Some(format!("{} (data {data})", response.message)),
-        },
+    match response.as_revert_data() {
+        Some(data) if !data.is_empty() => Some(words(&data)),
         _ if response.message.contains("revert") => Some(response.message.clone()),
         _ => None,
+    }
+}
+
+/// What a revert's data says: a plain reason, or one of the vault's errors as `Name(field: value, ...)`.
+pub(crate) fn words(data: &Bytes) -> String {
+    let Some((selector, rest)) = data.split_first_chunk::<4>() else { return "no reason given".to_owned() };
+    if *selector == REASON
+        && let Ok([Token::String(reason)]) = ethers::abi::decode(&[ParamType::String], rest).as_deref()
+    {
+        return reason.clone();
+    }
+    let known = PROBITYVAULT_ABI.errors().find(|e| e.signature().0.starts_with(selector));
+    match known.and_then(|e| e.decode(rest).ok().map(|tokens| (e, tokens))) {
+        Some((error, tokens)) => {
+            let fields = error.inputs.iter().zip(&tokens).map(|(input, token)| format!("{}: {}", input.name, value(token)));
+            match fields.collect::<Vec<_>>() {
+                fields if fields.is_empty() => error.name.clone(),
+                fields => format!("{}({})", error.name, fields.join(", ")),
+            }
+        }
+        None => format!("data {data}"),
+    }
+}
+
+fn value(token: &Token) -> String {
+    match token {
+        Token::Uint(v) => v.to_string(),
+        Token::Int(v) => I256::from_raw(*v).to_string(),
+        Token::FixedBytes(bytes) | Token::Bytes(bytes) => format!("0x{}", hex::encode(bytes)),
+        Token::Tuple(all) | Token::Array(all) | Token::FixedArray(all) => {
+            format!("({})", all.iter().map(value).collect::<Vec<_>>().join(", "))
+        }
+        Token::Address(address) => format!("{address:?}"),
+        Token::Bool(v) => v.to_string(),
+        Token::String(v) => v.clone(),
     }
 }

@@ -1,21 +1,21 @@
 //! Signing and sending: explicit nonce and gas, raw transactions, receipts polled at a short interval.
 //!
-//! A sent transaction is unknown until its receipt. Keys are never shown: `Debug` prints the address.
+//! A sent transaction is unknown until its receipt: whatever goes wrong after it left, short of a clear refusal by the node,
+//! ends in [`ChainError::Unknown`] with its hash. Keys are never shown: `Debug` prints the address.
 
 use crate::ChainError;
+use crate::rpc::{POLL, Rpc, connect, failure, host_of};
 use ethers::middleware::{MiddlewareBuilder, SignerMiddleware};
-use ethers::providers::{Http, Middleware, Provider};
+use ethers::providers::{Middleware, RpcError};
 use ethers::signers::{LocalWallet, Signer};
 use ethers::types::transaction::eip2718::TypedTransaction;
-use ethers::types::{Address, Bytes, TransactionReceipt, U256};
+use ethers::types::{Address, BlockNumber, Bytes, Eip1559TransactionRequest, H256, TransactionReceipt};
+use ethers::utils::keccak256;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The provider that calls go through.
-pub type Rpc = Provider<Http>;
-
-/// Time between two looks for a receipt.
-const POLL: Duration = Duration::from_millis(20);
+/// Tip for the block's builder, wei a gas.
+const TIP: u64 = 1_000_000_000;
 
 /// One account on one chain.
 #[derive(Clone)]
@@ -31,28 +31,12 @@ impl std::fmt::Debug for Sender {
     }
 }
 
-/// Scheme and host of a URL; what follows may be a secret.
-pub(crate) fn host_of(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split('/').next().unwrap_or("");
-    format!("{scheme}://{}", authority.rsplit('@').next().unwrap_or(""))
-}
-
-/// A provider for a URL.
-pub fn connect(url: &str) -> Result<Rpc, ChainError> {
-    let rpc =
-        Provider::<Http>::try_from(url).map_err(|_| ChainError::value("rpc url", "http://host:port or https://host/path", host_of(url)))?;
-    Ok(rpc.interval(POLL))
-}
-
 impl Sender {
     /// An account by its private key (32 bytes hex), on the chain with the expected id.
     pub async fn new(url: &str, private_key: &str, chain_id: u64, receipt_timeout_s: u64) -> Result<Self, ChainError> {
         let rpc = connect(url)?;
         let host = host_of(url);
-        let fail = |reason: String| ChainError::Rpc { call: "eth_chainId", rpc: host.clone(), reason };
-        let ask = tokio::time::timeout(Duration::from_secs(15), rpc.get_chainid()).await;
-        let got = ask.map_err(|_| fail("no answer in 15 s".into()))?.map_err(|e| fail(e.to_string()))?.as_u64();
+        let got = rpc.get_chainid().await.map_err(|e| failure("eth_chainId", &host, &e))?.as_u64();
         if got != chain_id {
             return Err(ChainError::ChainId { expected: chain_id, got, rpc: host });
         }
@@ -86,45 +70,95 @@ impl Sender {
 
     /// Sends a call (or a creation, with `to` none) and waits for its receipt.
     pub(crate) async fn send(&self, call: &'static str, to: Option<Address>, data: Bytes) -> Result<TransactionReceipt, ChainError> {
-        let rpc = self.rpc();
-        let mut tx = ethers::types::Eip1559TransactionRequest::new().from(self.address()).data(data);
-        tx.to = to.map(Into::into);
-        let mut typed: TypedTransaction = tx.clone().into();
-        let gas = rpc.estimate_gas(&typed, None).await.map_err(|e| refusal(call, &self.host, &e))?;
-        let nonce = rpc.get_transaction_count(self.address(), None).await.map_err(|e| self.fail("eth_getTransactionCount", e))?;
-        let block = rpc.get_block(ethers::types::BlockNumber::Latest).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
-        let base_fee = block.and_then(|b| b.base_fee_per_gas).unwrap_or_default();
-        let tip = U256::from(1_000_000_000u64);
-        // The 63/64 rule hides what a caught inner call needs from the estimate: leave room.
-        tx = tx.nonce(nonce).gas(gas + gas / 4 + 30_000).max_priority_fee_per_gas(tip).max_fee_per_gas(base_fee * 2 + tip);
-        typed = tx.chain_id(self.client.signer().chain_id()).into();
-        let signature = self.client.signer().sign_transaction(&typed).await.map_err(|_| self.fail("signing", "the key refused"))?;
-        let pending = rpc.send_raw_transaction(typed.rlp_signed(&signature)).await.map_err(|e| refusal(call, &self.host, &e))?;
-        let hash = pending.tx_hash();
-        tracing::debug!(?hash, call, "sent");
         let started = Instant::now();
         loop {
-            if let Some(receipt) = rpc.get_transaction_receipt(hash).await.map_err(|e| self.fail("eth_getTransactionReceipt", e))? {
-                if receipt.status != Some(1u64.into()) {
-                    return Err(ChainError::Revert {
-                        call,
-                        reason: format!("transaction {hash:?} failed in block {:?}", receipt.block_number),
-                    });
+            let (hash, raw) = self.sign(call, to, data.clone()).await?;
+            let sent = Instant::now();
+            let answer = tokio::time::timeout(self.receipt_timeout, self.rpc().send_raw_transaction(raw)).await;
+            let error = match answer {
+                Ok(Err(error)) => error,
+                Ok(Ok(_)) => {
+                    tracing::debug!(?hash, call, "sent");
+                    return self.receipt(call, hash, sent).await;
                 }
-                return Ok(receipt);
+                Err(_) => return self.receipt(call, hash, sent).await,
+            };
+            let Some(answer) = error.as_error_response().map(|r| r.message.to_lowercase()) else {
+                // Without an answer it may have got through: only the chain can tell.
+                tracing::warn!(?hash, call, rpc = self.host, "no answer to a sent transaction; looking for its receipt");
+                return self.receipt(call, hash, sent).await;
+            };
+            if answer.contains("already known") || answer.contains("already imported") {
+                return self.receipt(call, hash, sent).await;
             }
-            if started.elapsed() > self.receipt_timeout {
-                return Err(ChainError::Unknown { tx_hash: format!("{hash:?}"), waited_s: self.receipt_timeout.as_secs() });
+            if answer.contains("underpriced") {
+                return Err(ChainError::Waiting { account: self.address() });
+            }
+            // The nonce was used meanwhile: by this very transaction, or the node's count lagged behind its blocks.
+            if answer.contains("nonce too low") && started.elapsed() < self.receipt_timeout {
+                tokio::time::sleep(POLL).await;
+                let known = self.rpc().get_transaction_receipt(hash).await.map_err(|e| self.fail("eth_getTransactionReceipt", e))?;
+                if known.is_some() {
+                    return self.receipt(call, hash, sent).await;
+                }
+                continue;
+            }
+            return Err(failure(call, &self.host, &error));
+        }
+    }
+
+    /// Builds and signs; returns the transaction's hash and bytes. Nothing has left yet.
+    async fn sign(&self, call: &'static str, to: Option<Address>, data: Bytes) -> Result<(H256, Bytes), ChainError> {
+        let rpc = self.rpc();
+        let mut tx = Eip1559TransactionRequest::new().from(self.address()).data(data);
+        tx.to = to.map(Into::into);
+        let count = async |block: BlockNumber| {
+            let count = rpc.get_transaction_count(self.address(), Some(block.into())).await;
+            count.map_err(|e| self.fail("eth_getTransactionCount", e))
+        };
+        let nonce = count(BlockNumber::Latest).await?;
+        if count(BlockNumber::Pending).await? > nonce {
+            return Err(ChainError::Waiting { account: self.address() });
+        }
+        // In the block to come: some nodes would estimate in the latest block, which is the anchor of a decision and must be past.
+        let gas =
+            rpc.estimate_gas(&tx.clone().into(), Some(BlockNumber::Pending.into())).await.map_err(|e| failure(call, &self.host, &e))?;
+        let block = rpc.get_block(BlockNumber::Latest).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
+        let base_fee = block.and_then(|b| b.base_fee_per_gas);
+        let base_fee = base_fee.ok_or_else(|| ChainError::value("latest block", "a base fee (EIP-1559)", "none"))?;
+        // The 63/64 rule hides what a caught inner call needs from the estimate: leave room.
+        let gas = gas + gas / 4 + 30_000;
+        let fee = base_fee * 2 + TIP;
+        let have = rpc.get_balance(self.address(), None).await.map_err(|e| self.fail("eth_getBalance", e))?;
+        if have < gas * fee {
+            return Err(ChainError::Funds { call, account: self.address(), need_wei: gas * fee, have_wei: have });
+        }
+        tx = tx.nonce(nonce).gas(gas).max_priority_fee_per_gas(TIP).max_fee_per_gas(fee);
+        let typed: TypedTransaction = tx.chain_id(self.client.signer().chain_id()).into();
+        let signature = self.client.signer().sign_transaction(&typed).await.map_err(|_| self.fail("signing", "the key refused"))?;
+        let raw = typed.rlp_signed(&signature);
+        Ok((H256(keccak256(&raw)), raw))
+    }
+
+    /// Waits for a receipt. Failures of the node in between do not end the wait.
+    async fn receipt(&self, call: &'static str, hash: H256, sent: Instant) -> Result<TransactionReceipt, ChainError> {
+        let mut last = "the node has none yet".to_owned();
+        loop {
+            let left = self.receipt_timeout.saturating_sub(sent.elapsed());
+            match tokio::time::timeout(left, self.rpc().get_transaction_receipt(hash)).await {
+                Ok(Ok(Some(receipt))) if receipt.status == Some(1u64.into()) => return Ok(receipt),
+                Ok(Ok(Some(receipt))) => {
+                    let block = receipt.block_number.unwrap_or_default();
+                    return Err(ChainError::Revert { call, reason: format!("transaction {hash:?} failed in block {block}") });
+                }
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => last = error.to_string(),
+                Err(_) => {
+                    let (tx_hash, waited_s) = (format!("{hash:?}"), self.receipt_timeout.as_secs());
+                    return Err(ChainError::Unknown { tx_hash, waited_s, rpc: self.host.clone(), last });
+                }
             }
             tokio::time::sleep(POLL).await;
         }
-    }
-}
-
-/// A refusal by the contract with its decoded error, or a failure of the RPC.
-fn refusal(call: &'static str, host: &str, error: &ethers::providers::ProviderError) -> ChainError {
-    match crate::revert::decode(error) {
-        Some(reason) => ChainError::Revert { call, reason },
-        None => ChainError::Rpc { call, rpc: host.to_owned(), reason: error.to_string() },
     }
 }

@@ -119,6 +119,12 @@ impl Session {
         }
     }
 
+    /// The mandate.
+    #[must_use]
+    pub const fn mandate(&self) -> &Mandate {
+        self.engine.mandate()
+    }
+
     /// Decisions so far.
     #[must_use]
     pub const fn decisions(&self) -> u32 {

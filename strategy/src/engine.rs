@@ -47,47 +47,53 @@ impl Engine {
     /// The network's inputs at this step: what candle is given.
     #[must_use]
     pub fn inputs(&self, state: &State, obs: &Observation) -> [i32; crate::FEATURES] {
-        let x = oriented(obs.mean_tick, self.mandate.base_is_token1);
-        Features::of(state, x, Valuation::of(obs).weight_bps).scaled(&self.model)
+        self.seen(state, obs).1.scaled(&self.model)
     }
 
     /// The integer network's outputs at this step.
     #[must_use]
     pub fn signal(&self, inputs: &[i32; crate::FEATURES]) -> Signal {
-        let mut out = [0; 3];
-        for (o, v) in out.iter_mut().zip(network::forward(&self.mandate.model, &self.model, inputs)) {
-            *o = v;
-        }
-        Signal(out)
+        Signal(network::outputs(&self.mandate.model, &self.model, inputs))
     }
 
     /// One step with the engine's own signal.
     #[must_use]
     pub fn step(&self, state: &State, obs: &Observation) -> Step {
-        self.step_with(state, obs, self.signal(&self.inputs(state, obs)))
+        let (val, features) = self.seen(state, obs);
+        self.decide(state, obs, &val, &features, self.signal(&features.scaled(&self.model)))
     }
 
     /// One step with a given signal (candle's, after the caller has compared it with [`Engine::signal`]).
     #[must_use]
     pub fn step_with(&self, state: &State, obs: &Observation, signal: Signal) -> Step {
-        let (m, limits) = (&self.mandate, &self.mandate.limits);
+        let (val, features) = self.seen(state, obs);
+        self.decide(state, obs, &val, &features, signal)
+    }
+
+    /// S5's value and S3's features of an observation.
+    fn seen(&self, state: &State, obs: &Observation) -> (Valuation, Features) {
         let val = Valuation::of(obs);
-        let x = oriented(obs.mean_tick, m.base_is_token1);
-        let features = Features::of(state, x, val.weight_bps);
-        let portfolio = Portfolio::of(limits, state, obs, &val);
+        (val, Features::of(state, oriented(obs.mean_tick, self.mandate.base_is_token1), val.weight_bps))
+    }
+
+    /// S5 to S9.
+    fn decide(&self, state: &State, obs: &Observation, val: &Valuation, features: &Features, signal: Signal) -> Step {
+        let (m, limits) = (&self.mandate, &self.mandate.limits);
+        let portfolio = Portfolio::of(limits, state, obs, val);
         let halted = state.halted || portfolio.anomaly || portfolio.drawdown;
-        let gap = obs.time_s != state.last_time_s.saturating_add(u64::from(m.interval_s));
+        let gap = obs.time_s.checked_sub(state.last_time_s) != Some(u64::from(m.interval_s));
         let idle = gap || state.cooldown_left > 0;
         let proposed = policy::propose(&self.model.policy, signal.0, val.weight_bps, idle);
         let (window_left, used) = risk::window(limits, state);
         let approved = risk::approve(limits, proposed, val.weight_bps, used, halted, gap);
-        let order = Order::of(approved, limits, obs, &val);
+        // A move of nothing is no order; the divisions can be spared.
+        let order = if approved.bps() == 0 { None } else { Order::of(approved, limits, obs, val) };
         let spent = if order.is_some() { u32::try_from(approved.bps().unsigned_abs()).unwrap_or(u32::MAX) } else { 0 };
         let decision = Decision { order, halted };
         let next_state = State {
             step: state.step.saturating_add(1),
             last_time_s: obs.time_s,
-            x,
+            x: oriented(obs.mean_tick, m.base_is_token1),
             r1: features.r0,
             r2: state.r1,
             ema: features.ema,

@@ -1,20 +1,13 @@
 //! The whole path through the binaries: a proven run, an audit by both programs, forgeries with their exact finding.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
 
+use probity_tests::{codes, json, run};
 use std::path::Path;
-use std::process::{Command, Output};
 
-fn run(name: &str, args: &[&str]) -> Output {
-    Command::new(probity_tests::binary(name).unwrap()).args(args).output().unwrap()
-}
-
-fn json(out: &Output) -> serde_json::Value {
-    serde_json::from_slice(&out.stdout).unwrap()
-}
-
-fn codes(report: &serde_json::Value) -> Vec<(String, Option<u64>)> {
-    let errors = report["findings"].as_array().unwrap().iter().filter(|f| f["severity"] == "error");
-    errors.map(|f| (f["code"].as_str().unwrap().to_owned(), f["step"].as_u64())).collect()
+/// The vault's address in the header of a log.
+fn mandate_vault(log: &str) -> &str {
+    let start = log.find("\"vault\":\"").unwrap() + 9;
+    &log[start..start + 42]
 }
 
 fn verify(log: &Path, proof: &Path) -> (Option<i32>, serde_json::Value) {
@@ -26,16 +19,22 @@ fn verify(log: &Path, proof: &Path) -> (Option<i32>, serde_json::Value) {
 fn demo_is_accepted_and_forgeries_are_found() {
     let dir = tempfile::tempdir().unwrap();
     let demo = dir.path().join("demo");
-    let out = run("probity", &["--json", "demo", "--decisions", "24", "--dir", demo.to_str().unwrap()]);
+    let out = run("probity", &["--json", "demo", "--decisions", "15", "--dir", demo.to_str().unwrap()]);
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
     let result = &json(&out)["result"];
-    assert_eq!(result["simulated"], true);
-    assert_eq!(result["summary"]["proved"]["decisions"], 24);
+    let summary = &result["run"];
+    assert_eq!((&summary["simulated"], &summary["decisions"]), (&true.into(), &15.into()));
+    assert!(summary["gas_trade_with_proof"].as_u64().unwrap() > 500_000, "a trade carries the bytes of its proof: {summary}");
+    assert_eq!(result["audit"]["verdict"], "accepted");
+    assert_eq!(result["audit_on_chain"]["verdict"], "accepted");
+    assert_eq!(result["audit_on_chain"]["chain"]["decisions_posted"], 15);
+    let forged: Vec<_> = codes(&result["forged"]);
+    assert!(forged.iter().any(|(code, _)| code == "head_mismatch"), "{forged:?}");
     let (log, proof) = (demo.join("decisions.jsonl"), demo.join("proof.bin"));
 
     let (code, report) = verify(&log, &proof);
     assert_eq!((code, codes(&report)), (Some(0), vec![]));
-    assert_eq!(report["coverage"]["proven"], 24);
+    assert_eq!(report["coverage"]["proven"], 15);
 
     let text = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -60,6 +59,13 @@ fn demo_is_accepted_and_forgeries_are_found() {
     std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
     let (code, report) = verify(&log, &cut);
     assert_eq!(code, Some(1), "{report}");
+
+    // The same decisions as another vault's: the proof is not about them.
+    let other = text.replacen(mandate_vault(&text), &format!("0x{}", "ab".repeat(20)), 1);
+    std::fs::write(&forged, other).unwrap();
+    let (code, report) = verify(&forged, &proof);
+    assert_eq!(code, Some(1));
+    assert!(codes(&report).iter().any(|(c, _)| c == "proof_other_mandate"), "{report}");
 
     // Files that are not there: could not tell.
     let missing = run("probity-verify", &["--log", "/nowhere", "--proof", "/nowhere"]);

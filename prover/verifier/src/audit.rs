@@ -5,7 +5,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::keys::{Keys, KeysError};
 use crate::replay::{Replay, Reveal};
 use crate::walk::Walk;
-use crate::{Envelope, Header, Line, LogError, LogReader, Origin, Proven, Statement, genesis_head, mandate_digest};
+use crate::{ChainCoverage, Envelope, Header, Line, LogError, LogReader, Origin, Proven, Statement, genesis_head, mandate_digest};
 use probity_strategy::Mandate;
 use serde::Serialize;
 use std::io::BufRead;
@@ -58,21 +58,42 @@ pub struct Report {
     pub parameters: Option<Origin>,
     /// How far it reached.
     pub coverage: Coverage,
+    /// How far the comparison with the chain reached, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chain: Option<ChainCoverage>,
     /// What was found, in the order of the log, the proof first.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
     fn new(statement: Option<Statement>, parameters: Option<Origin>, coverage: Coverage, findings: Vec<Finding>) -> Self {
-        let unable = |f: &Finding| matches!(f.code, Code::KeysUnavailable | Code::LogUnreadable);
-        let errors: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
-        let verdict = match errors.as_slice() {
-            [] => Verdict::Accepted,
-            some if some.iter().all(|f| unable(f)) => Verdict::Undecided,
-            _ => Verdict::Rejected,
-        };
+        let verdict = judge(&findings);
         let statement = statement.filter(|_| verdict == Verdict::Accepted);
-        Self { version: REPORT_VERSION, verdict, statement, parameters, coverage, findings }
+        Self { version: REPORT_VERSION, verdict, statement, parameters, coverage, chain: None, findings }
+    }
+
+    /// The report with what a comparison with the chain found.
+    #[must_use]
+    pub fn with_chain(mut self, coverage: ChainCoverage, findings: Vec<Finding>) -> Self {
+        let room = MAX_FINDINGS.saturating_sub(self.findings.len());
+        // Errors first, so that a full report never hides one behind a warning.
+        let (errors, rest): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
+        self.findings.extend(errors.into_iter().chain(rest).take(room.max(1)));
+        self.verdict = judge(&self.findings);
+        self.statement = self.statement.filter(|_| self.verdict == Verdict::Accepted).map(|s| s.on_chain(&coverage));
+        self.chain = Some(coverage);
+        self
+    }
+}
+
+/// Errors reject; if all of them only say that something could not be read, nothing can be told.
+fn judge(findings: &[Finding]) -> Verdict {
+    let unable = |f: &Finding| matches!(f.code, Code::KeysUnavailable | Code::LogUnreadable | Code::ChainUnreadable);
+    let errors: Vec<&Finding> = findings.iter().filter(|f| f.severity == Severity::Error).collect();
+    match errors.as_slice() {
+        [] => Verdict::Accepted,
+        some if some.iter().all(|f| unable(f)) => Verdict::Undecided,
+        _ => Verdict::Rejected,
     }
 }
 

@@ -92,6 +92,38 @@ pub enum Code {
     ReplayMismatch,
     /// More findings than a report holds.
     TooMany,
+    /// The node serves another chain than the mandate's.
+    OtherChain,
+    /// The code at the vault's address is not the vault's.
+    VaultCode,
+    /// Mandate and commitment were never registered.
+    NotRegistered,
+    /// What is registered is not what the log says.
+    RegistrationMismatch,
+    /// Decisions came before the registration.
+    RegisteredLate,
+    /// The log's observation is not the one that the vault computed.
+    ObservationMismatch,
+    /// The block that an observation names is not the node's block of that number.
+    AnchorMismatch,
+    /// The log's order is not the one that the vault was given.
+    OrderMismatch,
+    /// A decision of the log that the vault does not have.
+    DecisionNotOnChain,
+    /// A decision of the vault that the log does not have.
+    DecisionNotInLog,
+    /// A swap of the vault that no decision ordered.
+    SwapWithoutDecision,
+    /// A fill that the pool's own event contradicts.
+    SwapMismatch,
+    /// A head of the vault is not the log's.
+    ChainHeadMismatch,
+    /// A posted proof is of a head that the log does not have.
+    PostedHeadMismatch,
+    /// Decisions that no posted proof covers.
+    ProofNotPosted,
+    /// The chain could not be read: nothing can be said about it.
+    ChainUnreadable,
 }
 
 /// One finding.

@@ -217,6 +217,7 @@ pub(crate) fn poseidon<CS: ConstraintSystem<Scalar>>(
     domain: Domain,
     wires: &[Wire],
 ) -> Result<AllocatedNum<Scalar>, SynthesisError> {
+    let cs = &mut cs.namespace(|| "hash");
     let mut sponge = PoseidonROCircuit::<Scalar>::new_with_mode(constants().clone(), ROMode::Narrow);
     let tag = AllocatedNum::alloc(cs.namespace(|| "tag"), || Ok(domain.tag()))?;
     cs.enforce(|| "tag", |lc| lc + tag.get_variable() - (domain.tag(), one()), |lc| lc + one(), |lc| lc);

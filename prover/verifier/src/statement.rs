@@ -1,7 +1,12 @@
 //! The claim that an accepted audit supports, in words, with what it does not show.
 
-use crate::{Digest, Header, Origin, Proven};
+use crate::{ChainCoverage, Digest, Header, Origin, Proven};
 use serde::Serialize;
+
+const NOT_TRUE: &str = "That the observations are true: prices, balances and fills have to be compared with the chain.";
+const NOT_SENT: &str = "That orders were sent or executed as decided: the vault's events show that.";
+const NOT_ONLY: &str =
+    "That this is the only log of this agent, or that the commitment came before the first decision: the registry on chain shows that.";
 
 /// What has been shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,19 +45,41 @@ impl Statement {
             from_time_s,
             to_time_s,
             shows: vec![
-                format!("Each of the first {decisions} decisions of this log, without exception and in this order, is what the model committed to as {} decides under the mandate {} on the recorded observations.", header.model_commitment, header.mandate_digest),
+                format!(
+                    "Each of the first {decisions} decisions of this log, without exception and in this order, is what the model committed to as {} decides under the mandate {} on the recorded observations.",
+                    header.model_commitment, header.mandate_digest
+                ),
                 "The same weights and the same private policy were used for all of them.".to_owned(),
                 "Every risk limit of the mandate was applied to every one of them, halts included.".to_owned(),
                 format!("The log was not edited, reordered or thinned out up to the head {head}."),
             ],
             does_not_show: vec![
-                "That the observations are true: prices, balances and fills have to be compared with the chain.".to_owned(),
-                "That orders were sent or executed as decided: the vault's events show that.".to_owned(),
-                "That this is the only log of this agent, or that the commitment came before the first decision: the registry on chain shows that.".to_owned(),
+                NOT_TRUE.to_owned(),
+                NOT_SENT.to_owned(),
+                NOT_ONLY.to_owned(),
                 "Anything about decisions after the last proven one.".to_owned(),
                 "That the model is good, or how it was trained.".to_owned(),
             ],
         }
+    }
+
+    /// The statement after a comparison with the chain that found no error: what was open there is now shown, on the node's word.
+    #[must_use]
+    pub(crate) fn on_chain(mut self, chain: &ChainCoverage) -> Self {
+        self.does_not_show.retain(|s| ![NOT_TRUE, NOT_SENT, NOT_ONLY].contains(&s.as_str()));
+        self.shows.extend([
+            "Mandate and commitment were registered in the vault before its first decision.".to_owned(),
+            format!("The observations of all {} decisions are those that the vault computed itself on chain.", chain.decisions),
+            format!("Log and vault have the same decisions, and every swap of the vault in the pool is one of their orders ({} filled, {} not).", chain.filled, chain.unfilled),
+        ]);
+        self.does_not_show.insert(
+            0,
+            format!(
+                "That the node {} told the truth about the chain (read at block {}); ask another one, or your own.",
+                chain.node, chain.block_number
+            ),
+        );
+        self
     }
 
     /// Adds what parameters of this origin leave open.

@@ -119,7 +119,7 @@ impl Walk {
                 format!("{missing} intervals without a decision; nothing was filled in"),
             ));
         }
-        obs.time_s != last.saturating_add(interval)
+        obs.time_s.checked_sub(last) != Some(interval)
     }
 
     fn market(&mut self, obs: &Observation, findings: &mut Vec<Finding>) {

@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum LearnError {
     /// A file cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: expected a file that can be read, or a new one that can be made")]
     File {
         /// The file.
         path: String,

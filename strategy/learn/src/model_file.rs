@@ -3,6 +3,7 @@
 use crate::LearnError;
 use probity_strategy::{Model, ModelShape};
 use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::path::Path;
 
 /// The version this crate writes and reads.
@@ -42,9 +43,14 @@ impl ModelFile {
         Ok(file)
     }
 
-    /// Writes the file.
+    /// Writes a new file that only its owner may read. An existing file is never overwritten.
     pub fn save(&self, path: &Path) -> Result<(), LearnError> {
         let text = serde_json::to_string(self).map_err(|e| LearnError::value(path.display(), "a serialisable model", e))?;
-        std::fs::write(path, text + "\n").map_err(|e| LearnError::file(path, e))
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(|e| LearnError::file(path, e))?;
+        file.write_all((text + "\n").as_bytes()).and_then(|()| file.sync_all()).map_err(|e| LearnError::file(path, e))
     }
 }

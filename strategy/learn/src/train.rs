@@ -14,7 +14,7 @@ use rand_core::{RngCore, SeedableRng};
 use serde::Serialize;
 
 /// What training is told.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainConfig {
     /// Seed of everything random.
     pub seed: u64,
@@ -67,6 +67,35 @@ impl Default for TrainConfig {
     }
 }
 
+impl TrainConfig {
+    /// Checks every number by its name.
+    pub fn validate(&self) -> Result<(), LearnError> {
+        let whole = [("window", self.window, 1, 4_096), ("batch", self.batch, 1, 65_536), ("max_steps", self.max_steps, 0, 1_000_000)];
+        for (field, v, lo, hi) in
+            whole.into_iter().chain([("patience", self.patience, 1, 1_000_000), ("embargo", self.embargo, 0, 1 << 32)])
+        {
+            if !(lo..=hi).contains(&v) {
+                return Err(LearnError::value(field, format!("{lo} … {hi}"), v));
+            }
+        }
+        let real =
+            [("cost_bps", self.cost_bps, 1_000.0), ("learning_rate", self.learning_rate, 1.0), ("weight_decay", self.weight_decay, 1.0)];
+        for (field, v, hi) in real.into_iter().chain([("risk", self.risk, 1e6), ("min_activity", self.min_activity, 0.5)]) {
+            if !(0.0..=hi).contains(&v) {
+                return Err(LearnError::value(field, format!("0 … {hi}"), v));
+            }
+        }
+        if self.validation_from >= self.validation_to {
+            return Err(LearnError::value(
+                "validation_to",
+                format!("a time after validation_from ({})", self.validation_from),
+                self.validation_to,
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// What training did. No private number is in it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrainReport {
@@ -103,6 +132,7 @@ pub fn train(shape: &ModelShape, series: &Series, config: &TrainConfig) -> Resul
     if shape.dims.first().copied().map(usize::from) != Some(FEATURES) || shape.dims.last() != Some(&3) {
         return Err(LearnError::value("model.dims", "16 inputs and 3 outputs", format!("{:?}", shape.dims)));
     }
+    config.validate()?;
     let raw = series.features();
     let split = series.times.partition_point(|t| *t < config.validation_from);
     let end = series.times.partition_point(|t| *t < config.validation_to);
@@ -129,7 +159,7 @@ pub fn train(shape: &ModelShape, series: &Series, config: &TrainConfig) -> Resul
     let rates = ParamsAdamW { lr: config.learning_rate, weight_decay: config.weight_decay, ..ParamsAdamW::default() };
     let mut optimiser = AdamW::new(net.vars(), rates)?;
     let bar = bar(config);
-    let mut steps = 0;
+    let (mut steps, mut last) = (0, before);
     while steps < config.max_steps && stale < config.patience {
         let at: Vec<usize> = (0..config.batch).filter_map(|_| pick(&mut rng, &train_starts)).collect();
         let start = at.iter().map(|_| uniform(&mut rng)).collect();
@@ -137,9 +167,13 @@ pub fn train(shape: &ModelShape, series: &Series, config: &TrainConfig) -> Resul
         optimiser.backward_step(&loss)?;
         steps += 1;
         bar.inc(1);
+        if config.progress {
+            let objective = -f64::from(loss.to_scalar::<f32>()?);
+            bar.set_message(format!("objective {objective:+.3}, on validation {last:+.3} (best {best:+.3}) bps a step"));
+        }
         if steps % EVALUATE_EVERY == 0 {
             let value = evaluate(&net)?;
-            bar.set_message(format!("validation {value:+.4} bps a step"));
+            last = value;
             stale += 1;
             if value > best {
                 (best, best_step, kept, stale) = (value, steps, net.snapshot()?, 0);

@@ -78,6 +78,9 @@ fn model_files_round_trip_and_never_show_a_weight() {
     let shape = ModelShape::default();
     let file = ModelFile::new(shape.clone(), model(&shape, vec![-77; shape.weights()], vec![0; shape.biases()])).unwrap();
     file.save(&path).unwrap();
+    assert!(matches!(file.save(&path), Err(LearnError::File { .. })), "a model file is never overwritten");
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
     assert_eq!(ModelFile::load(&path).unwrap(), file);
     assert!(!format!("{file:?}").contains("77"));
     let text = std::fs::read_to_string(&path).unwrap();
@@ -116,6 +119,25 @@ fn training_repeats_for_a_seed_and_never_looks_past_validation() {
     let (other, _) = train(&ModelShape::default(), &series, &TrainConfig { seed: 8, ..config }).unwrap();
     assert!(first != other);
     assert!(report.decision_flips < 0.1, "{report:?}");
+}
+
+#[test]
+fn bad_training_numbers_are_refused_by_name() {
+    let times: Vec<u64> = (0..2_000).map(|i| 1_600_000_000 + i * 3_600).collect();
+    let series = Series::new(String::new(), 3_600, times, vec![200_000; 2_000]).unwrap();
+    let good = TrainConfig::default();
+    for (config, field) in [
+        (TrainConfig { window: 0, ..good.clone() }, "window"),
+        (TrainConfig { batch: 0, ..good.clone() }, "batch"),
+        (TrainConfig { cost_bps: f64::NAN, ..good.clone() }, "cost_bps"),
+        (TrainConfig { cost_bps: -1.0, ..good.clone() }, "cost_bps"),
+        (TrainConfig { validation_to: 1, ..good.clone() }, "validation_to"),
+        (TrainConfig { embargo: usize::MAX, ..good.clone() }, "embargo"),
+        (good, "windows without gaps"),
+    ] {
+        let error = train(&ModelShape::default(), &series, &config).unwrap_err();
+        assert!(matches!(&error, LearnError::Value { field: f, .. } if f == field), "{error}");
+    }
 }
 
 #[test]

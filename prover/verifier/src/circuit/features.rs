@@ -2,6 +2,7 @@
 
 use super::model::OpenModel;
 use super::promise::OpenMandate;
+use super::ranges::{CLIPPED, EMA, RETURN, SCALED, TICK, VOL};
 use super::state::OpenState;
 use crate::Scalar;
 use crate::gadgets::{Wire, clamp, floor_shift, is_zero, mul, negative, offset_bits, pin, select, sum};
@@ -28,22 +29,22 @@ impl Features {
         weight: &Wire,
     ) -> Result<Self, SynthesisError> {
         let oriented = tick.sub(&mul(cs, &mandate.base_is_token1, tick)?.times(2));
-        let clamped = clamp(cs, &oriented, MIN_X.into(), MAX_X.into(), 24)?;
+        let clamped = clamp(cs, &oriented, MIN_X.into(), MAX_X.into(), TICK)?;
         let x = pin(cs, &clamped)?;
-        let ret = clamp(cs, &x.sub(&state.x), (-RETURN_CLIP).into(), RETURN_CLIP.into(), 21)?;
+        let ret = clamp(cs, &x.sub(&state.x), (-RETURN_CLIP).into(), RETURN_CLIP.into(), RETURN)?;
         let r0 = mul(cs, &first.not(), &ret)?;
         let fixed = x.times(256);
         let mut ema = Vec::with_capacity(EMA_SHIFTS.len());
         for (e, s) in state.ema.iter().zip(EMA_SHIFTS) {
-            let (move_by, _) = floor_shift(cs, &fixed.sub(e), s, 28)?;
+            let (move_by, _) = floor_shift(cs, &fixed.sub(e), s, EMA)?;
             let next = select(cs, first, &fixed, &e.add(&move_by))?;
             ema.push(pin(cs, &next)?);
         }
-        let down = negative(cs, &r0, 16)?;
+        let down = negative(cs, &r0, CLIPPED)?;
         let size = r0.sub(&mul(cs, &down, &r0)?.times(2));
         let mut vol = Vec::with_capacity(VOL_SHIFTS.len());
         for (v, s) in state.vol.iter().zip(VOL_SHIFTS) {
-            let (move_by, _) = floor_shift(cs, &size.times(256).sub(v), s, 24)?;
+            let (move_by, _) = floor_shift(cs, &size.times(256).sub(v), s, VOL)?;
             vol.push(pin(cs, &v.add(&move_by))?);
         }
         let mut raw = vec![r0.times(256), state.r1.times(256), state.r2.times(256)];
@@ -65,7 +66,7 @@ impl Features {
         for (d, scale) in self.raw.iter().zip(&model.scales) {
             let product = mul(cs, d, scale)?;
             // q + 2^25 = high·2^7 + low; q is within ±2^7 iff high is 2^18 − 1 (negative) or 2^18 (not negative).
-            let bits = offset_bits(cs, &product, 45)?;
+            let bits = offset_bits(cs, &product, SCALED)?;
             let positive = bits.last().cloned().unwrap_or_else(|| Wire::constant(0));
             let high = sum(bits.get(shift.saturating_add(7)..).unwrap_or(&[]));
             let quotient = sum(bits.get(shift..).unwrap_or(&[])).plus(-(1 << 25));

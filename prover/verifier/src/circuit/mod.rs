@@ -1,9 +1,10 @@
-//! The step circuit: up to `decisions_per_fold` decisions, twin of `Engine::step` (blocks C1…C9, see `docs/design/step.md`).
+//! The step circuit: up to `decisions_per_fold` decisions, twin of `Engine::step` (blocks C1…C11, see `docs/design/circuit.md`).
 //!
 //! z = (model commitment, mandate digest, step, log head, blinded state digest). Each fold opens commitment, mandate and
-//! state once (C1–C3), runs its slots (C4–C9) and closes the state under a new blind. Unused slots are a suffix and leave
-//! everything alone. Ranges of the state hold by induction: the genesis state is computed by the verifier, and each
-//! step's outputs are bounded where they are made.
+//! state once (C1–C3), runs its slots (C4–C10) and closes the state under a new blind (C11). Unused slots are a suffix and
+//! leave everything alone. Every block is a namespace of the constraint system, so that tests can count and break it.
+//! Ranges of the state hold by induction: the genesis state is computed by the verifier, and each step's outputs are
+//! bounded where they are made.
 
 mod features;
 mod model;
@@ -11,6 +12,7 @@ mod network;
 mod order;
 mod portfolio;
 mod promise;
+mod ranges;
 mod risk;
 mod slot;
 mod state;
@@ -87,25 +89,18 @@ impl StepCircuit<Scalar> for FoldCircuit {
         let w = self.witness.as_ref();
         let wire = |num: &AllocatedNum<Scalar>| Wire::of(num, num.get_value().as_ref().map(integer));
 
-        // C1 the model opens the commitment.
-        let model = OpenModel::open(cs, &self.shape, w)?;
-        equal(cs, &wire(&model.commitment), &wire(z_model));
-        // C2 the mandate opens its digest.
-        let mandate = OpenMandate::open(cs, w)?;
-        equal(cs, &wire(&mandate.digest), &wire(z_mandate));
-        // C3 the state opens its blinded digest.
-        let mut state = OpenState::open(cs, w.map(|w| &w.state), wire(z_step))?;
-        let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_in)))?;
-        let opened = state.digest(cs, &blind)?;
-        equal(cs, &wire(&opened), &wire(z_state));
+        let model = open_model(&mut cs.namespace(|| "C1 model"), &self.shape, w, &wire(z_model))?;
+        let mandate = open_mandate(&mut cs.namespace(|| "C2 mandate"), w, &wire(z_mandate))?;
+        let mut state = open_state(&mut cs.namespace(|| "C3 state"), w, wire(z_step), &wire(z_state))?;
 
         let mut head = wire(z_head);
         let mut live_before = Wire::constant(1);
         for index in 0..usize::from(self.decisions_per_fold) {
-            // The first slot is live; the live slots are a prefix: live · (1 − live before) = 0.
+            // C10: the first slot is live; the live slots are a prefix: live · (1 − live before) = 0.
             let live = if index == 0 {
                 Wire::constant(1)
             } else {
+                let cs = &mut cs.namespace(|| "C10 no-op");
                 let live = boolean(cs, w.map(|w| index < w.observations.len()))?;
                 enforce(cs, &live, &live_before.not(), &Wire::constant(0));
                 live
@@ -116,16 +111,54 @@ impl StepCircuit<Scalar> for FoldCircuit {
             if index == 0 {
                 (state, head) = (next, next_head);
             } else {
+                let cs = &mut cs.namespace(|| "C10 no-op");
                 head = select(cs, &live, &next_head, &head)?;
                 state = state.choose(cs, &live, &next)?;
             }
             live_before = live;
         }
 
+        // C11: the state closes under a new blind.
+        let cs = &mut cs.namespace(|| "C11 close");
         let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_out)))?;
         let closed = state.digest(cs, &blind)?;
         Ok(vec![z_model.clone(), z_mandate.clone(), number(cs, &state.step)?, number(cs, &head)?, closed])
     }
+}
+
+/// C1: the model opens the commitment.
+fn open_model<CS: ConstraintSystem<Scalar>>(
+    cs: &mut CS,
+    shape: &ModelShape,
+    w: Option<&FoldWitness>,
+    commitment: &Wire,
+) -> Result<OpenModel, SynthesisError> {
+    let model = OpenModel::open(cs, shape, w)?;
+    let opened = &model.commitment;
+    equal(cs, &Wire::of(opened, opened.get_value().as_ref().map(integer)), commitment);
+    Ok(model)
+}
+
+/// C2: the mandate opens its digest.
+fn open_mandate<CS: ConstraintSystem<Scalar>>(cs: &mut CS, w: Option<&FoldWitness>, digest: &Wire) -> Result<OpenMandate, SynthesisError> {
+    let mandate = OpenMandate::open(cs, w)?;
+    let opened = &mandate.digest;
+    equal(cs, &Wire::of(opened, opened.get_value().as_ref().map(integer)), digest);
+    Ok(mandate)
+}
+
+/// C3: the state opens its blinded digest.
+fn open_state<CS: ConstraintSystem<Scalar>>(
+    cs: &mut CS,
+    w: Option<&FoldWitness>,
+    step: Wire,
+    digest: &Wire,
+) -> Result<OpenState, SynthesisError> {
+    let state = OpenState::open(cs, w.map(|w| &w.state), step)?;
+    let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_in)))?;
+    let opened = state.digest(cs, &blind)?;
+    equal(cs, &Wire::of(&opened, opened.get_value().as_ref().map(integer)), digest);
+    Ok(state)
 }
 
 /// A wire as an allocated number.

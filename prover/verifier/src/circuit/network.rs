@@ -1,6 +1,7 @@
 //! C7: the network. Twin of `strategy/src/network.rs`.
 
 use super::model::OpenModel;
+use super::ranges::ACC;
 use crate::Scalar;
 use crate::gadgets::{Wire, is_zero, mul, offset_bits, pin, select, sum};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
@@ -35,7 +36,7 @@ pub(super) fn forward<CS: ConstraintSystem<Scalar>>(
 
 /// clamp(floor((acc + 2^(s−1)) / 2^s), 0, 127).
 fn rescale<CS: ConstraintSystem<Scalar>>(cs: &mut CS, acc: &Wire, shift: u32) -> Result<Wire, SynthesisError> {
-    let bits = offset_bits(cs, &acc.add(&Wire::constant(1).shl(shift.saturating_sub(1))), 23)?;
+    let bits = offset_bits(cs, &acc.add(&Wire::constant(1).shl(shift.saturating_sub(1))), ACC)?;
     let s = usize::try_from(shift).unwrap_or(0);
     let top = bits.len().saturating_sub(1);
     let positive = bits.last().cloned().unwrap_or_else(|| Wire::constant(0));

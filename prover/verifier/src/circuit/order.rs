@@ -2,6 +2,7 @@
 
 use super::portfolio::Value;
 use super::promise::OpenMandate;
+use super::ranges::{AMOUNT, GROSS, MIN_OUT, UNITS, WEIGHT};
 use super::risk::Approved;
 use super::state::OpenOrder;
 use crate::Scalar;
@@ -29,11 +30,11 @@ pub(super) fn order<CS: ConstraintSystem<Scalar>>(
     facts: &Facts<'_>,
 ) -> Result<Decided, SynthesisError> {
     let gross = mul(cs, &approved.size, &facts.val.nav)?;
-    let gross = divide(cs, &gross, &Wire::constant(10_000), 98, 14)?;
-    let capped = min(cs, &gross, &mandate.max_trade_quote, 98)?;
+    let gross = divide(cs, &gross, &Wire::constant(10_000), GROSS, WEIGHT)?;
+    let capped = min(cs, &gross, &mandate.max_trade_quote, GROSS)?;
     let v = pin(cs, &capped)?;
-    let qb = divide(cs, &v.shl(64), facts.price, 125, 96)?;
-    let all = less(cs, facts.base, &qb, 126)?;
+    let qb = divide(cs, &v.shl(64), facts.price, UNITS, AMOUNT)?;
+    let all = less(cs, facts.base, &qb, MIN_OUT)?;
     let sell_in = select(cs, &all, facts.base, &qb)?;
     let sell_expect = select(cs, &all, &facts.val.base_value, &v)?;
     let amount_in = select(cs, &approved.sell, &sell_in, &v)?;
@@ -41,7 +42,7 @@ pub(super) fn order<CS: ConstraintSystem<Scalar>>(
     let expect = select(cs, &approved.sell, &sell_expect, &qb.plus(1))?;
     let keep = Wire::constant(10_000).sub(&mandate.max_slippage_bps);
     let kept = mul(cs, &expect, &keep)?.plus(9_999);
-    let min_out = divide(cs, &kept, &Wire::constant(10_000), 126, 14)?;
+    let min_out = divide(cs, &kept, &Wire::constant(10_000), MIN_OUT, WEIGHT)?;
     let trade = is_zero(cs, &amount_in)?.not();
     let sell = mul(cs, &trade, &approved.sell)?;
     let buy = trade.sub(&sell);

@@ -1,6 +1,7 @@
 //! C5: value, weight, anomaly, high-water mark. Twin of `strategy/src/portfolio.rs`.
 
 use super::promise::OpenMandate;
+use super::ranges::{DRAWDOWN, MARK, MIN_OUT, NAV, PRODUCT, WEIGHT};
 use super::state::OpenState;
 use crate::Scalar;
 use crate::gadgets::{Wire, bits, divide, is_zero, less, mul, pin, select, sum};
@@ -16,7 +17,7 @@ pub(super) struct Value {
 /// base_value = min(floor(base·price / 2^64), 2^96 − 1); nav < 2^97; weight = floor(base_value·10^4 / (nav + 1)) + 1.
 pub(super) fn value<CS: ConstraintSystem<Scalar>>(cs: &mut CS, quote: &Wire, base: &Wire, price: &Wire) -> Result<Value, SynthesisError> {
     let product = mul(cs, base, price)?;
-    let product = bits(cs, &product, 192)?;
+    let product = bits(cs, &product, PRODUCT)?;
     let over = sum(product.get(160..).unwrap_or(&[]));
     let fits = is_zero(cs, &over)?;
     let low = sum(product.get(64..160).unwrap_or(&[]));
@@ -24,7 +25,7 @@ pub(super) fn value<CS: ConstraintSystem<Scalar>>(cs: &mut CS, quote: &Wire, bas
     let chosen = select(cs, &fits, &low, &most)?;
     let base_value = pin(cs, &chosen)?;
     let nav = pin(cs, &quote.add(&base_value))?;
-    let weight = divide(cs, &base_value.times(10_000), &nav.plus(1), 14, 97)?.plus(1);
+    let weight = divide(cs, &base_value.times(10_000), &nav.plus(1), WEIGHT, NAV)?.plus(1);
     Ok(Value { base_value, nav, weight })
 }
 
@@ -52,17 +53,17 @@ pub(super) fn book<CS: ConstraintSystem<Scalar>>(
     seen: &Seen<'_>,
 ) -> Result<Book, SynthesisError> {
     let pending = state.pending.buy.add(&state.pending.sell);
-    let short = less(cs, seen.fill_out, &state.pending.min_out, 126)?;
+    let short = less(cs, seen.fill_out, &state.pending.min_out, MIN_OUT)?;
     let good = mul(cs, &pending, &short.not())?;
     let anomaly = mul(cs, seen.filled, &good.not())?;
 
     let a = mul(cs, &val.nav, &state.high_shares)?;
     let b = mul(cs, &state.high_nav, seen.shares)?;
-    let above = less(cs, &b, &a, 193)?;
+    let above = less(cs, &b, &a, MARK)?;
     let high = first.add(&mul(cs, &first.not(), &above)?);
     let keep = Wire::constant(10_000).sub(&mandate.max_drawdown_bps);
     let floor = mul(cs, &b, &keep)?;
-    let below = less(cs, &a.times(10_000), &floor, 207)?;
+    let below = less(cs, &a.times(10_000), &floor, DRAWDOWN)?;
     let drawdown = mul(cs, &first.not(), &below)?;
 
     let calm = mul(cs, &state.halted.not(), &anomaly.not())?;

@@ -2,6 +2,7 @@
 
 use super::model::OpenModel;
 use super::promise::OpenMandate;
+use super::ranges::{ACC, EDGE, LIFT, MOVE, TURNOVER};
 use crate::Scalar;
 use crate::gadgets::{Wire, clamp, floor_shift, less, min, mul, negative, offset_bits, pin, select};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
@@ -16,25 +17,25 @@ pub(super) fn propose<CS: ConstraintSystem<Scalar>>(
 ) -> Result<Wire, SynthesisError> {
     let [out, hold, inn] = outputs else { return Err(SynthesisError::Unsatisfiable("three outputs".into())) };
     let edge = mul(cs, &inn.sub(out), &model.gain)?;
-    let (lift, _) = floor_shift(cs, &edge, 16, 40)?;
-    let target = clamp(cs, &lift.plus(5_000), 0, 10_000, 25)?;
-    let positive = offset_bits(cs, hold, 23)?.pop().ok_or(SynthesisError::AssignmentMissing)?;
+    let (lift, _) = floor_shift(cs, &edge, 16, EDGE)?;
+    let target = clamp(cs, &lift.plus(5_000), 0, 10_000, LIFT)?;
+    let positive = offset_bits(cs, hold, ACC)?.pop().ok_or(SynthesisError::AssignmentMissing)?;
     let hold = mul(cs, &positive, hold)?;
     let widen = mul(cs, &hold, &model.band_gain)?;
-    let (widen, _) = floor_shift(cs, &widen, 16, 40)?;
-    let band = min(cs, &model.band_bps.add(&widen), &Wire::constant(10_000), 25)?;
+    let (widen, _) = floor_shift(cs, &widen, 16, EDGE)?;
+    let band = min(cs, &model.band_bps.add(&widen), &Wire::constant(10_000), LIFT)?;
     let change = pin(cs, &target.sub(weight))?;
     let (down, size) = sign_and_size(cs, &change)?;
-    let inside = less(cs, &size, &band, 15)?;
+    let inside = less(cs, &size, &band, MOVE)?;
     let beyond = mul(cs, &inside.not(), &size.sub(&band))?;
-    let beyond = min(cs, &beyond, &model.max_step_bps, 15)?;
+    let beyond = min(cs, &beyond, &model.max_step_bps, MOVE)?;
     let beyond = mul(cs, active, &beyond)?;
     Ok(beyond.sub(&mul(cs, &down, &beyond)?.times(2)))
 }
 
 /// 1 iff negative, and the absolute value, for |v| < 2^15 (enforced).
 fn sign_and_size<CS: ConstraintSystem<Scalar>>(cs: &mut CS, v: &Wire) -> Result<(Wire, Wire), SynthesisError> {
-    let down = negative(cs, v, 15)?;
+    let down = negative(cs, v, MOVE)?;
     let size = v.sub(&mul(cs, &down, v)?.times(2));
     Ok((down, size))
 }
@@ -56,13 +57,13 @@ pub(super) fn approve<CS: ConstraintSystem<Scalar>>(
     gap: &Wire,
 ) -> Result<Approved, SynthesisError> {
     let wanted = select(cs, halted, &weight.neg(), proposed)?;
-    let capped = min(cs, &wanted, &mandate.max_weight_bps.sub(weight), 15)?;
+    let capped = min(cs, &wanted, &mandate.max_weight_bps.sub(weight), MOVE)?;
     let capped = pin(cs, &capped)?;
     let (sell, size) = sign_and_size(cs, &capped)?;
     // used ≤ max_turnover by induction, so what is left is not negative.
-    let most = min(cs, &mandate.max_trade_bps, &mandate.max_turnover_bps.sub(used), 25)?;
-    let bounded = min(cs, &size, &most, 25)?;
-    let small = less(cs, &bounded, &mandate.min_trade_bps, 15)?;
+    let most = min(cs, &mandate.max_trade_bps, &mandate.max_turnover_bps.sub(used), TURNOVER)?;
+    let bounded = min(cs, &size, &most, TURNOVER)?;
+    let small = less(cs, &bounded, &mandate.min_trade_bps, MOVE)?;
     let kept = mul(cs, &small.not(), &gap.not())?;
     Ok(Approved { size: mul(cs, &kept, &bounded)?, sell })
 }

@@ -5,6 +5,7 @@ use super::model::OpenModel;
 use super::order::{self, Facts};
 use super::portfolio::{self, Seen};
 use super::promise::OpenMandate;
+use super::ranges::AMOUNT;
 use super::state::{OpenState, opaque};
 use super::{digest_wire, network, risk};
 use crate::Scalar;
@@ -14,6 +15,43 @@ use crate::hash::Domain;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use num_bigint::BigInt;
 use probity_strategy::{ModelShape, Observation};
+
+/// C4: the observation as wires. What is computed with is range-checked here or where it is used; the rest is only hashed.
+struct Sight {
+    price: Wire,
+    quote: Wire,
+    base: Wire,
+    shares: Wire,
+    fill_out: Wire,
+    time: Wire,
+    tick: Wire,
+    filled: Wire,
+    block: Wire,
+    block_low: Wire,
+}
+
+impl Sight {
+    fn of<CS: ConstraintSystem<Scalar>>(cs: &mut CS, o: Option<&Observation>) -> Result<Self, SynthesisError> {
+        let mut amount = |v: Option<u128>| -> Result<Wire, SynthesisError> {
+            let wire = Wire::witness(cs, v.map(BigInt::from))?;
+            bits(cs, &wire, AMOUNT)?;
+            Ok(wire)
+        };
+        let price = amount(o.map(|o| o.price_x64.x64()))?;
+        let quote = amount(o.map(|o| o.quote.raw()))?;
+        let base = amount(o.map(|o| o.base.raw()))?;
+        let shares = amount(o.map(|o| o.shares.raw()))?;
+        let fill_out = amount(o.map(|o| o.fill.map_or(0, |f| f.amount_out.raw())))?;
+        let time = Wire::witness(cs, o.map(|o| o.time_s.into()))?;
+        let tick = Wire::witness(cs, o.map(|o| o.mean_tick.into()))?;
+        let filled = boolean(cs, o.map(|o| o.fill.is_some()))?;
+        enforce(cs, &filled.not(), &fill_out, &Wire::constant(0));
+        let hash = o.map(|o| halves(&o.block_hash));
+        let block = opaque(cs, o.zip(hash).map(|(o, [high, _])| Scalar::from(o.block_number) * power(128) + high))?;
+        let block_low = opaque(cs, hash.map(|[_, low]| low))?;
+        Ok(Self { price, quote, base, shares, fill_out, time, tick, filled, block, block_low })
+    }
+}
 
 /// Runs one decision; returns the state and the log head after it.
 pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
@@ -25,49 +63,44 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
     head: &Wire,
     o: Option<&Observation>,
 ) -> Result<(OpenState, Wire), SynthesisError> {
-    // C4 the observation. What is computed with is range-checked here or where it is used; the rest is only hashed.
-    let mut amount = |v: Option<u128>| -> Result<Wire, SynthesisError> {
-        let wire = Wire::witness(cs, v.map(BigInt::from))?;
-        bits(cs, &wire, 96)?;
-        Ok(wire)
+    let Sight { price, quote, base, shares, fill_out, time, tick, filled, block, block_low } =
+        Sight::of(&mut cs.namespace(|| "C4 observation"), o)?;
+
+    let (val, first, book) = {
+        let cs = &mut cs.namespace(|| "C5 book");
+        let val = portfolio::value(cs, &quote, &base, &price)?;
+        let first = is_zero(cs, &state.step)?;
+        let seen = Seen { shares: &shares, fill_out: &fill_out, filled: &filled };
+        let book = portfolio::book(cs, mandate, state, &val, &first, &seen)?;
+        (val, first, book)
     };
-    let price = amount(o.map(|o| o.price_x64.x64()))?;
-    let quote = amount(o.map(|o| o.quote.raw()))?;
-    let base = amount(o.map(|o| o.base.raw()))?;
-    let shares = amount(o.map(|o| o.shares.raw()))?;
-    let fill_out = amount(o.map(|o| o.fill.map_or(0, |f| f.amount_out.raw())))?;
-    let time = Wire::witness(cs, o.map(|o| o.time_s.into()))?;
-    let tick = Wire::witness(cs, o.map(|o| o.mean_tick.into()))?;
-    let filled = boolean(cs, o.map(|o| o.fill.is_some()))?;
-    enforce(cs, &filled.not(), &fill_out, &Wire::constant(0));
-    let hash = o.map(|o| halves(&o.block_hash));
-    let block = opaque(cs, o.zip(hash).map(|(o, [high, _])| Scalar::from(o.block_number) * power(128) + high))?;
-    let block_low = opaque(cs, hash.map(|[_, low]| low))?;
 
-    // C5 value, weight, continuity.
-    let val = portfolio::value(cs, &quote, &base, &price)?;
-    let first = is_zero(cs, &state.step)?;
-    let seen = Seen { shares: &shares, fill_out: &fill_out, filled: &filled };
-    let book = portfolio::book(cs, mandate, state, &val, &first, &seen)?;
+    let (features, inputs) = {
+        let cs = &mut cs.namespace(|| "C6 features");
+        let features = Features::of(cs, mandate, state, &tick, &first, &val.weight)?;
+        let inputs = features.scaled(cs, model)?;
+        (features, inputs)
+    };
+    let outputs = network::forward(&mut cs.namespace(|| "C7 network"), shape, model, inputs)?;
 
-    // C6 features, C7 network.
-    let features = Features::of(cs, mandate, state, &tick, &first, &val.weight)?;
-    let inputs = features.scaled(cs, model)?;
-    let outputs = network::forward(cs, shape, model, inputs)?;
+    // C8: policy, risk, order.
+    let (rested, new_window, used, approved, decided) = {
+        let cs = &mut cs.namespace(|| "C8 decision");
+        let elapsed = time.sub(&state.last_time_s).sub(&mandate.interval_s);
+        let gap = is_zero(cs, &elapsed)?.not();
+        let rested = is_zero(cs, &state.cooldown_left)?;
+        let active = mul(cs, &gap.not(), &rested)?;
+        let proposed = risk::propose(cs, model, &outputs, &val.weight, &active)?;
+        let new_window = is_zero(cs, &state.window_left)?;
+        let used = mul(cs, &new_window.not(), &state.turnover_used_bps)?;
+        let approved = risk::approve(cs, mandate, &proposed, &val.weight, &used, &book.halted, &gap)?;
+        let facts = Facts { price: &price, base: &base, val: &val };
+        let decided = order::order(cs, mandate, &approved, &facts)?;
+        (rested, new_window, used, approved, decided)
+    };
 
-    // C8 policy, risk, order.
-    let elapsed = time.sub(&state.last_time_s).sub(&mandate.interval_s);
-    let gap = is_zero(cs, &elapsed)?.not();
-    let rested = is_zero(cs, &state.cooldown_left)?;
-    let active = mul(cs, &gap.not(), &rested)?;
-    let proposed = risk::propose(cs, model, &outputs, &val.weight, &active)?;
-    let new_window = is_zero(cs, &state.window_left)?;
-    let used = mul(cs, &new_window.not(), &state.turnover_used_bps)?;
-    let approved = risk::approve(cs, mandate, &proposed, &val.weight, &used, &book.halted, &gap)?;
-    let facts = Facts { price: &price, base: &base, val: &val };
-    let decided = order::order(cs, mandate, &approved, &facts)?;
-
-    // C9 record and head.
+    // C9: record and head, then what the next step starts from.
+    let cs = &mut cs.namespace(|| "C9 record");
     let decision = decided.order.element().add(&book.halted.shl(224)).add(&filled.shl(225));
     let record = [
         state.step.clone(),

@@ -1,6 +1,7 @@
 //! C3: the state, twin of `State` and of `encode::state_elements`.
 
 use super::integer;
+use super::ranges::{AMOUNT, MIN_OUT};
 use crate::Scalar;
 use crate::gadgets::{Wire, bits, boolean, poseidon, select};
 use crate::hash::Domain;
@@ -71,8 +72,8 @@ impl OpenState {
         let cooldown_left = w(s.map(|s| s.cooldown_left.into()))?;
         let window_left = w(s.map(|s| s.window_left.into()))?;
         let turnover_used_bps = w(s.map(|s| s.turnover_used_bps.into()))?;
-        bits(cs, &amount_in, 96)?;
-        bits(cs, &min_out, 126)?;
+        bits(cs, &amount_in, AMOUNT)?;
+        bits(cs, &min_out, MIN_OUT)?;
         let side = |side: Side| s.map(|s| s.pending.is_some_and(|o| o.side == side));
         let buy = boolean(cs, side(Side::Buy))?;
         let sell = boolean(cs, side(Side::Sell))?;

@@ -1,0 +1,80 @@
+//! What a node says about a vault, gathered for the verifier's comparison.
+
+use anyhow::{Context, Result, ensure};
+use probity_chain::{Decided, Posted, VaultView};
+use probity_strategy::Side;
+use probity_verifier::{ChainFacts, DecisionSeen, Header, PostedSeen, RegistrationSeen, SwapSeen};
+
+/// Facts, and the proof bytes of the post that reaches farthest.
+pub(crate) struct Seen {
+    pub(crate) facts: ChainFacts,
+    pub(crate) posted: Option<Posted>,
+    view: VaultView,
+}
+
+impl Seen {
+    /// Asks the node about the vault that a log names.
+    pub(crate) async fn of(url: &str, header: &Header) -> Result<Self> {
+        let address = header
+            .mandate
+            .vault
+            .parse()
+            .map_err(|_| anyhow::anyhow!("mandate.vault: expected an address, got {}", header.mandate.vault))?;
+        let view = VaultView::at(url, address)?;
+        let chain_id = view.chain_id().await?;
+        ensure!(view.exists().await?, "--rpc {}: no contract at the log's vault {}", probity_chain::host_of(url), header.mandate.vault);
+        let block_number = view.block_number().await?;
+        let (promise, block) = view.registration().await.context("the vault's registration")?;
+        let registration = (block > 0).then_some(RegistrationSeen {
+            mandate_digest: promise.mandate_digest,
+            commitment: promise.commitment,
+            genesis_head: promise.genesis_head,
+            genesis_time_s: promise.genesis_time_s,
+            interval_s: promise.interval_s,
+            max_trade_quote: promise.max_trade_quote,
+            max_slippage_bps: promise.max_slippage_bps,
+            block_number: block,
+        });
+        let mut decisions = Vec::new();
+        for decided in view.decided(block).await? {
+            let anchor = view.block_hash(decided.observed.block_number).await?;
+            decisions.push(decision(&decided, anchor)?);
+        }
+        let swaps = view.swaps(block).await?.into_iter().filter(|s| s.by_vault).collect::<Vec<_>>();
+        let posted = view.posted(block).await?;
+        let (_, head) = view.position().await?;
+        let facts = ChainFacts {
+            node: probity_chain::host_of(url),
+            chain_id,
+            pool: format!("{:?}", view.pool().await?),
+            block_number,
+            code_matches: view.code_matches().await?,
+            registration,
+            decisions,
+            swaps: swaps.iter().map(|s| SwapSeen { tx_hash: s.tx_hash, amount0: s.amount0, amount1: s.amount1 }).collect(),
+            posted: posted.iter().map(|p| PostedSeen { steps: p.steps, head: p.head, tx_hash: p.tx_hash }).collect(),
+            head,
+        };
+        Ok(Self { facts, posted: posted.into_iter().max_by_key(|p| p.steps), view })
+    }
+
+    /// The bytes of the posted proof that reaches farthest.
+    pub(crate) async fn proof(&self) -> Result<Vec<u8>> {
+        let posted = self.posted.as_ref().context("--proof: the vault has no posted proof; name a file")?;
+        Ok(self.view.posted_proof(posted).await?)
+    }
+}
+
+fn decision(d: &Decided, anchor: Option<[u8; 32]>) -> Result<DecisionSeen> {
+    let side = |buy| if buy { Side::Buy } else { Side::Sell };
+    Ok(DecisionSeen {
+        observation: d.observed.observation()?,
+        order: d.decided.order.map(|(buy, amount_in, min_out)| (side(buy), amount_in, min_out)),
+        head_before: d.decided.head_before,
+        head_after: d.decided.head_after,
+        tx_hash: d.outcome.tx_hash,
+        block_number: d.outcome.block_number,
+        anchor,
+        filled: d.outcome.executed.then_some(d.outcome.amount_out),
+    })
+}

@@ -1,0 +1,242 @@
+//! `probity run`: the live agent, on a development chain that it moves along a market, or on a real chain.
+
+mod live;
+mod proving;
+mod setup;
+mod stop;
+mod summary;
+mod world;
+
+pub(crate) use summary::Summary;
+
+use crate::cli::RunArgs;
+use crate::journal::{Entry, Journal};
+use crate::output;
+use crate::settings::Settings;
+use anyhow::{Context, Result, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+use live::Line;
+use probity_chain::DevChain;
+use probity_strategy::{Amount, Observation, Side, Valuation};
+use probity_verifier::{Header, LogWriter};
+use setup::Ready;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use stop::{Asked, Stop};
+use world::World;
+
+/// A run that has ended, with its chains still up.
+pub(crate) struct Finished {
+    pub(crate) summary: Summary,
+    pub(crate) url: String,
+    chain: Option<Box<DevChain>>,
+}
+
+impl Finished {
+    /// Ends the development chains, if the run had any.
+    pub(crate) async fn stop_chain(self) -> Result<()> {
+        match self.chain {
+            Some(chain) => Ok(chain.stop().await?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
+    on_runtime(async {
+        let finished = execute(args, settings).await?;
+        output::data(json, "run", &finished.summary, || finished.summary.text())?;
+        if finished.summary.sealed && !args.keep_chain {
+            finished.stop_chain().await?;
+        } else if finished.chain.is_some() {
+            output::talk(format!(
+                "the development chain is still up at {}; `probity chain stop --dir {}` ends it",
+                finished.url,
+                args.dir.display()
+            ));
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// `probity chain stop`: ends the chains that a run left up.
+pub(crate) fn stop_chains(dir: &Path) -> Result<ExitCode> {
+    on_runtime(async {
+        match DevChain::attach(dir).await? {
+            Some(chain) => {
+                chain.stop().await?;
+                output::talk(format!("{}: its development chains are ended", dir.display()));
+            }
+            None => output::talk(format!("{}: no development chains are up", dir.display())),
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Runs a live command to its end; work that an error left behind is not waited for.
+pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
+/// Runs the agent until its market ends, the number of decisions is reached or a stop is asked for.
+pub(crate) async fn execute(args: &RunArgs, settings: &Settings) -> Result<Finished> {
+    std::fs::create_dir_all(&args.dir).with_context(|| format!("--dir {}: expected a folder that can be written", args.dir.display()))?;
+    let _lock = lock(&args.dir)?;
+    ensure!(settings.posting.every_decisions > 0, "posting.every_decisions: expected 1 or more, got 0");
+    let journal = Journal::open(&args.dir)?;
+    ensure!(journal.meta("sealed")?.is_none(), "{}: this run is sealed; start a new one in another --dir", args.dir.display());
+    let stop = Stop::listen()?;
+    let mut ready = setup::ready(args, settings, journal).await?;
+    ready.agent.catch_up().await?;
+    let asked = decide_all(args, &mut ready, &stop).await?;
+    finish(args, ready, asked != Asked::Leave).await
+}
+
+async fn decide_all(args: &RunArgs, ready: &mut Ready, stop: &Stop) -> Result<Asked> {
+    let most = match (args.decisions, &ready.world) {
+        (Some(most), _) => Some(most),
+        (None, World::Development { market, .. }) => Some(u32::try_from(market.bars.len())?),
+        (None, World::Real { .. }) => None,
+    };
+    let bar = progress(most)?;
+    bar.set_position(ready.agent.state.step.into());
+    while most.is_none_or(|m| ready.agent.state.step < m) && stop.asked() == Asked::Nothing {
+        let (m, last_s) = (&ready.header.mandate, ready.agent.state.last_time_s);
+        let Some(time_s) = ready.world.next(last_s, m.genesis_time_s, m.interval_s, stop).await? else { break };
+        let line = ready.agent.decide(time_s).await?;
+        bar.suspend(|| output::talk(words(&line, ready.quote_decimals, ready.base_decimals)));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(stop.asked())
+}
+
+/// Proves, posts and exports; with `seal`, closes the log for good.
+async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
+    let Ready { mut agent, world, header, source, simulated, params_s, .. } = ready;
+    let (log, proof_path) = (args.dir.join("decisions.jsonl"), args.dir.join("proof.bin"));
+    if agent.state.step > 0 && seal {
+        output::talk("proving all decisions and posting what is not on chain yet …");
+        let proof = agent.post().await?;
+        write(&proof_path, &proof.bytes)?;
+    }
+    let entries = agent.journal.entries()?;
+    export(&log, &header, &entries, seal)?;
+    if seal {
+        agent.journal.set_meta("sealed", "yes")?;
+    }
+    let end = match entries.last() {
+        Some(entry) => Some(ending(&agent, &entry.record.observation).await?),
+        None => None,
+    };
+    let (posts, stats) = (agent.journal.posts()?, agent.proving.stats());
+    let summary = Summary::of(summary::Sources {
+        source: &source,
+        simulated,
+        vault: header.mandate.vault.clone(),
+        entries: &entries,
+        posts: &posts,
+        stats: &stats,
+        end,
+        params_s,
+        sealed: seal,
+        log,
+        proof: proof_path,
+    });
+    agent.proving.finish()?;
+    let (url, chain) = match world {
+        World::Development { chain, .. } => (chain.url().to_owned(), Some(chain)),
+        World::Real { .. } => (String::new(), None),
+    };
+    Ok(Finished { summary, url, chain })
+}
+
+/// The vault's accounts now, at the price of the last observation.
+async fn ending(agent: &live::Agent, last: &Observation) -> Result<Observation> {
+    let now = agent.vault.view().balances().await?;
+    Ok(Observation { quote: Amount::new(now.quote)?, base: Amount::new(now.base)?, shares: Amount::new(now.shares)?, ..last.clone() })
+}
+
+/// Writes the log of the journal's decisions, all or nothing.
+pub(crate) fn export(path: &Path, header: &Header, entries: &[Entry], seal: bool) -> Result<()> {
+    let temporary = path.with_extension("jsonl.tmp");
+    if temporary.exists() {
+        std::fs::remove_file(&temporary)?;
+    }
+    let mut log = LogWriter::create(&temporary, header, false)?;
+    for entry in entries {
+        let head = log.append(&entry.record)?;
+        ensure!(
+            head.to_string() == entry.head,
+            "journal: head of decision {}: expected {head}, got {}",
+            entry.record.observation.step,
+            entry.head
+        );
+    }
+    if seal {
+        log.seal()?;
+    }
+    File::open(&temporary)?.sync_all()?;
+    std::fs::rename(&temporary, path).with_context(|| format!("{}", path.display()))
+}
+
+fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
+    let temporary = path.with_extension("bin.tmp");
+    std::fs::write(&temporary, bytes).with_context(|| format!("{}", temporary.display()))?;
+    File::open(&temporary)?.sync_all()?;
+    std::fs::rename(&temporary, path).with_context(|| format!("{}", path.display()))
+}
+
+/// One agent a folder: the lock goes with the process, however it ends.
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).with_context(|| format!("{}", path.display()))?;
+    file.try_lock().map_err(|_| anyhow::anyhow!("{}: another agent runs in this folder", dir.display()))?;
+    Ok(file)
+}
+
+fn progress(most: Option<u32>) -> Result<ProgressBar> {
+    let bar = most.map_or_else(ProgressBar::no_length, |m| ProgressBar::new(m.into()));
+    Ok(bar.with_style(ProgressStyle::with_template("{bar:32} {pos}/{len} decisions, {elapsed} so far, {eta} left")?))
+}
+
+/// One decision as a line.
+fn words(line: &Line, quote_decimals: u8, base_decimals: u8) -> String {
+    let (obs, o) = (&line.record.observation, &line.outcome);
+    let val = Valuation::of(obs);
+    let what = match line.record.decision.order {
+        None => "hold".to_owned(),
+        Some(order) => {
+            let (name, given, taken) = match order.side {
+                Side::Buy => ("buy ", quote_decimals, base_decimals),
+                Side::Sell => ("sell", base_decimals, quote_decimals),
+            };
+            let got = if o.executed { format!("for {}", units(o.amount_out, taken)) } else { "NOT FILLED".to_owned() };
+            format!("{name} {} {got}", units(order.amount_in.raw(), given))
+        }
+    };
+    let halted = if line.record.decision.halted { " HALTED" } else { "" };
+    let proof = if o.proof_bytes > 0 { format!(", proof of {} bytes", o.proof_bytes) } else { String::new() };
+    format!(
+        "#{:<4} {} tick {:>7} nav {:>14} weight {:>5.1} %  {what}{halted}  ({} gas{proof})",
+        obs.step,
+        crate::time::utc(obs.time_s),
+        obs.mean_tick,
+        units(val.nav, quote_decimals),
+        f64::from(u32::try_from(val.weight_bps).unwrap_or(0)) / 100.0,
+        o.gas_used
+    )
+}
+
+/// Raw units as a decimal with four digits behind the point, cut off.
+pub(crate) fn units(raw: u128, decimals: u8) -> String {
+    let unit = 10u128.checked_pow(decimals.into()).unwrap_or(u128::MAX);
+    let rest = raw % unit;
+    let four = if decimals >= 4 { rest / 10u128.pow(u32::from(decimals) - 4) } else { rest * 10u128.pow(4 - u32::from(decimals)) };
+    format!("{}.{four:04}", raw / unit)
+}

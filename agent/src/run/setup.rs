@@ -1,0 +1,318 @@
+//! From nothing, or from the journal of an earlier start, to an agent on a registered vault.
+//!
+//! Every part is kept in the journal before the next one is made, so that a start that was cut off goes on where it was.
+
+use crate::cli::RunArgs;
+use crate::journal::Journal;
+use crate::market::{MarketChoice, MarketPath};
+use crate::output;
+use crate::run::live::Agent;
+use crate::run::proving::{Proving, Secrets};
+use crate::run::world::World;
+use crate::settings::Settings;
+use crate::{secret, strategy_file};
+use anyhow::{Context, Result, bail, ensure};
+use probity_backtest::Scale;
+use probity_chain::{Address, DevChain, Origin, PoolInfo, Promise, Sender, Tools, Vault, VaultView};
+use probity_learn::{Candle, ModelFile};
+use probity_prover::Params;
+use probity_strategy::{Engine, Mandate, ModelShape, State};
+use probity_verifier::{Digest, Header, Reveal, commit_model, mandate_digest};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Gas money of a development operator, wei.
+const GAS_MONEY: u128 = 1_000_000_000_000_000_000_000;
+/// Intervals of oracle history that the pool has to keep.
+const ORACLE_INTERVALS: u64 = 8;
+
+/// A run that is ready to decide.
+pub(crate) struct Ready {
+    pub(crate) agent: Agent,
+    pub(crate) world: World,
+    pub(crate) header: Header,
+    /// Where the prices come from, for people.
+    pub(crate) source: String,
+    pub(crate) simulated: bool,
+    pub(crate) base_decimals: u8,
+    pub(crate) quote_decimals: u8,
+    pub(crate) params_s: f64,
+}
+
+/// Makes a run ready in its folder.
+pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal) -> Result<Ready> {
+    let opening = opening(&args.dir, args.model.as_deref())?;
+    let (file, salt) = (ModelFile::new(opening.shape, opening.reveal.model)?, opening.reveal.salt);
+    let chain = chain(args, settings, &journal).await?;
+    let params = tokio::task::spawn_blocking({
+        let (shape, b, engine) = (file.shape.clone(), settings.mandate.decisions_per_fold, settings.mandate.proof_engine);
+        let source = settings.proof.source()?;
+        move || {
+            let started = std::time::Instant::now();
+            Params::derive(&shape, b, engine, &source).map(|p| (p, started.elapsed().as_secs_f64()))
+        }
+    });
+    let pool = pool(&chain, settings).await?;
+    let market = match &chain {
+        Chain::Development(dev) => Some(market(args, settings, &journal, &pool, dev).await?),
+        Chain::Real { .. } => None,
+    };
+    let sender = sender(&chain, settings, args).await?;
+    let vault = vault(&chain, sender, settings, args, &journal, &pool).await?;
+    let mandate = mandate(settings, &journal, &vault, &pool, market.as_ref(), file.shape.clone()).await?;
+    let commitment = commit_model(&mandate.model, &file.model, &salt);
+    let header = Header::new(mandate.clone(), commitment);
+    let registered_block = register(&vault, &mandate, &header).await?;
+    let (params, params_s) = params.await.context("deriving the proof parameters")??;
+    let decided = u32::try_from(journal.entries()?.len())?;
+    let secrets = Secrets { mandate: mandate.clone(), model: file.model.clone(), salt };
+    let proving = Proving::start(Arc::new(params), secrets, &args.dir.join("session.ckpt"), decided)?;
+    let agent = Agent {
+        engine: Engine::new(mandate.clone(), file.model.clone())?,
+        candle: Candle::new(&file.shape, &file.model)?,
+        vault,
+        journal,
+        proving,
+        posting: settings.posting.clone(),
+        registered_block,
+        state: State::genesis(&mandate),
+        head: header.genesis_head,
+        posted: 0,
+    };
+    let (base_decimals, quote_decimals) = (pool.base.decimals, pool.quote.decimals);
+    let (source, simulated) = market.as_ref().map_or_else(
+        || (format!("chain {} at {}", mandate.chain_id, settings.chain.rpc_url.host()), false),
+        |m| (m.source.clone(), m.simulated),
+    );
+    let world = match (chain, market) {
+        (Chain::Development(chain), Some(market)) => World::Development { chain, pool, market },
+        (Chain::Real { url, .. }, _) => {
+            let view = VaultView::at(&url, agent.vault.view().address())?;
+            World::Real { view, poll: Duration::from_millis(settings.chain.poll_interval_ms.max(1)) }
+        }
+        (Chain::Development(_), None) => bail!("a development chain has a market; this is a bug"),
+    };
+    Ok(Ready { agent, world, header, source, simulated, base_decimals, quote_decimals, params_s })
+}
+
+enum Chain {
+    Development(Box<DevChain>),
+    Real { url: String, sender: Sender },
+}
+
+impl Chain {
+    fn url(&self) -> &str {
+        match self {
+            Self::Development(dev) => dev.url(),
+            Self::Real { url, .. } => url,
+        }
+    }
+}
+
+struct Opening {
+    shape: ModelShape,
+    reveal: Reveal,
+}
+
+/// The model of the run with its salt: kept in the folder from the first start on.
+fn opening(dir: &Path, model: Option<&Path>) -> Result<Opening> {
+    let (model_path, salt_path) = (dir.join("model.json"), dir.join("opening.json"));
+    if salt_path.exists() {
+        ensure!(model.is_none(), "--model: this run has its model already ({}); another model needs another --dir", model_path.display());
+        let shape = ModelFile::load(&model_path)?.shape;
+        return Ok(Opening { shape, reveal: secret::read_opening(&salt_path)? });
+    }
+    let file = strategy_file::model(model)?;
+    file.save(&model_path)?;
+    let reveal = Reveal { model: file.model, salt: secret::salt() };
+    secret::write_opening(&salt_path, &reveal)?;
+    Ok(Opening { shape: file.shape, reveal })
+}
+
+async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result<Chain> {
+    if !settings.chain.rpc_url.is_empty() {
+        ensure!(
+            args.market.is_none() && args.fork_url.is_none(),
+            "chain.rpc_url: a real chain has its own market; leave out --market and --fork-url"
+        );
+        let (key, url) = (secret::operator_key()?, settings.chain.rpc_url.expose().to_owned());
+        let chain_id = probity_chain::chain_id(&url).await?;
+        journal.bind("chain", &format!("real, id {chain_id}"))?;
+        return Ok(Chain::Real { sender: Sender::new(&url, &key, chain_id, settings.chain.receipt_timeout_s).await?, url });
+    }
+    journal.bind("chain", "development")?;
+    if let Some(running) = DevChain::attach(&args.dir).await? {
+        output::talk(format!("going on on the development chains of this folder ({})", running.url()));
+        return Ok(Chain::Development(Box::new(running)));
+    }
+    ensure!(
+        journal.meta("vault")?.is_none(),
+        "{}: its development chains are gone, and its vault with them; start a new run in another --dir",
+        args.dir.display()
+    );
+    let tools = Tools::find((!settings.chain.tools_dir.is_empty()).then(|| Path::new(&settings.chain.tools_dir)))?;
+    let origin = match &args.fork_url {
+        Some(url) => Origin::Fork { url: url.clone() },
+        None => {
+            // The chain's clock starts an hour before the market does, at the market's first price.
+            let path = MarketPath::of(&choice(args, settings, journal)?, Scale::default())?;
+            let first = path.bars.first().context("--market: expected at least one bar")?;
+            Origin::StandIn { time_s: first.open_s.saturating_sub(3_600), start_price_x64: first.price.x64() }
+        }
+    };
+    let what = match &origin {
+        Origin::StandIn { .. } => "a stand-in mainnet with the real Uniswap v3 bytecode, and a fork of it".to_owned(),
+        Origin::Fork { url } => format!("a fork of {}", probity_chain::host_of(url)),
+    };
+    output::talk(format!("starting {what} …"));
+    Ok(Chain::Development(Box::new(DevChain::start(&tools, &args.dir, &origin).await?)))
+}
+
+/// The market of this run: what was chosen at its first start.
+fn choice(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result<MarketChoice> {
+    let asked = match &args.market {
+        Some(file) => {
+            let file = std::fs::canonicalize(file).with_context(|| format!("--market {}", file.display()))?;
+            MarketChoice::Recorded { file, from_s: args.from.unwrap_or(0), to_s: args.to.unwrap_or(u64::MAX) }
+        }
+        None => MarketChoice::Simulated {
+            seed: args.seed.unwrap_or(settings.market.seed),
+            start_usdc: settings.market.start_usdc,
+            step_bps: settings.market.step_bps,
+            interval_s: settings.mandate.interval_s,
+            bars: args.decisions.unwrap_or(96),
+        },
+    };
+    match journal.meta("market")? {
+        Some(kept) => {
+            let kept: MarketChoice = serde_json::from_str(&kept).context("journal: market")?;
+            let named = args.market.is_some() || args.seed.is_some();
+            ensure!(
+                !named || kept == asked,
+                "--market, --from, --to, --seed: this run has its market already ({kept:?}); another one needs another --dir"
+            );
+            Ok(kept)
+        }
+        None => {
+            journal.set_meta("market", &serde_json::to_string(&asked)?)?;
+            Ok(asked)
+        }
+    }
+}
+
+async fn market(args: &RunArgs, settings: &Settings, journal: &Journal, pool: &PoolInfo, dev: &DevChain) -> Result<MarketPath> {
+    let scale = Scale { quote_decimals: pool.quote.decimals, base_decimals: pool.base.decimals };
+    let path = MarketPath::of(&choice(args, settings, journal)?, scale)?;
+    // A chain cannot go back: a market that is over before the chain's time is moved forward by whole intervals.
+    let now = match journal.meta("market_from_s")? {
+        Some(kept) => kept.parse().context("journal: market_from_s")?,
+        None => dev.time_s().await?,
+    };
+    journal.bind("market_from_s", &now.to_string())?;
+    let (path, shift) = path.after(now);
+    output::talk(&path.source);
+    if shift > 0 {
+        output::talk(format!("the chain's clock is past this market: its times are moved forward by {shift} s"));
+    }
+    Ok(path)
+}
+
+async fn pool(chain: &Chain, settings: &Settings) -> Result<PoolInfo> {
+    let (pool, quote) = (address("chain.pool", &settings.chain.pool)?, address("chain.quote_token", &settings.chain.quote_token)?);
+    Ok(PoolInfo::read(chain.url(), pool, quote).await?)
+}
+
+fn address(field: &str, text: &str) -> Result<Address> {
+    text.parse().map_err(|_| anyhow::anyhow!("{field}: expected 0x and 40 hex digits, got {text}"))
+}
+
+/// The operator's account: from the environment on a real chain, made for the run on a development chain.
+async fn sender(chain: &Chain, settings: &Settings, args: &RunArgs) -> Result<Sender> {
+    match chain {
+        Chain::Development(dev) => {
+            let key = secret::development_key(&args.dir.join("operator.key"))?;
+            let sender = Sender::new(dev.url(), &key, dev.chain_id(), settings.chain.receipt_timeout_s).await?;
+            dev.fund_gas(sender.address(), GAS_MONEY).await?;
+            Ok(sender)
+        }
+        Chain::Real { sender, .. } => Ok(sender.clone()),
+    }
+}
+
+/// The vault of this run: the journal's, or a new one with its first deposit.
+async fn vault(chain: &Chain, sender: Sender, settings: &Settings, args: &RunArgs, journal: &Journal, pool: &PoolInfo) -> Result<Vault> {
+    let vault = match journal.meta("vault")? {
+        Some(kept) => Vault::at(sender, address("journal: vault", &kept)?),
+        None => {
+            let real = matches!(chain, Chain::Real { .. });
+            ensure!(
+                !real || args.deploy,
+                "no vault in {}: `--deploy` deploys one on this chain and makes the first deposit",
+                args.dir.display()
+            );
+            let vault = Vault::deploy(sender, pool.quote.address, pool.base.address, pool.address).await?;
+            journal.set_meta("vault", &format!("{:?}", vault.view().address()))?;
+            vault
+        }
+    };
+    if vault.view().balances().await?.shares == 0 {
+        let unit = 10u128.checked_pow(pool.quote.decimals.into()).context("quote token: more decimals than 38")?;
+        let seed = u128::from(settings.agent.seed_quote_usdc).checked_mul(unit).context("setting agent.seed_quote_usdc")?;
+        if let Chain::Development(dev) = chain {
+            dev.fund_token(pool.quote.address, vault.account(), seed).await?;
+        }
+        vault.seed(seed, 0).await.context("the first deposit (agent.seed_quote_usdc from the operator's account)")?;
+    }
+    Ok(vault)
+}
+
+/// The mandate: the journal's, or made now for this vault.
+async fn mandate(
+    settings: &Settings,
+    journal: &Journal,
+    vault: &Vault,
+    pool: &PoolInfo,
+    market: Option<&MarketPath>,
+    shape: ModelShape,
+) -> Result<Mandate> {
+    if let Some(kept) = journal.meta("mandate")? {
+        return serde_json::from_str(&kept).context("journal: mandate");
+    }
+    let interval_s = market.map_or(settings.mandate.interval_s, |m| m.interval_s);
+    let genesis_time_s = match market.and_then(|m| m.bars.first()) {
+        Some(bar) => bar.open_s,
+        None => vault.view().time_s().await?,
+    };
+    let place = strategy_file::Place {
+        chain_id: vault.view().chain_id().await?,
+        vault: format!("{:?}", vault.view().address()),
+        pool: format!("{:?}", pool.address),
+        base_is_token1: pool.base_is_token1,
+        quote_decimals: pool.quote.decimals,
+    };
+    let mandate = strategy_file::mandate(settings, &place, shape, interval_s, genesis_time_s)?;
+    journal.set_meta("mandate", &serde_json::to_string(&mandate)?)?;
+    Ok(mandate)
+}
+
+/// Registers mandate and commitment unless that was done; what is registered must be ours. Returns its block.
+async fn register(vault: &Vault, mandate: &Mandate, header: &Header) -> Result<u64> {
+    let bytes = Digest::to_bytes;
+    let promise = Promise {
+        mandate_digest: bytes(mandate_digest(mandate)),
+        commitment: bytes(header.model_commitment),
+        genesis_head: bytes(header.genesis_head),
+        genesis_time_s: mandate.genesis_time_s,
+        interval_s: mandate.interval_s,
+        max_trade_quote: mandate.limits.max_trade_quote.raw(),
+        max_slippage_bps: mandate.limits.max_slippage_bps,
+    };
+    if vault.view().registration().await?.1 == 0 {
+        vault.prepare_oracle(u64::from(mandate.interval_s) * ORACLE_INTERVALS).await.context("the pool's oracle history")?;
+        vault.register(&promise).await?;
+    }
+    let (seen, block) = vault.view().registration().await?;
+    ensure!(seen == promise, "the vault {:?} is registered for another mandate or model", vault.view().address());
+    Ok(block)
+}

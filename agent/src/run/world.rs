@@ -1,0 +1,74 @@
+//! What makes time pass: a development chain moved along a market, or a real chain that is waited for.
+
+use crate::market::MarketPath;
+use crate::run::stop::Stop;
+use anyhow::{Context, Result};
+use probity_chain::{DevChain, PoolInfo, VaultView};
+use std::time::Duration;
+
+/// Where decisions get their time from.
+pub(crate) enum World {
+    /// A fork that this program moves along a market.
+    Development {
+        /// The chains.
+        chain: Box<DevChain>,
+        /// The pool whose price is moved.
+        pool: PoolInfo,
+        /// The market.
+        market: MarketPath,
+    },
+    /// A chain that others move.
+    Real {
+        /// Reads the clock.
+        view: VaultView,
+        /// Time between two looks.
+        poll: Duration,
+    },
+}
+
+impl World {
+    /// Waits for the end of the next interval after `last_s` and returns its time; none when the market is over or a stop
+    /// was asked for.
+    pub(crate) async fn next(&self, last_s: u64, genesis_s: u64, interval_s: u32, stop: &Stop) -> Result<Option<u64>> {
+        match self {
+            Self::Development { chain, pool, market } => {
+                let interval = u64::from(market.interval_s);
+                for bar in &market.bars {
+                    let close_s = bar.open_s + interval;
+                    if close_s <= last_s {
+                        continue;
+                    }
+                    let now = chain.time_s().await?;
+                    if now >= close_s + interval {
+                        tracing::warn!(close_s, now, "the chain's clock is past this interval: no decision is made in it");
+                        continue;
+                    }
+                    if now < bar.open_s {
+                        chain.advance_to(bar.open_s).await?;
+                    }
+                    if now < close_s {
+                        let moved = chain.move_price(pool, bar.price.x64()).await.context("moving the pool along the market")?;
+                        tracing::debug!(tick = moved.tick, "market moved");
+                    }
+                    if chain.time_s().await? < close_s {
+                        chain.advance_to(close_s).await?;
+                    }
+                    return Ok(Some(close_s));
+                }
+                Ok(None)
+            }
+            Self::Real { view, poll } => loop {
+                let now = view.time_s().await?;
+                let interval = u64::from(interval_s);
+                let newest = genesis_s + now.saturating_sub(genesis_s) / interval * interval;
+                if newest > last_s {
+                    return Ok(Some(newest));
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(*poll) => {}
+                    () = stop.wait() => return Ok(None),
+                }
+            },
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! How fast: decisions a second on one thread, and swaps a second through the exact pool.
+//!
+//! `speed [--data FILE] [--model FILE] [--out FILE]`; without data a simulated series that says so. Medians of seven
+//! rounds, wall clock: on a busy machine they are lower bounds.
+#![expect(clippy::print_stdout, reason = "a command-line example")]
+
+use probity_backtest::v3::{Direction, Exact, Pool, sqrt_ratio_at_tick};
+use probity_backtest::{Bar, Dataset, Frictions, Gaps, Market, Scale, Terms, price_from_decimal, run};
+use probity_strategy::{Amount, Engine, Limits, Mandate, Model, ModelShape, ProofEngine, State};
+use std::{collections::BTreeMap, hint::black_box, path::Path, time::Instant};
+
+type Failure = Box<dyn std::error::Error>;
+
+#[derive(serde::Deserialize)]
+struct File {
+    shape: ModelShape,
+    model: Model,
+}
+
+#[derive(serde::Serialize)]
+struct Figure {
+    what: &'static str,
+    unit: &'static str,
+    median: f64,
+    best: f64,
+}
+
+fn main() -> Result<(), Failure> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let options: BTreeMap<&str, &str> = words.chunks(2).filter_map(|p| Some((p.first()?.as_str(), p.get(1)?.as_str()))).collect();
+    let model = options.get("--model").copied().unwrap_or("strategy/learn/models/default.json");
+    let file: File = serde_json::from_slice(&std::fs::read(model)?)?;
+    let (data, source) = match options.get("--data") {
+        Some(path) => (Dataset::read(Path::new(path), Scale::default(), None, None)?, (*path).to_owned()),
+        None => (simulated()?, "SIMULATED series".to_owned()),
+    };
+    let engine = Engine::new(mandate(file.shape, data.interval_s, &data), file.model)?;
+    let flat: Terms = Frictions { fee_bps: 5, slippage_bps: 0, gas_quote: Amount::ZERO }.into();
+    let pool = Terms { market: Market::ConstantLiquidity { liquidity: 12_453_647_101_533_358_277 }, ..flat.clone() };
+    let quote = Amount::new(100_000_000_000)?;
+    let records = run(&engine, &data, &flat, quote, Amount::ZERO)?.records;
+    let n = u32::try_from(records.len())?;
+
+    let figures = [
+        rate("engine steps over recorded observations", n, || {
+            let mut state = State::genesis(engine.mandate());
+            for record in &records {
+                state = engine.step(&state, &record.observation).next_state;
+            }
+            black_box(state);
+            Ok(())
+        })?,
+        rate("backtest decisions, flat market", n, || {
+            black_box(run(&engine, &data, &flat, quote, Amount::ZERO)?);
+            Ok(())
+        })?,
+        rate("backtest decisions, through a pool", n, || {
+            black_box(run(&engine, &data, &pool, quote, Amount::ZERO)?);
+            Ok(())
+        })?,
+        swaps("v3 swaps within a range", 0)?,
+        swaps("v3 swaps across ten ticks", 10)?,
+    ];
+    let report = serde_json::json!({
+        "version": 1, "data": source, "data_sha256": data.sha256, "bars": data.bars.len(), "threads": 1,
+        "machine": machine(), "figures": figures,
+    });
+    let text = serde_json::to_string_pretty(&report)?;
+    if let Some(out) = options.get("--out") {
+        if let Some(folder) = Path::new(out).parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(out, format!("{text}\n"))?;
+    }
+    println!("{text}");
+    Ok(())
+}
+
+/// Rounds of `count` pieces of work each, in pieces a second.
+fn rate(what: &'static str, count: u32, mut work: impl FnMut() -> Result<(), Failure>) -> Result<Figure, Failure> {
+    work()?;
+    let mut rates = Vec::new();
+    for _ in 0..7 {
+        let start = Instant::now();
+        work()?;
+        rates.push(f64::from(count) / start.elapsed().as_secs_f64());
+    }
+    rates.sort_by(f64::total_cmp);
+    let at = |i: usize| rates.get(i).copied().unwrap_or(0.0).round();
+    Ok(Figure { what, unit: "1/s", median: at(3), best: at(6) })
+}
+
+/// Swaps there and back in a pool with a position between every two usable ticks.
+fn swaps(what: &'static str, ticks: i32) -> Result<Figure, Failure> {
+    let centre = 199_980;
+    let mut pool = Pool::new(500, 10, sqrt_ratio_at_tick(centre)? + (sqrt_ratio_at_tick(centre + 1)? - sqrt_ratio_at_tick(centre)?))?;
+    for i in -100..100 {
+        pool.provide(centre + i * 10, centre + i * 10 + 10, 10_000_000_000_000_000_000 + i128::from(i))?;
+    }
+    let span = ticks * 10;
+    let up = if span == 0 { 5 } else { span };
+    let there = pool.quote(Direction::OneForZero, Exact::In(u128::MAX), Some(sqrt_ratio_at_tick(pool.tick() + up)?))?;
+    if there.crossed != u32::try_from(ticks)? {
+        return Err(format!("the swap crosses {} ticks, not {ticks}", there.crossed).into());
+    }
+    let back = {
+        let mut moved = pool.clone();
+        moved.swap(Direction::OneForZero, Exact::In(there.amount_in), None)?;
+        moved.quote(Direction::ZeroForOne, Exact::In(u128::MAX), Some(pool.sqrt_price()))?.amount_in
+    };
+    rate(what, 20_000, || {
+        for _ in 0..10_000 {
+            black_box(pool.swap(Direction::OneForZero, Exact::In(black_box(there.amount_in)), None)?);
+            black_box(pool.swap(Direction::ZeroForOne, Exact::In(black_box(back)), None)?);
+        }
+        Ok(())
+    })
+}
+
+fn simulated() -> Result<Dataset, Failure> {
+    let mut state = 7u64;
+    let mut cents = 200_000u64;
+    let mut bars = Vec::new();
+    for i in 0..64_524u64 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        cents = (cents * (9_950 + (state >> 33) % 101) / 10_000).clamp(20_000, 900_000);
+        let close = price_from_decimal(&format!("{}.{:02}", cents / 100, cents % 100), Scale::default()).ok_or("a price")?;
+        bars.push(Bar { open_s: 1_500_000_000 / 3_600 * 3_600 + i * 3_600, close });
+    }
+    Ok(Dataset { sha256: "none".into(), interval_s: 3_600, bars, gaps: Gaps::default() })
+}
+
+fn mandate(shape: ModelShape, interval_s: u32, data: &Dataset) -> Mandate {
+    let limits = Limits {
+        max_weight_bps: 9_500,
+        max_trade_bps: 2_500,
+        min_trade_bps: 50,
+        max_turnover_bps: 20_000,
+        turnover_window_steps: 48,
+        max_drawdown_bps: 10_000,
+        max_slippage_bps: 100,
+        max_trade_quote: Amount::saturating(50_000_000_000),
+        warmup_steps: 12,
+    };
+    Mandate {
+        version: 1,
+        chain_id: 1,
+        vault: format!("0x{}", "00".repeat(20)),
+        pool: format!("0x{}", "00".repeat(20)),
+        base_is_token1: true,
+        interval_s,
+        genesis_time_s: data.bars.first().map_or(0, |b| b.open_s),
+        decisions_per_fold: 4,
+        proof_engine: ProofEngine::Transparent,
+        model: shape,
+        limits,
+    }
+}
+
+/// Name of the processor and how busy the machine is.
+fn machine() -> serde_json::Value {
+    let field = |file: &str, name: &str| -> Option<String> {
+        let text = std::fs::read_to_string(file).ok()?;
+        Some(text.lines().find(|l| l.starts_with(name))?.split(':').next_back()?.trim().to_owned())
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    serde_json::json!({ "processor": field("/proc/cpuinfo", "model name"), "cores": cores, "load": field("/proc/loadavg", "") })
+}

@@ -1,0 +1,49 @@
+// Compiles the project's own contracts with the solc of the lock file: `node compile.mjs [FOLDER]`, default `out`.
+// The same sources, packages and settings give the same bytes; a test compiles afresh and compares.
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import solc from "solc";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2] ?? join(here, "out");
+const contracts = ["ProbityVault", "StandInUsdc"];
+
+const input = {
+  language: "Solidity",
+  sources: Object.fromEntries(contracts.map((name) => [`${name}.sol`, { content: readFileSync(join(here, `${name}.sol`), "utf8") }])),
+  settings: {
+    viaIR: true,
+    evmVersion: "cancun",
+    optimizer: { enabled: true, runs: 1000 },
+    // Without the hash of the sources' text, comments can change and the code stays.
+    metadata: { bytecodeHash: "none" },
+    outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"] } },
+  },
+};
+
+const load = (path) => {
+  try {
+    return { contents: readFileSync(join(here, "node_modules", path), "utf8") };
+  } catch (error) {
+    return { error: `${path}: ${error.message}; run \`make tools\`` };
+  }
+};
+
+const result = JSON.parse(solc.compile(JSON.stringify(input), { import: load }));
+const problems = result.errors ?? [];
+for (const problem of problems) console.error(problem.formattedMessage);
+if (problems.length > 0) process.exit(1);
+
+mkdirSync(out, { recursive: true });
+for (const name of contracts) {
+  const { abi, evm } = result.contracts[`${name}.sol`][name];
+  const artifact = {
+    abi,
+    bytecode: `0x${evm.bytecode.object}`,
+    deployedBytecode: `0x${evm.deployedBytecode.object}`,
+    // Where the constructor writes the immutables into the code.
+    immutables: Object.values(evm.deployedBytecode.immutableReferences).flat().sort((a, b) => a.start - b.start),
+  };
+  writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
+}

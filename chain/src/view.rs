@@ -1,0 +1,177 @@
+//! The vault as anyone can read it: what was promised, where it stands, and the observation as it computes it.
+//!
+//! What it recorded in the past is in `events.rs`.
+
+use crate::ChainError;
+use crate::contracts::{PROBITYVAULT_DEPLOYED_BYTECODE, ProbityVault};
+use crate::record::{Balances, Observed, Promise};
+use crate::rpc::{Rpc, connect, host_of};
+use ethers::contract::ContractError;
+use ethers::providers::Middleware;
+use ethers::types::{Address, BlockNumber};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The committed artifact of the vault.
+const ARTIFACT: &str = include_str!("../contracts/out/ProbityVault.json");
+
+/// A vault as anyone can read it.
+#[derive(Debug, Clone)]
+pub struct VaultView {
+    pub(crate) contract: ProbityVault<Rpc>,
+    pub(crate) rpc: Rpc,
+    pub(crate) host: String,
+}
+
+#[derive(Deserialize)]
+struct Artifact {
+    immutables: Vec<Place>,
+}
+
+#[derive(Deserialize)]
+struct Place {
+    start: usize,
+    length: usize,
+}
+
+/// The chain id of the node at a URL.
+pub async fn chain_id(url: &str) -> Result<u64, ChainError> {
+    let id = connect(url)?.get_chainid().await;
+    Ok(id.map_err(|e| crate::rpc::failure("eth_chainId", &host_of(url), &e))?.as_u64())
+}
+
+impl VaultView {
+    /// The vault at an address on the node at a URL.
+    pub fn at(url: &str, address: Address) -> Result<Self, ChainError> {
+        Ok(Self::on(connect(url)?, host_of(url), address))
+    }
+
+    pub(crate) fn on(rpc: Rpc, host: String, address: Address) -> Self {
+        Self { contract: ProbityVault::new(address, Arc::new(rpc.clone())), rpc, host }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.contract.address()
+    }
+
+    /// Whether there is a contract at the address at all.
+    pub async fn exists(&self) -> Result<bool, ChainError> {
+        let code = self.rpc.get_code(self.address(), None).await.map_err(|e| self.fail("eth_getCode", e))?;
+        Ok(!code.is_empty())
+    }
+
+    /// The node's newest block.
+    pub async fn block_number(&self) -> Result<u64, ChainError> {
+        Ok(self.rpc.get_block_number().await.map_err(|e| self.fail("eth_blockNumber", e))?.as_u64())
+    }
+
+    /// The newest block's time, unix seconds.
+    pub async fn time_s(&self) -> Result<u64, ChainError> {
+        let block = self.rpc.get_block(BlockNumber::Latest).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
+        Ok(block.ok_or_else(|| ChainError::value("latest block", "a block", "none"))?.timestamp.as_u64())
+    }
+
+    /// The node's chain id.
+    pub async fn chain_id(&self) -> Result<u64, ChainError> {
+        Ok(self.rpc.get_chainid().await.map_err(|e| self.fail("eth_chainId", e))?.as_u64())
+    }
+
+    pub(crate) fn fail(&self, call: &'static str, reason: impl ToString) -> ChainError {
+        ChainError::Rpc { call, rpc: self.host.clone(), reason: reason.to_string() }
+    }
+
+    /// A call of the vault that failed: its own refusal, decoded, or the node's failure.
+    fn refused(&self, call: &'static str, error: &ContractError<Rpc>) -> ChainError {
+        match error {
+            ContractError::Revert(data) => ChainError::Revert { call, reason: crate::revert::words(data) },
+            ContractError::ProviderError { e } => crate::rpc::failure(call, &self.host, e),
+            other => self.fail(call, format!("{other}; is {:?} a vault on this chain?", self.address())),
+        }
+    }
+
+    /// What was registered, and in which block (0: nothing yet).
+    pub async fn registration(&self) -> Result<(Promise, u64), ChainError> {
+        let block = self.contract.registered_block().call().await.map_err(|e| self.refused("registeredBlock", &e))?;
+        let registered = self.contract.registration().call().await.map_err(|e| self.refused("registration", &e))?;
+        Ok((Promise::of(&registered), block))
+    }
+
+    /// The next step and the head it will be made on.
+    pub async fn position(&self) -> Result<(u32, [u8; 32]), ChainError> {
+        let step = self.contract.next_step().call().await.map_err(|e| self.refused("nextStep", &e))?;
+        let head = self.contract.head().call().await.map_err(|e| self.refused("head", &e))?;
+        Ok((step, head))
+    }
+
+    /// The vault's own accounts now, flows since the last decision included.
+    pub async fn balances(&self) -> Result<Balances, ChainError> {
+        Ok(Balances {
+            quote: self.contract.quote_balance().call().await.map_err(|e| self.refused("quoteBalance", &e))?,
+            base: self.contract.base_balance().call().await.map_err(|e| self.refused("baseBalance", &e))?,
+            shares: self.contract.total_shares().call().await.map_err(|e| self.refused("totalShares", &e))?,
+        })
+    }
+
+    /// Shares of an account.
+    pub async fn shares_of(&self, account: Address) -> Result<u128, ChainError> {
+        self.contract.shares_of(account).call().await.map_err(|e| self.refused("sharesOf", &e))
+    }
+
+    /// The only account that can decide.
+    pub async fn operator(&self) -> Result<Address, ChainError> {
+        self.contract.operator().call().await.map_err(|e| self.refused("operator", &e))
+    }
+
+    /// The only pool it trades in.
+    pub async fn pool(&self) -> Result<Address, ChainError> {
+        self.contract.pool().call().await.map_err(|e| self.refused("pool", &e))
+    }
+
+    /// Its quote and base tokens.
+    pub async fn tokens(&self) -> Result<(Address, Address), ChainError> {
+        let quote = self.contract.quote().call().await.map_err(|e| self.refused("quote", &e))?;
+        let base = self.contract.base().call().await.map_err(|e| self.refused("base", &e))?;
+        Ok((quote, base))
+    }
+
+    /// The observation at `time_s`, from the latest block; refused while that block is older than `time_s`, because the
+    /// mean could still change.
+    pub async fn observe(&self, time_s: u64) -> Result<Observed, ChainError> {
+        let block = self.rpc.get_block(BlockNumber::Latest).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
+        let block = block.ok_or_else(|| ChainError::value("latest block", "a block", "none"))?;
+        let (Some(number), Some(hash)) = (block.number, block.hash) else {
+            return Err(ChainError::value("latest block", "a number and a hash", "a pending block"));
+        };
+        if block.timestamp.as_u64() < time_s {
+            return Err(ChainError::value("latest block's time", format!("{time_s} or later"), block.timestamp));
+        }
+        let seen = self.contract.observation(time_s, number.as_u64(), hash.0).block(number.as_u64());
+        let seen = seen.call().await.map_err(|e| self.refused("observation", &e))?;
+        Ok(Observed::of(&seen))
+    }
+
+    /// Hash of a block of the node's chain; none if there is no such block.
+    pub async fn block_hash(&self, number: u64) -> Result<Option<[u8; 32]>, ChainError> {
+        let block = self.rpc.get_block(number).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
+        Ok(block.and_then(|b| b.hash).map(|hash| hash.0))
+    }
+
+    /// Whether the code at the address is this version's vault, the places of its immutables aside. Those are read by
+    /// [`Self::operator`], [`Self::pool`] and [`Self::tokens`].
+    pub async fn code_matches(&self) -> Result<bool, ChainError> {
+        let mut code = self.rpc.get_code(self.address(), None).await.map_err(|e| self.fail("eth_getCode", e))?.to_vec();
+        let artifact: Artifact = serde_json::from_str(ARTIFACT).map_err(|e| ChainError::value("vault artifact", "immutables", e))?;
+        if code.len() != PROBITYVAULT_DEPLOYED_BYTECODE.len() {
+            return Ok(false);
+        }
+        for place in artifact.immutables {
+            let end = place.start.saturating_add(place.length);
+            let here =
+                code.get_mut(place.start..end).ok_or_else(|| ChainError::value("vault artifact", "immutables inside the code", end))?;
+            here.fill(0);
+        }
+        Ok(code == PROBITYVAULT_DEPLOYED_BYTECODE.to_vec())
+    }
+}

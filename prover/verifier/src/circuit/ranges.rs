@@ -1,0 +1,79 @@
+//! The widths that the blocks check, and why they suffice, as arithmetic of constants at compile time (see `docs/design/circuit.md`).
+//!
+//! A width n admits 0 … 2^n − 1, a signed one −2^n … 2^n − 1. No witness moves any of them.
+
+use probity_strategy::{ACTIVATION_MAX, BIAS_LIMIT, BPS, EMA_SHIFTS, FEATURE_SHIFT, MAX_X, MIN_X, RETURN_CLIP, VOL_SHIFTS};
+
+/// Amounts and prices.
+pub(super) const AMOUNT: u32 = 96;
+/// A product of two of them.
+pub(super) const PRODUCT: u32 = 192;
+/// Net asset value.
+pub(super) const NAV: u32 = 97;
+/// Net asset value times shares, signed differences included.
+pub(super) const MARK: u32 = 193;
+/// The same times 10^4.
+pub(super) const DRAWDOWN: u32 = 207;
+/// Least amount out of an order.
+pub(super) const MIN_OUT: u32 = 126;
+/// Distance of an oriented tick to either end, signed.
+pub(super) const TICK: u32 = 24;
+/// Distance of a return to either clip, signed.
+pub(super) const RETURN: u32 = 21;
+/// A clipped return, signed.
+pub(super) const CLIPPED: u32 = 16;
+/// 256·x less an average, signed.
+pub(super) const EMA: u32 = 28;
+/// 256·|r| less an average, signed.
+pub(super) const VOL: u32 = 24;
+/// A raw feature times its scale, signed.
+pub(super) const SCALED: u32 = 45;
+/// An accumulator of the network, signed.
+pub(super) const ACC: u32 = 23;
+/// An output times a gain, signed.
+pub(super) const EDGE: u32 = 40;
+/// Targets and bands before their clamp, signed.
+pub(super) const LIFT: u32 = 25;
+/// Moves and weights in bps, signed.
+pub(super) const MOVE: u32 = 15;
+/// What is left of the turnover, signed.
+pub(super) const TURNOVER: u32 = 25;
+/// Quotients and divisors in bps.
+pub(super) const WEIGHT: u32 = 14;
+/// A trade's value before its cap, and its distance to the cap, signed.
+pub(super) const GROSS: u32 = 98;
+/// Base units of a trade.
+pub(super) const UNITS: u32 = 125;
+
+/// Largest accumulator of a valid model: 128 terms of a weight of 128 by an input of 128, and a bias.
+const LARGEST: i64 = 128 * 128 * 128 + (1 << 22) - 1;
+/// Largest number of 16 bits: scales, gains.
+const U16: i64 = (1 << 16) - 1;
+
+const _: () = {
+    // No sum or product comes near p/2 > 2^252.
+    assert!(DRAWDOWN < 250 && PRODUCT < 250 && MARK < DRAWDOWN);
+    // Divisions: q·d + r < 2^(i + j + 1) < p.
+    assert!(WEIGHT + NAV <= 250 && GROSS + WEIGHT <= 250 && UNITS + AMOUNT <= 250 && MIN_OUT + WEIGHT <= 250);
+    assert!(BPS < 1 << WEIGHT);
+    // C5: nav ≤ 2·(2^96 − 1), a and b below 2^(97 + 96), 10^4 below 2^14.
+    assert!(NAV == AMOUNT + 1 && MARK == NAV + AMOUNT && DRAWDOWN == MARK + WEIGHT && PRODUCT == 2 * AMOUNT && MIN_OUT > AMOUNT);
+    // C6.
+    assert!(MIN_X > -(1 << 19) && MAX_X < 1 << 19 && MAX_X - MIN_X < 1 << 20);
+    assert!(MAX_X - MIN_X + RETURN_CLIP < 1 << RETURN);
+    assert!(RETURN_CLIP < 1 << CLIPPED);
+    assert!(256 * (MAX_X - MIN_X) < 1 << EMA);
+    assert!(256 * RETURN_CLIP < 1 << VOL);
+    assert!((U16 << EMA) < 1 << (SCALED - 1) && 256 * BPS < 1 << EMA);
+    assert!(SCALED - FEATURE_SHIFT == 25);
+    assert!(EMA_SHIFTS[5] < EMA && VOL_SHIFTS[1] < VOL);
+    // C7: rounding adds at most 2^15.
+    assert!(BIAS_LIMIT == (1 << 22) - 1 && ACTIVATION_MAX < 128 && LARGEST + (1 << 15) < 1 << ACC);
+    // C8: |o₂ − o₀|·gain and o₁·gain; what is left of them in bps; moves.
+    assert!(2 * LARGEST * U16 < 1 << EDGE && LARGEST * U16 < 1 << EDGE);
+    assert!((1 << (EDGE - 16)) + BPS < 1 << LIFT && (1 << 14) + ((LARGEST * U16) >> 16) < 1 << LIFT);
+    assert!(2 * BPS + 1 < 1 << MOVE && (1 << 14) + BPS < 1 << MOVE);
+    assert!((1 << 24) + BPS < 1 << TURNOVER);
+    // C8: size·nav/10^4 < 2^97; v·2^64/price with v < 2^80 and price ≥ 2^19.
+    assert!(NAV < GROSS && 80 + 64 - 19 <= UNITS && UNITS < MIN_OUT && AMOUNT < MIN_OUT);
+};

@@ -1,0 +1,67 @@
+//! The JSON Schemas take what the program writes, and no other fields.
+
+use crate::{folder, golden_log, leaves};
+use serde_json::Value;
+
+/// The keywords of JSON Schema that the two files use, patterns aside.
+fn matches(schema: &Value, root: &Value, value: &Value) -> bool {
+    if let Some(to) = schema["$ref"].as_str() {
+        let mandate = || serde_json::from_str(&std::fs::read_to_string(folder().join("mandate.schema.json")).unwrap()).unwrap();
+        return match to.strip_prefix('#') {
+            Some(path) => matches(root.pointer(path).unwrap(), root, value),
+            None => {
+                let other: Value = mandate();
+                assert_eq!(other["$id"], to);
+                matches(&other, &other, value)
+            }
+        };
+    }
+    if let Some(cases) = schema["oneOf"].as_array() {
+        return cases.iter().filter(|case| matches(case, root, value)).count() == 1;
+    }
+    let kind = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("null") => value.is_null(),
+        _ => true,
+    };
+    if !kind {
+        return false;
+    }
+    let same = schema.get("const").is_none_or(|c| c == value) && schema["enum"].as_array().is_none_or(|e| e.contains(value));
+    let number = |v: &Value| v.as_i64().map(i128::from).or_else(|| v.as_u64().map(i128::from));
+    let range = number(value)
+        .is_none_or(|n| number(&schema["minimum"]).is_none_or(|lo| lo <= n) && number(&schema["maximum"]).is_none_or(|hi| n <= hi));
+    let fields = value.as_object().is_none_or(|object| {
+        let (properties, required) = (schema["properties"].as_object().unwrap(), schema["required"].as_array().unwrap());
+        required.iter().all(|name| object.contains_key(name.as_str().unwrap()))
+            && object.iter().all(|(name, v)| properties.get(name).is_some_and(|s| matches(s, root, v)))
+    });
+    let items = value.as_array().is_none_or(|list| list.iter().all(|v| matches(&schema["items"], root, v)));
+    same && range && fields && items
+}
+
+#[test]
+fn schemas_take_the_golden_files_and_no_other_fields() {
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(folder().join("log.schema.json")).unwrap()).unwrap();
+    let log = golden_log();
+    for line in log.lines() {
+        let value: Value = serde_json::from_str(line).unwrap();
+        assert!(matches(&schema, &schema, &value), "{line}");
+        for pointer in leaves(&value, "") {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            let mut more = value.clone();
+            if let Some(object) = more.pointer_mut(parent).unwrap().as_object_mut() {
+                object.insert("surplus".to_owned(), Value::from(1));
+                assert!(!matches(&schema, &schema, &more), "{pointer}");
+                let object = more.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+                object.remove("surplus");
+                object.remove(name);
+                assert_eq!(matches(&schema, &schema, &more), ["fill", "order"].contains(&name), "{pointer}");
+            }
+        }
+    }
+}
