@@ -294,7 +294,17 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, NovaError>) -> Result<T, KeysErro
 
 #[cfg(test)]
 mod tests {
-    use super::paddable;
+    use super::{E2, Pairing, System, paddable};
+    use nova_snark::traits::Engine;
+    use nova_snark::traits::commitment::CommitmentEngineTrait;
+
+    /// The library's feature `test-utils` makes commitment keys of a random tau, and cargo would switch it on for everybody.
+    #[test]
+    fn no_build_can_make_up_a_tau() {
+        type Commitments = <<Pairing as System>::E1 as Engine>::CE;
+        assert!(Commitments::setup(b"ck", 2).is_err());
+        assert!(<E2 as Engine>::CE::setup(b"ck", 2).is_ok());
+    }
 
     #[test]
     fn the_sizes_that_the_library_cannot_pad() {

@@ -291,4 +291,5 @@ impl<R: Read> Hashed<R> {
 
 #[cfg(test)]
 #[path = "ptau_tests.rs"]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;

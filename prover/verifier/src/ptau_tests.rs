@@ -9,7 +9,7 @@ use halo2curves::bn256::{Fq2, G1Affine, G2Affine};
 use halo2curves::group::Curve;
 use halo2curves::{CurveAffine, CurveExt};
 use std::io::Cursor;
-use writer::{Ptau, write};
+use writer::{Ptau, Section, write};
 
 const POWER: u32 = 4;
 const COUNT: usize = 1 << POWER;
@@ -122,7 +122,7 @@ fn malformed_files_are_refused_wherever_they_are_cut() {
 #[test]
 fn sections_are_bounded_single_and_complete() {
     let sections = Ptau::of(3, POWER).sections();
-    let case = |change: &dyn Fn(&mut Vec<(u32, Vec<u8>)>)| {
+    let case = |change: &dyn Fn(&mut Vec<Section>)| {
         let mut sections = sections.clone();
         change(&mut sections);
         field(read(&write(&sections), COUNT))

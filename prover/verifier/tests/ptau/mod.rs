@@ -5,6 +5,9 @@ use halo2curves::bn256::{Fq, Fr, G1, G1Affine, G2Affine};
 use halo2curves::group::Curve;
 use halo2curves::serde::SerdeObject;
 
+/// Number and content of a section.
+pub(crate) type Section = (u32, Vec<u8>);
+
 /// The content of a file; tests change it before they write it.
 #[derive(Clone)]
 pub(crate) struct Ptau {
@@ -34,7 +37,7 @@ impl Ptau {
     }
 
     /// Sections in the order of snarkjs: header, tau G1, tau G2, and the rest of a prepared file, empty.
-    pub(crate) fn sections(&self) -> Vec<(u32, Vec<u8>)> {
+    pub(crate) fn sections(&self) -> Vec<Section> {
         let mut header = 32u32.to_le_bytes().to_vec();
         let modulus = Fq::MODULUS.trim_start_matches("0x");
         header.extend((0..32).rev().map(|i| u8::from_str_radix(&modulus[2 * i..2 * i + 2], 16).unwrap()));
@@ -52,7 +55,7 @@ impl Ptau {
 }
 
 /// Magic, version, and sections with their lengths.
-pub(crate) fn write(sections: &[(u32, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn write(sections: &[Section]) -> Vec<u8> {
     let mut out = b"ptau".to_vec();
     out.extend(1u32.to_le_bytes());
     out.extend(u32::try_from(sections.len()).unwrap().to_le_bytes());
