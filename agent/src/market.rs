@@ -90,10 +90,18 @@ impl MarketPath {
         }
     }
 
-    /// The path moved forward by whole intervals until it opens after `now_s`; how far, seconds.
+    /// The path in a chain's future: a recorded one keeps its times unless the chain is past them, then it is moved forward by
+    /// whole intervals; a simulated one starts at the chain's next interval. How far a recorded one was moved, seconds.
     pub(crate) fn after(mut self, now_s: u64) -> (Self, u64) {
         let interval = u64::from(self.interval_s.max(1));
         let first = self.bars.first().map_or(now_s, |b| b.open_s);
+        if self.simulated {
+            let start = (now_s / interval + 1) * interval;
+            for bar in &mut self.bars {
+                bar.open_s = bar.open_s - first + start;
+            }
+            return (self, 0);
+        }
         let shift = if first > now_s { 0 } else { ((now_s - first) / interval + 1) * interval };
         for bar in &mut self.bars {
             bar.open_s += shift;
@@ -145,11 +153,13 @@ mod tests {
     fn a_path_moves_by_whole_intervals() {
         let choice = MarketChoice::Simulated { seed: 1, start_usdc: 2_000, step_bps: 60, interval_s: 300, bars: 3 };
         let path = MarketPath::of(&choice, Scale::default()).unwrap();
-        let first = path.bars[0].open_s;
-        assert_eq!(path.clone().after(first - 1).1, 0);
-        assert_eq!(path.clone().after(first).1, 300);
-        let (moved, shift) = path.after(first + 301);
+        assert!(path.simulated && path.source.contains("SIMULATED"));
+        assert_eq!(path.clone().after(1_000_000_001).0.bars[0].open_s, 1_000_000_200, "a simulated path starts when the chain does");
+        let recorded = MarketPath { simulated: false, ..path };
+        let first = recorded.bars[0].open_s;
+        assert_eq!(recorded.clone().after(first - 1).1, 0);
+        assert_eq!(recorded.clone().after(first).1, 300);
+        let (moved, shift) = recorded.after(first + 301);
         assert_eq!((shift, moved.bars[0].open_s), (600, first + 600));
-        assert!(moved.simulated && moved.source.contains("SIMULATED"));
     }
 }

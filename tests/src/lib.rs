@@ -89,7 +89,6 @@ impl Anvil {
     }
 
     /// One JSON-RPC call; the result.
-    #[must_use]
     #[expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
     pub fn call(&self, method: &str, params: &serde_json::Value) -> serde_json::Value {
         let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();

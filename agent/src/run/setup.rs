@@ -215,6 +215,11 @@ async fn market(args: &RunArgs, settings: &Settings, journal: &Journal, pool: &P
     if shift > 0 {
         output::talk(format!("the chain's clock is past this market: its times are moved forward by {shift} s"));
     }
+    // A series that begins later than the chain stands: its clock is set forward, and the vault registers in time.
+    let clock = dev.time_s().await?;
+    if let Some(first) = path.bars.first().filter(|b| b.open_s > clock + 3_600) {
+        dev.advance_to(first.open_s - 600).await?;
+    }
     Ok(path)
 }
 

@@ -9,8 +9,8 @@ use probity_strategy::{
     price_x64,
 };
 use probity_verifier::{
-    CIRCUIT_VERSION, Code, Digest, ENVELOPE_VERSION, Entry, Envelope, Evidence, Header, Keys, LogWriter, Report, Reveal, Salt, Severity,
-    audit, commit_model, next_head,
+    CIRCUIT_VERSION, Code, Digest, Domain, ENVELOPE_VERSION, Entry, Envelope, Evidence, Header, Keys, LogWriter, Report, Reveal, Salt,
+    Scalar, Severity, audit, commit_model, hash, next_head,
 };
 use serde_json::Value;
 use std::fmt::Write;
@@ -170,23 +170,42 @@ fn golden_files_are_what_the_program_writes() {
 #[test]
 fn envelope_layout_is_as_documented() {
     let commitment = header(0).model_commitment;
-    let mut bytes = b"PROBITYP".to_vec();
-    bytes.extend(ENVELOPE_VERSION.to_be_bytes());
-    bytes.extend(CIRCUIT_VERSION.to_be_bytes());
-    bytes.push(1);
-    bytes.extend([0x0a; 32]);
-    bytes.extend(3u32.to_be_bytes());
-    for value in [commitment.to_bytes(), [1; 32], [2; 32], [3; 32], [4; 32]] {
-        bytes.extend(value);
+    for (byte, engine) in [(1, ProofEngine::Transparent), (2, ProofEngine::Pairing)] {
+        let mut bytes = b"PROBITYP".to_vec();
+        bytes.extend(ENVELOPE_VERSION.to_be_bytes());
+        bytes.extend(CIRCUIT_VERSION.to_be_bytes());
+        bytes.push(byte);
+        bytes.extend([0x0a; 32]);
+        bytes.extend(3u32.to_be_bytes());
+        for value in [commitment.to_bytes(), [1; 32], [2; 32], [3; 32], [4; 32]] {
+            bytes.extend(value);
+        }
+        assert_eq!(bytes.len(), 209);
+        bytes.extend(5u32.to_be_bytes());
+        bytes.extend([9, 8, 7, 6, 5]);
+        let envelope = Envelope::from_bytes(&bytes).unwrap();
+        let digest = |b: u8| Digest::from_bytes([b; 32]).unwrap();
+        assert_eq!((envelope.engine, envelope.parameters, envelope.folds), (engine, digest(0x0a), 3));
+        assert_eq!(envelope.end, [commitment, digest(1), digest(2), digest(3), digest(4)]);
+        assert_eq!(envelope.to_bytes(), bytes);
     }
-    assert_eq!(bytes.len(), 209);
-    bytes.extend(5u32.to_be_bytes());
-    bytes.extend([9, 8, 7, 6, 5]);
-    let envelope = Envelope::from_bytes(&bytes).unwrap();
-    let digest = |b: u8| Digest::from_bytes([b; 32]).unwrap();
-    assert_eq!((envelope.parameters, envelope.folds), (digest(0x0a), 3));
-    assert_eq!(envelope.end, [commitment, digest(1), digest(2), digest(3), digest(4)]);
-    assert_eq!(envelope.to_bytes(), bytes);
+}
+
+/// One list of elements has another hash in every domain, at every length, zeros at its end included.
+#[test]
+fn domains_and_lengths_are_apart() {
+    let mut seen = std::collections::BTreeSet::new();
+    for domain in [Domain::Model, Domain::Mandate, Domain::Genesis, Domain::Record, Domain::State] {
+        for length in 0..16 {
+            assert!(seen.insert(Digest::from_scalar(hash(domain, &vec![Scalar::from(0); length]))), "{domain:?}, {length}");
+            // The tag of a domain as the first element of another is not that domain.
+            let inside = [vec![domain.tag()], vec![Scalar::from(0); length]].concat();
+            assert!(seen.insert(Digest::from_scalar(hash(Domain::State, &inside))), "{domain:?} inside, {length}");
+        }
+    }
+    let reveal = reveal(0);
+    let with = |byte| commit_model(&mandate().model, &reveal.model, &Salt::new([byte; 32]));
+    assert_ne!(with(7), with(8), "another salt, another commitment");
 }
 
 /// JSON pointers to everything that is not an object or a list.
