@@ -128,6 +128,8 @@ impl Envelope {
 
     /// Verifies the proof for a mandate and a commitment; the start of the chain is computed here, never read.
     pub fn verify(&self, keys: &Keys, mandate: &Mandate, commitment: &Digest) -> Result<Proven, Finding> {
+        // The circuit takes the mandate's ranges (C2) from its checked form.
+        mandate.validate().map_err(|e| Finding::mismatch(Code::MandateInvalid, e.expected, e.got).field(format!("mandate.{}", e.field)))?;
         if !keys.fit(mandate) {
             return Err(Finding::error(Code::KeysUnavailable, "expected the keys of this mandate, got others").field("keys"));
         }
