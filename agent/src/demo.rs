@@ -16,7 +16,7 @@ pub(crate) fn run(args: &DemoArgs, settings: &Settings, json: bool) -> Result<Ex
     let started = Instant::now();
     run::on_runtime(async {
         clear(&args.dir).await?;
-        let finished = run::execute(&run_args(args), settings).await?;
+        let finished = run::execute(&run_args(args), &calmer(settings)).await?;
         let shown = show(&finished.summary, &finished.url, &args.dir, &settings.proof.source()?).await;
         finished.stop_chain().await?;
         let (rows, value) = shown?;
@@ -25,6 +25,15 @@ pub(crate) fn run(args: &DemoArgs, settings: &Settings, json: bool) -> Result<Ex
         })?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Smallest trade of the demo, bps: every trade waits for its own compressed proof, so it makes fewer and larger ones.
+const LEAST_TRADE_BPS: u16 = 250;
+
+fn calmer(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    settings.mandate.min_trade_bps = settings.mandate.min_trade_bps.max(LEAST_TRADE_BPS);
+    settings
 }
 
 fn run_args(args: &DemoArgs) -> RunArgs {
