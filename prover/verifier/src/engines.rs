@@ -40,7 +40,7 @@ pub struct Pairing;
 
 impl System for Pairing {
     type E1 = nova_snark::provider::Bn256EngineKZG;
-    type S1 = nova_snark::spartan::ppsnark::RelaxedR1CSSNARK<Self::E1, nova_snark::provider::mercury::EvaluationEngine<Self::E1>>;
+    type S1 = RelaxedR1CSSNARK<Self::E1, nova_snark::provider::mercury::EvaluationEngine<Self::E1>>;
 }
 
 /// Public parameters of one engine.

@@ -242,7 +242,7 @@ fn pairing(circuit: &FoldCircuit, path: &Path, accept: &Accept) -> Result<(Publi
         let (outcome, quiet) = (Rc::clone(&outcome), Rc::clone(&quiet));
         let floor = S1::ck_floor();
         move |shape: &R1CSShape<<Pairing as System>::E1>| {
-            let count = floor(shape).max(2).next_power_of_two();
+            let count = floor(shape).max(shape.num_cons()).max(shape.num_vars()).max(2).next_power_of_two();
             let read = read_powers(&path, &accept, count, &folder).and_then(|origin| {
                 quiet.replace(Some(Quiet::start()?));
                 Ok(origin)
