@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use crate::{output, secret};
 use anyhow::{Context, Result};
 use probity_strategy::Mandate;
-use probity_verifier::{Evidence, Keys, KeysError, LogReader, MAX_ENVELOPE, Report, Reveal, Verdict, audit, audit_chain};
+use probity_verifier::{Evidence, Keys, KeysError, LogReader, MAX_ENVELOPE, Report, Verdict, audit, audit_chain};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -19,43 +19,37 @@ pub(crate) fn run(args: &AuditArgs, settings: &Settings, json: bool) -> Result<E
     // Seconds of work, nothing taken from anybody: the pairing engine alone needs a file, from the settings.
     let derive = |mandate: &Mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new);
     let reveal = args.reveal.as_deref().map(secret::read_opening).transpose()?;
+    let proof = args.proof.as_deref().map(read_proof).transpose()?;
+    let before = args.before.iter().map(|path| read_proof(path)).collect::<Result<Vec<_>>>()?;
+    let evidence = Evidence { proof: proof.as_deref(), reveal: reveal.as_ref(), before: &before, segment: args.segment };
     let report = match &args.rpc {
-        None => of(&args.log, &read_proof(args.proof.as_deref().context("--proof: expected a file")?)?, reveal.as_ref(), derive)?,
-        Some(url) => crate::run::on_runtime(with_chain(&args.log, args.proof.as_deref(), url, reveal.as_ref(), derive))?,
+        None => of(&args.log, evidence, derive)?,
+        Some(url) => crate::run::on_runtime(with_chain(&args.log, evidence, url, derive))?,
     };
     output::data(json, "audit", &report, || text(&report))?;
     Ok(code(&report))
 }
 
-/// Audits a log file against a proof; `keys` is asked for the keys of the log's own mandate.
-pub(crate) fn of(
-    log: &Path,
-    proof: &[u8],
-    reveal: Option<&Reveal>,
-    keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
-) -> Result<Report> {
-    Ok(audit(open(log)?, Evidence { proof: Some(proof), reveal }, keys))
+/// Audits a log file against its evidence; `keys` is asked for the keys of the log's own mandate.
+pub(crate) fn of(log: &Path, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Result<Report> {
+    Ok(audit(open(log)?, evidence, keys))
 }
 
-/// The same, and the log against what the vault recorded. Without a proof file, the newest posted proof is taken.
+/// The same, and the log against what the vault recorded. Without a proof, the newest posted one is taken.
 pub(crate) async fn with_chain(
     log: &Path,
-    proof: Option<&Path>,
+    evidence: Evidence<'_>,
     url: &str,
-    reveal: Option<&Reveal>,
     keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
 ) -> Result<Report> {
     let header = match LogReader::new(open(log)?) {
         Ok(reader) => reader.header().clone(),
         // The audit itself says what is wrong with the log.
-        Err(_) => return of(log, &[], reveal, keys),
+        Err(_) => return of(log, evidence, keys),
     };
     let seen = Seen::of(url, &header).await?;
-    let bytes = match proof {
-        Some(path) => read_proof(path)?,
-        None => seen.proof().await?,
-    };
-    let report = of(log, &bytes, reveal, keys)?;
+    let posted = if evidence.proof.is_none() { Some(seen.proof().await?) } else { None };
+    let report = of(log, Evidence { proof: evidence.proof.or(posted.as_deref()), ..evidence }, keys)?;
     let (coverage, findings) = audit_chain(open(log)?, &seen.facts);
     Ok(report.with_chain(coverage, findings))
 }

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Make a fresh proof of a decision log from its opening (model and salt).
     Prove(ProveArgs),
+    /// Show part of a log without the rest.
+    Disclose(DiscloseArgs),
     /// Show what a log, a proof or a run's folder holds, without judging it.
     Inspect(InspectArgs),
     /// Backtest the strategy over a recorded series with the same engine.
@@ -175,6 +177,12 @@ pub(crate) struct AuditArgs {
     /// The compressed proof; with --rpc it may be left out: the newest one posted on chain is taken.
     #[arg(long, value_name = "FILE", required_unless_present = "rpc")]
     pub(crate) proof: Option<PathBuf>,
+    /// A proof that ends where the next one starts; repeated in order, all of them before --proof.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) before: Vec<PathBuf>,
+    /// A proof of part of the log is what is wanted: what it leaves out is no error.
+    #[arg(long)]
+    pub(crate) segment: bool,
     /// Compare with what the vault recorded, on this node's word.
     #[arg(long, value_name = "URL")]
     pub(crate) rpc: Option<String>,
@@ -193,6 +201,26 @@ pub(crate) struct ProveArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) opening: PathBuf,
     /// Where the proof goes; never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Cut the proof after so many decisions, repeatable and rising: proofs of consecutive stretches go to FILE.1, FILE.2, …, FILE.
+    #[arg(long, value_name = "DECISIONS")]
+    pub(crate) cut: Vec<u32>,
+}
+
+/// Flags of `disclose`.
+#[derive(Debug, Args)]
+pub(crate) struct DiscloseArgs {
+    /// The decision log.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: PathBuf,
+    /// The first decision to show.
+    #[arg(long, value_name = "DECISION")]
+    pub(crate) from: u32,
+    /// The decision before which to stop.
+    #[arg(long, value_name = "DECISION")]
+    pub(crate) to: u32,
+    /// Where the records go; never overwritten. Proofs that end at both ends of the range go with them: `prove --cut FROM --cut TO`.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }

@@ -11,7 +11,7 @@ pub(crate) fn run(args: &CommitArgs, json: bool) -> Result<ExitCode> {
     let file = strategy_file::model(args.model.as_deref())?;
     let salt = secret::salt();
     let commitment = commit_model(&file.shape, &file.model, &salt);
-    secret::write_opening(&args.opening, &Reveal { model: file.model, salt })?;
+    secret::write_opening(&args.opening, &Reveal { model: file.model, salt, then: None })?;
     let value = serde_json::json!({ "commitment": commitment, "shape": file.shape, "opening": args.opening });
     output::data(json, "commitment", &value, || {
         output::table(&[

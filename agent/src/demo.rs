@@ -5,7 +5,7 @@ use crate::run::{self, Summary};
 use crate::settings::Settings;
 use crate::{audit, output};
 use anyhow::{Context, Result, ensure};
-use probity_verifier::{Code, Keys, LogReader, ParamsSource, Report, Verdict};
+use probity_verifier::{Code, Evidence, Keys, LogReader, ParamsSource, Report, Verdict};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,17 +75,18 @@ async fn show(summary: &Summary, url: &str, dir: &Path, source: &ParamsSource) -
     let keys = keys?;
     let (proven, verify_s) = timed(|| probity_verifier::verify(&proof, &keys, &header.mandate, &header.model_commitment));
     proven.context("the fresh proof does not verify")?;
-    let offline = audit::of(&summary.log, &proof, None, |_| Ok(Arc::clone(&keys)))?;
+    let evidence = Evidence { proof: Some(&proof), ..Evidence::default() };
+    let offline = audit::of(&summary.log, evidence, |_| Ok(Arc::clone(&keys)))?;
     accepted(&offline)?;
 
     output::talk("\nAudit of the log against the chain, with the newest proof posted there:");
-    let on_chain = audit::with_chain(&summary.log, None, url, None, |_| Ok(Arc::clone(&keys))).await?;
+    let on_chain = audit::with_chain(&summary.log, Evidence::default(), url, |_| Ok(Arc::clone(&keys))).await?;
     accepted(&on_chain)?;
 
     let forged = dir.join("forged.jsonl");
     let line = forge(&summary.log, &forged)?;
     output::talk(format!("\nAudit of a copy with one byte of line {line} changed (a digit of a balance):"));
-    let rejected = audit::of(&forged, &proof, None, |_| Ok(Arc::clone(&keys)))?;
+    let rejected = audit::of(&forged, evidence, |_| Ok(Arc::clone(&keys)))?;
     output::talk(audit::text(&rejected));
     let found = rejected.findings.iter().find(|f| f.code == Code::HeadMismatch && f.line == Some(u64::try_from(line).unwrap_or(0)));
     ensure!(rejected.verdict == Verdict::Rejected && found.is_some(), "the audit did not find the forged byte");

@@ -38,15 +38,17 @@ fn proof(path: &Path, json: bool) -> Result<()> {
         Err(finding) => bail!("{}: not a proof of this version: {finding}", path.display()),
     };
     let [commitment, mandate, decisions, head, _] = envelope.end;
+    let from = envelope.start.map_or(0, |start| start.decisions);
     let count = decisions.to_bytes().last_chunk::<4>().map_or(0, |b| u32::from_be_bytes(*b));
     let value = serde_json::json!({
-        "bytes": bytes.len(), "parameters": envelope.parameters, "folds": envelope.folds, "decisions": count,
+        "bytes": bytes.len(), "parameters": envelope.parameters, "folds": envelope.folds, "from_decision": from, "decisions": count,
         "model_commitment": commitment, "mandate_digest": mandate, "head": head,
     });
     output::data(json, "proof", &value, || {
         output::table(&[
             ("proof".into(), format!("{} ({} bytes), not verified here", path.display(), bytes.len())),
             ("claims decisions, in folds".into(), format!("{count} in {}", envelope.folds)),
+            ("starting after decisions".into(), from.to_string()),
             ("of the model committed to as".into(), commitment.to_string()),
             ("under the mandate".into(), mandate.to_string()),
             ("ending at head".into(), head.to_string()),
@@ -58,17 +60,19 @@ fn proof(path: &Path, json: bool) -> Result<()> {
 fn log(path: &Path, last: usize, json: bool) -> Result<()> {
     let mut reader = LogReader::open(path).with_context(|| format!("{}", path.display()))?;
     let header = reader.header().clone();
-    let (mut records, mut sealed) = (Vec::new(), false);
+    let (mut records, mut rotations, mut sealed) = (Vec::new(), Vec::new(), false);
     while let Some(line) = reader.next_line().with_context(|| format!("{}", path.display()))? {
         match line {
             Line::Entry(entry) => records.push(entry.record),
+            Line::Announcement(announcement) => rotations.push(announcement.rotation),
             Line::Seal(_) => sealed = true,
         }
     }
-    let value = serde_json::json!({ "header": header, "decisions": records.len(), "sealed": sealed, "last": tail(&records, last) });
+    let value = serde_json::json!({ "header": header, "decisions": records.len(), "sealed": sealed, "rotations": rotations, "last": tail(&records, last) });
     output::data(json, "log", &value, || {
         let mut rows = head_rows(&header);
         rows.push(("decisions".into(), format!("{} ({})", records.len(), if sealed { "sealed" } else { "open" })));
+        rows.extend(rotations.iter().map(|r| (format!("weights from decision {}", r.at_step), r.commitment.to_string())));
         format!("{}\n{}", output::table(&rows), decisions(tail(&records, last).iter().map(|r| (*r, String::new()))))
     })
 }

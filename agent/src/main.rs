@@ -6,6 +6,7 @@ mod checks;
 mod cli;
 mod commit;
 mod demo;
+mod disclose;
 mod inspect;
 mod journal;
 mod ledger;
@@ -14,6 +15,7 @@ mod onchain;
 mod output;
 mod prove;
 mod report;
+mod reprove;
 mod run;
 mod secret;
 mod settings;
@@ -69,7 +71,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Trials => ledger::run(&loaded.settings, cli.json),
         Command::Commit(args) => commit::run(args, cli.json),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
-        Command::Prove(args) => prove::run(args, &loaded.settings, cli.json),
+        Command::Disclose(args) => disclose::run(args, cli.json),
+        Command::Prove(args) => reprove::run(args, &loaded.settings, cli.json),
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Chain { action: ChainAction::Stop { dir } } => run::stop_chains(dir),
         Command::Demo(args) => demo::run(args, &loaded.settings, cli.json),

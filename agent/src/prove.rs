@@ -1,16 +1,13 @@
 //! Folds decisions, compresses the proof and writes what an auditor needs: log and proof.
 
-use crate::cli::ProveArgs;
-use crate::settings::Settings;
-use crate::{output, secret};
+use crate::output;
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use probity_prover::{Params, Session};
 use probity_strategy::{Mandate, Model, Record};
-use probity_verifier::{Header, Line, LogReader, LogWriter, ParamsSource, Salt, commit_model};
+use probity_verifier::{Header, LogWriter, ParamsSource, Salt, commit_model};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -83,7 +80,7 @@ pub(crate) fn prove(
 }
 
 /// Folds records in their order, in full folds; each must be what the session decides again. Returns each fold's time, ms.
-fn fold_all(session: &mut Session, records: &[Record], mut done: impl FnMut(&Record) -> Result<()>) -> Result<Vec<f64>> {
+pub(crate) fn fold_all(session: &mut Session, records: &[Record], mut done: impl FnMut(&Record) -> Result<()>) -> Result<Vec<f64>> {
     let most = usize::from(session.mandate().decisions_per_fold);
     let mut times = Vec::new();
     for chunk in records.chunks(most) {
@@ -99,75 +96,12 @@ fn fold_all(session: &mut Session, records: &[Record], mut done: impl FnMut(&Rec
     Ok(times)
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+pub(crate) fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(0.0)
 }
 
-/// `probity prove`: a fresh proof of a log, from its opening.
-pub(crate) fn run(args: &ProveArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
-    ensure!(!args.out.exists(), "--out {}: a proof is never overwritten; name another file", args.out.display());
-    let opening = secret::read_opening(&args.opening)?;
-    let mut reader = LogReader::open(&args.log).with_context(|| format!("--log {}", args.log.display()))?;
-    let header = reader.header().clone();
-    let commitment = commit_model(&header.mandate.model, &opening.model, &opening.salt);
-    ensure!(
-        commitment == header.model_commitment,
-        "--opening {}: commits to {commitment}, the log to {}",
-        args.opening.display(),
-        header.model_commitment
-    );
-    let (mut records, mut head) = (Vec::new(), header.genesis_head);
-    while let Some(line) = reader.next_line()? {
-        if let Line::Entry(entry) = line {
-            head = entry.head;
-            records.push(entry.record);
-        }
-    }
-    output::talk("deriving the proof parameters …");
-    let params = Arc::new(Params::for_mandate_with(&header.mandate, &settings.proof.source()?)?);
-    let mut session = Session::start(params, header.mandate.clone(), opening.model, opening.salt)?;
-    let bar = folding_bar(records.len())?;
-    let fold_ms = median(fold_all(&mut session, &records, |_| {
-        bar.inc(1);
-        Ok(())
-    })?);
-    bar.finish_and_clear();
-    ensure!(session.head() == head, "--log {}: ends at {head}, its records at {}", args.log.display(), session.head());
-    output::talk("compressing …");
-    let started = Instant::now();
-    let proof = session.compress()?;
-    std::fs::write(&args.out, &proof).with_context(|| format!("--out {}", args.out.display()))?;
-    let made = Made {
-        proof: args.out.clone(),
-        decisions: records.len(),
-        fold_ms,
-        compress_s: started.elapsed().as_secs_f64(),
-        proof_bytes: proof.len(),
-    };
-    output::data(json, "proof", &made, || {
-        format!(
-            "{}: {} decisions, {} bytes; folds of {fold_ms:.0} ms, compressed in {:.1} s",
-            made.proof.display(),
-            made.decisions,
-            made.proof_bytes,
-            made.compress_s
-        )
-    })?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// What `prove` made.
-#[derive(Debug, Serialize)]
-struct Made {
-    proof: PathBuf,
-    decisions: usize,
-    fold_ms: f64,
-    compress_s: f64,
-    proof_bytes: usize,
-}
-
-fn folding_bar(decisions: usize) -> Result<ProgressBar> {
+pub(crate) fn folding_bar(decisions: usize) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("folding {bar:32} {pos}/{len} decisions, {eta} left")?;
     Ok(ProgressBar::new(u64::try_from(decisions)?).with_style(style))
 }

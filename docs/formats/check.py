@@ -10,12 +10,12 @@ usage: check.py LOG... [--opening OPENING]     exit status: 0 nothing wrong, 1 s
 import hashlib, json, re, sys
 
 P = 21888242871839275222246405745257275088548364400416034343698204186575808495617
-T, FULL, PARTIAL = 6, 8, 56  # width, full rounds, partial rounds
+FULL = 8  # full rounds
 
 
-def grain():
-    """The self-shrinking Grain LFSR of the Poseidon paper, for a prime field, x^5, 254 bits and the numbers above."""
-    fields = [(1, 2), (1, 4), (254, 12), (T, 12), (FULL, 10), (PARTIAL, 10), (2**30 - 1, 30)]
+def grain(width, partial):
+    """The self-shrinking Grain LFSR of the Poseidon paper, for a prime field, x^5, 254 bits and these numbers."""
+    fields = [(1, 2), (1, 4), (254, 12), (width, 12), (FULL, 10), (partial, 10), (2**30 - 1, 30)]
     state = [v >> i & 1 for v, n in fields for i in reversed(range(n))]
 
     def step():
@@ -33,43 +33,51 @@ def grain():
             step()
 
 
-def constants():
-    bits, out = grain(), []
-    while len(out) < T * (FULL + PARTIAL):
-        value = 0
-        for _ in range(254):
-            value = value << 1 | next(bits)
-        if value < P:
-            out.append(value)
-    return out
+class Sponge:
+    """Poseidon of a width and a number of partial rounds."""
+
+    def __init__(self, width, partial):
+        self.width, self.partial, self.rounds = width, partial, None
+
+    def constants(self):
+        bits, out = grain(self.width, self.partial), []
+        while len(out) < self.width * (FULL + self.partial):
+            value = 0
+            for _ in range(254):
+                value = value << 1 | next(bits)
+            if value < P:
+                out.append(value)
+        self.rounds = out
+        self.mds = [[pow(i + self.width + j, -1, P) for j in range(self.width)] for i in range(self.width)]
+
+    def permute(self, state):
+        for r in range(FULL + self.partial):
+            state = [(v + self.rounds[self.width * r + i]) % P for i, v in enumerate(state)]
+            full = r < FULL // 2 or r >= FULL // 2 + self.partial
+            state = [pow(v, 5, P) if full or i == 0 else v for i, v in enumerate(state)]
+            state = [sum(self.mds[i][j] * v for i, v in enumerate(state)) % P for j in range(self.width)]
+        return state
+
+    def hash(self, elements):
+        """The capacity starts with a polynomial of the pattern (absorb n, squeeze 1) modulo 2^128."""
+        if not self.rounds:
+            self.constants()
+        x, rate = 2**128 - 159, self.width - 1
+        state = [(x * (len(elements) + 2**31) + x * x) % 2**128] + [0] * rate
+        for i in range(0, len(elements), rate):
+            for j, e in enumerate(elements[i : i + rate]):
+                state[1 + j] = (state[1 + j] + e) % P
+            state = self.permute(state)
+        return state[1]
 
 
-RC = constants()
-MDS = [[pow(i + T + j, -1, P) for j in range(T)] for i in range(T)]
-
-
-def permute(state):
-    for r in range(FULL + PARTIAL):
-        state = [(v + RC[T * r + i]) % P for i, v in enumerate(state)]
-        full = r < FULL // 2 or r >= FULL // 2 + PARTIAL
-        state = [pow(v, 5, P) if full or i == 0 else v for i, v in enumerate(state)]
-        state = [sum(MDS[i][j] * v for i, v in enumerate(state)) % P for j in range(T)]
-    return state
+NARROW, WIDE = Sponge(6, 56), Sponge(25, 59)
+MODEL, MANDATE, GENESIS, RECORD, ROTATION = 1, 2, 3, 4, 6
+NOTICE = 12  # fewest steps between an announcement and the first decision of the new weights
 
 
 def poseidon(domain, elements):
-    """Sponge of rate 5; the capacity starts with a polynomial of the pattern (absorb n, squeeze 1) modulo 2^128."""
-    elements = [0x70726F6269747900 | domain] + elements
-    x = 2**128 - 159
-    state = [(x * (len(elements) + 2**31) + x * x) % 2**128] + [0] * 5
-    for i in range(0, len(elements), 5):
-        for j, e in enumerate(elements[i : i + 5]):
-            state[1 + j] = (state[1 + j] + e) % P
-        state = permute(state)
-    return state[1]
-
-
-MODEL, MANDATE, GENESIS, RECORD = 1, 2, 3, 4
+    return (WIDE if domain == MODEL else NARROW).hash([0x70726F6269747900 | domain] + elements)
 
 SQRT = """fffcb933bd6fad37aa2d162d1a594001 fff97272373d413259a46990580e213a fff2e50f5f656932ef12357cf3c7fdcc ffe5caca7e10e4e61c3624eaa0941cd0
 ffcb9843d60f6159c9db58835c926644 ff973b41fa98c081472e6896dfb254c0 ff2ea16466c96a3843ec78b326b52861 fe5dee046a99a2a811c461f1969c3053
@@ -159,16 +167,17 @@ MANDATE_FIELDS = fields(version=whole(1, 1), chain_id=whole(1, 2**64 - 1), vault
                         interval_s=whole(1, 604800), genesis_time_s=whole(0, 2**40), decisions_per_fold=whole(1, 64),
                         proof_engine=text("transparent|pairing"),
                         model=fields(dims=items(whole(1, 128)), shifts=items(whole(1, 16))), limits=LIMITS)
-HEADER = fields(format=text("probity-log"), version=whole(1, 1), program_version=text(".*"), model_commitment=DIGEST, mandate_digest=DIGEST,
+HEADER = fields(format=text("probity-log"), version=whole(2, 2), program_version=text(".*"), model_commitment=DIGEST, mandate_digest=DIGEST,
                 genesis_head=DIGEST, mandate=MANDATE_FIELDS)
 OBSERVATION = fields(step=U32, time_s=U64, block_number=U64, block_hash=HASH, mean_tick=whole(-2**31, 2**31 - 1),
                      price_x64=decimal(2**19, 2**96 - 1), quote=AMOUNT, base=AMOUNT, shares=AMOUNT, fill=maybe(fields(amount_out=AMOUNT)))
 DECISION = fields(order=maybe(fields(side=text("buy|sell"), amount_in=AMOUNT, min_out=decimal(0, 2**128 - 1))), halted=flag)
 ENTRY = fields(record=fields(observation=OBSERVATION, decision=DECISION), head=DIGEST)
+ANNOUNCEMENT = fields(rotation=fields(commitment=DIGEST, at_step=U32), head=DIGEST)
 SEAL = fields(seal=fields(decisions=U32, head=DIGEST))
-OPENING = fields(model=fields(scales=items(U16), weights=items(whole(-128, 127)), biases=items(whole(1 - 2**22, 2**22 - 1)),
+OPENING = fields(model=fields(scales=items(U16), weights=items(whole(-128, 127)), biases=items(whole(1 - 2**19, 2**19 - 1)),
                               policy=fields(gain=U16, band_gain=U16, band_bps=BPS, max_step_bps=BPS, cooldown_steps=U16)),
-                 salt=text("[0-9a-fA-F]{64}"))
+                 salt=text("[0-9a-fA-F]{64}"), then=maybe(lambda v, at: v))  # `then`: the weights that took over, not looked at
 
 
 def parse(raw, at):
@@ -225,8 +234,9 @@ def next_head(head, o, d):
     word = (d["halted"] << 224) + ((fill is not None) << 225)
     if order:
         word += order["amount_in"] + (order["min_out"] << 96) + (1 << (222 if order["side"] == "buy" else 223))
-    return poseidon(RECORD, [o["step"], head, o["time_s"], o["mean_tick"] % P, o["price_x64"], o["quote"], o["base"], o["shares"],
-                             fill["amount_out"] if fill else 0, (o["block_number"] << 128) + high, low, word % P])
+    return poseidon(RECORD, [head, (o["price_x64"] + (o["quote"] << 96) + (o["step"] << 192)) % P, o["base"] + (o["shares"] << 96),
+                             fill["amount_out"] if fill else 0, o["time_s"], o["mean_tick"] % P, (o["block_number"] << 128) + high, low,
+                             word % P])
 
 
 def value(base, price):
@@ -239,7 +249,18 @@ class Walk:
     def __init__(self, mandate, head, say):
         self.m, self.limits, self.head, self.say = mandate, mandate["limits"], head, say
         self.step, self.time, self.pending, self.halted, self.used, self.block = 0, mandate["genesis_time_s"], None, False, 0, 0
-        self.mark, self.balances = (0, 0), (0, 0)
+        self.mark, self.balances, self.ahead = (0, 0), (0, 0), None
+
+    def announce(self, rotation, head):
+        """Other weights, from a later step on."""
+        found = poseidon(ROTATION, [self.head, rotation["commitment"], rotation["at_step"]])
+        if found != head:
+            self.say("head_mismatch", f"expected 0x{found:064x}")
+        if rotation["at_step"] < self.step + NOTICE or not rotation["commitment"]:
+            self.say("rotation_refused", f"expected a commitment and a step of at least {self.step + NOTICE}")
+        if self.ahead is not None and self.ahead != self.step:
+            self.say("rotation_refused", f"expected one at a time; another is ahead at step {self.ahead}")
+        self.ahead, self.head = rotation["at_step"], head
 
     def entry(self, record, head):
         o, d, m, say = record["observation"], record["decision"], self.m, self.say
@@ -277,6 +298,8 @@ class Walk:
             self.used = 0
         if d["order"]:
             self.order(d["order"], o, nav, worth * 10000 // (nav + 1) + 1, halted, gap)
+        if self.ahead == self.step:
+            self.ahead = None
         self.step, self.time, self.block, self.head = self.step + 1, o["time_s"], o["block_number"], head
         self.pending, self.halted, self.balances = d["order"], halted or d["halted"], (o["quote"], o["base"])
 
@@ -366,6 +389,9 @@ def check(raw, opening, out):
                 seal, sealed = SEAL(found, "line")["seal"], line
                 if (seal["decisions"], seal["head"]) != (walk.step, walk.head):
                     say("seal_mismatch", f"expected {walk.step} decisions and head 0x{walk.head:064x}")
+            elif isinstance(found, dict) and "rotation" in found:
+                announced = ANNOUNCEMENT(found, "line")
+                walk.announce(announced["rotation"], announced["head"])
             else:
                 entry = ENTRY(found, "line")
                 walk.entry(entry["record"], entry["head"])

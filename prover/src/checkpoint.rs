@@ -1,12 +1,12 @@
 //! Checkpoints: the private state of a session on disk, bound to mandate, model and parameters.
 //!
-//! All integers big endian: magic (8 bytes), version u16, mandate, commitment, parameters, head, blind (5 × 32), folds u32,
-//! state length u32, state (JSON), chain length u64, chain, SHA-256 of all before. Mode 0600: it contains the weights.
+//! All integers big endian: magic (8 bytes), version u16, mandate, commitment in force, parameters, commitment at genesis, head, blind
+//! (6 × 32), start of the running proof (decisions u32, z 5 × 32), rotation ahead (u8 0, or 1, commitment 32, step u32), folds u32, state length u32, state (JSON), chain length u64, chain, SHA-256 of all before. Mode 0600: it contains the weights.
 
 use crate::chain::Chain;
 use crate::{Params, ProverError, Session};
 use probity_strategy::{Mandate, Model, State};
-use probity_verifier::{Digest, Salt};
+use probity_verifier::{Digest, Rotation, Salt};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 const MAGIC: [u8; 8] = *b"PROBITYC";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 impl Session {
     /// Writes the session to `path`, all or nothing: a temporary file beside it, synced, then renamed over it.
@@ -62,8 +62,18 @@ impl Session {
         let mut out = Vec::with_capacity(256 + state.len() + chain.len());
         out.extend(MAGIC);
         out.extend(VERSION.to_be_bytes());
-        for digest in [self.mandate, self.commitment, self.params.digest(), self.head, Digest::from_scalar(self.blind)] {
+        let blind = Digest::from_scalar(self.blind);
+        for digest in [self.mandate, self.commitment, self.params.digest(), self.first_commitment, self.head, blind] {
             out.extend(digest.to_bytes());
+        }
+        out.extend(self.from.to_be_bytes());
+        for scalar in &self.z0 {
+            out.extend(Digest::from_scalar(*scalar).to_bytes());
+        }
+        out.push(u8::from(self.ahead.is_some()));
+        if let Some(rotation) = &self.ahead {
+            out.extend(rotation.commitment.to_bytes());
+            out.extend(rotation.at_step.to_be_bytes());
         }
         out.extend(self.folds.to_be_bytes());
         out.extend(u32::try_from(state.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -95,8 +105,21 @@ impl Session {
                 return Err(ProverError::checkpoint(field, expected, got));
             }
         }
+        self.first_commitment = digest(&mut rest, "commitment at genesis")?;
         self.head = digest(&mut rest, "head")?;
         self.blind = digest(&mut rest, "blind")?.to_scalar();
+        self.from = u32::from_be_bytes(take(&mut rest, "start")?);
+        for scalar in &mut self.z0 {
+            *scalar = digest(&mut rest, "start")?.to_scalar();
+        }
+        self.ahead = match take(&mut rest, "rotation")? {
+            [0] => None,
+            [1] => {
+                let commitment = digest(&mut rest, "rotation")?;
+                Some(Rotation { commitment, at_step: u32::from_be_bytes(take(&mut rest, "rotation")?) })
+            }
+            [other] => return Err(ProverError::checkpoint("rotation", "0 or 1", other)),
+        };
         self.folds = u32::from_be_bytes(take(&mut rest, "folds")?);
         let length = u32::from_be_bytes(take(&mut rest, "state length")?);
         let (state, tail) = usize::try_from(length).ok().and_then(|n| rest.split_at_checked(n)).ok_or_else(|| damaged("state"))?;

@@ -5,8 +5,8 @@ use crate::{Params, ProverError};
 use ff::Field;
 use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, State, Step, oriented, price_x64};
 use probity_verifier::{
-    Digest, Envelope, FoldCircuit, FoldWitness, Salt, Scalar, commit_model, genesis_head, genesis_z, mandate_digest, next_head,
-    state_digest,
+    Digest, Envelope, FoldCircuit, FoldWitness, Rotation, Salt, Scalar, commit_model, genesis_head, genesis_z, mandate_digest, next_head,
+    rotation_head, state_digest,
 };
 use rand_core::OsRng;
 use std::sync::Arc;
@@ -19,9 +19,21 @@ pub struct Session {
     pub(crate) params: Arc<Params>,
     pub(crate) engine: Engine,
     pub(crate) salt: Salt,
+    /// Commitment to the weights in force.
     pub(crate) commitment: Digest,
+    /// Commitment to the weights at genesis.
+    pub(crate) first_commitment: Digest,
     pub(crate) mandate: Digest,
+    /// Where the running proof starts.
     pub(crate) z0: [Scalar; 5],
+    /// Decisions before that; 0 at genesis.
+    pub(crate) from: u32,
+    /// Announced, folded in, not yet due.
+    pub(crate) ahead: Option<Rotation>,
+    /// To be announced with the next fold.
+    announce: Option<Rotation>,
+    /// The weights that take over, once they were handed in.
+    next: Option<(Engine, Salt)>,
     /// None before the first fold.
     pub(crate) chain: Option<Chain>,
     pub(crate) folds: u32,
@@ -54,7 +66,92 @@ impl Session {
         let head = genesis_head(&digest, &commitment);
         // The state of genesis is public, so its digest is blinded by nothing.
         let blind = Scalar::ZERO;
-        Ok(Self { params, engine, salt, commitment, mandate: digest, z0, chain: None, folds: 0, state, head, blind, spoiled: false })
+        Ok(Self {
+            params,
+            engine,
+            salt,
+            commitment,
+            first_commitment: commitment,
+            mandate: digest,
+            z0,
+            from: 0,
+            ahead: None,
+            announce: None,
+            next: None,
+            chain: None,
+            folds: 0,
+            state,
+            head,
+            blind,
+            spoiled: false,
+        })
+    }
+
+    /// Announces other weights: right before the next decision, in the log and in the proof. Returns what to write into the log.
+    pub fn announce(&mut self, at_step: u32, model: Model, salt: Salt) -> Result<Rotation, ProverError> {
+        let commitment = commit_model(&self.engine.mandate().model, &model, &salt);
+        let rotation = Rotation { commitment, at_step };
+        rotation.check(self.state.step)?;
+        if let Some(other) = self.ahead() {
+            return Err(DomainError::new(
+                "rotation",
+                "one at a time",
+                format!("another one, of step {}, not over before its first decision is folded", other.at_step),
+            )
+            .into());
+        }
+        self.next = Some((Engine::new(self.engine.mandate().clone(), model)?, salt));
+        self.announce = Some(rotation);
+        Ok(rotation)
+    }
+
+    /// Hands in the weights that were announced, after a [`Session::resume`]: a checkpoint holds only those in force.
+    pub fn provide(&mut self, model: Model, salt: Salt) -> Result<(), ProverError> {
+        let got = commit_model(&self.engine.mandate().model, &model, &salt);
+        match self.ahead {
+            Some(rotation) if rotation.commitment == got => {
+                self.next = Some((Engine::new(self.engine.mandate().clone(), model)?, salt));
+                Ok(())
+            }
+            Some(rotation) => Err(DomainError::new("model", format!("the weights behind {}", rotation.commitment), got).into()),
+            None => Err(DomainError::new("model", "none: no rotation is ahead", got).into()),
+        }
+    }
+
+    /// The rotation that is ahead, if any.
+    #[must_use]
+    pub fn ahead(&self) -> Option<Rotation> {
+        self.announce.or(self.ahead)
+    }
+
+    /// Most decisions of the next fold: the mandate's, or fewer before other weights take over.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        let most = usize::from(self.engine.mandate().decisions_per_fold);
+        let until = self.ahead().filter(|r| r.at_step > self.state.step).map(|r| r.at_step - self.state.step);
+        until.and_then(|n| usize::try_from(n).ok()).map_or(most, |n| n.min(most))
+    }
+
+    /// Announced weights take over if this is their step.
+    fn take_over(&mut self) -> Result<(), ProverError> {
+        let Some(rotation) = self.ahead.filter(|r| r.at_step == self.state.step) else { return Ok(()) };
+        let expected = format!("the weights behind {}, which take over at step {}", rotation.commitment, rotation.at_step);
+        let (engine, salt) = self.next.take().ok_or_else(|| DomainError::new("model", expected, "none"))?;
+        (self.engine, self.salt) = (engine, salt);
+        Ok(())
+    }
+
+    /// Ends the running proof here and starts another: what was folded so far can no longer be compressed, so compress first. The next
+    /// proof is a segment that starts where this one ended; both together prove what one proof would have.
+    pub fn cut(&mut self) -> Result<(), ProverError> {
+        if self.spoiled {
+            return Err(ProverError::Spoiled);
+        }
+        if self.chain.take().is_none() {
+            return Err(ProverError::Empty);
+        }
+        (self.z0, self.from, self.folds) = (self.end(), self.state.step, 0);
+        Ok(())
     }
 
     /// Decides on 1 … `decisions_per_fold` observations and folds them in. Missing slots are filled with no-ops.
@@ -64,15 +161,23 @@ impl Session {
         if self.spoiled {
             return Err(ProverError::Spoiled);
         }
-        let most = usize::from(self.engine.mandate().decisions_per_fold);
+        let most = self.room();
         if observations.is_empty() || observations.len() > most {
-            return Err(
-                DomainError::new("observations", format!("1 … {most} (the mandate's decisions_per_fold)"), observations.len()).into()
-            );
+            let expected = format!("1 … {most} (the mandate's decisions_per_fold, less before other weights take over)");
+            return Err(DomainError::new("observations", expected, observations.len()).into());
         }
-        let (mut state, mut head, mut steps) = (self.state.clone(), self.head, Vec::with_capacity(observations.len()));
+        let mut seen = self.state.clone();
         for obs in observations {
-            check(self.engine.mandate(), &state, obs)?;
+            check(self.engine.mandate(), &seen, obs)?;
+            (seen.step, seen.last_time_s) = (seen.step.saturating_add(1), obs.time_s);
+        }
+        let due = self.ahead.filter(|r| r.at_step == self.state.step);
+        self.take_over()?;
+        let (mut state, mut head, mut steps) = (self.state.clone(), self.head, Vec::with_capacity(observations.len()));
+        if let Some(rotation) = &self.announce {
+            head = rotation_head(&head, rotation);
+        }
+        for obs in observations {
             let step = self.engine.step(&state, obs);
             head = next_head(&head, &step.record);
             state = step.next_state.clone();
@@ -88,6 +193,8 @@ impl Session {
                 salt: self.salt.clone(),
                 state: self.state.clone(),
                 head: self.head,
+                ahead: self.ahead,
+                announce: self.announce,
                 observations: observations.to_vec(),
                 blind_in: self.blind,
                 blind_out: blind,
@@ -96,6 +203,10 @@ impl Session {
         self.spoiled = true;
         self.chain = Some(Chain::step(self.chain.take(), self.params.public(), &circuit, &self.z0)?);
         (self.state, self.head, self.blind) = (state, head, blind);
+        if let Some(rotation) = due {
+            (self.commitment, self.ahead) = (rotation.commitment, None);
+        }
+        self.ahead = self.announce.take().or(self.ahead);
         self.folds = self.folds.saturating_add(1);
         self.check_end()?;
         self.spoiled = false;
@@ -104,8 +215,13 @@ impl Session {
 
     /// The end of the chain as the engine sees it.
     pub(crate) fn end(&self) -> [Scalar; 5] {
-        let [commitment, mandate, ..] = self.z0;
-        [commitment, mandate, Scalar::from(u64::from(self.state.step)), self.head.to_scalar(), state_digest(&self.state, &self.blind)]
+        [
+            self.commitment.to_scalar(),
+            self.mandate.to_scalar(),
+            Scalar::from(u64::from(self.state.step)),
+            self.head.to_scalar(),
+            state_digest(&self.state, self.ahead.as_ref(), &self.blind),
+        ]
     }
 
     /// Compares the end of the chain with the engine.
@@ -149,10 +265,16 @@ impl Session {
         &self.state
     }
 
-    /// Commitment to the model.
+    /// Commitment to the weights in force.
     #[must_use]
     pub const fn commitment(&self) -> Digest {
         self.commitment
+    }
+
+    /// Decisions before the running proof starts; 0 unless it was cut.
+    #[must_use]
+    pub const fn from(&self) -> u32 {
+        self.from
     }
 
     /// Makes the proof to publish: zero knowledge, verified once before it is returned.
@@ -162,9 +284,12 @@ impl Session {
         }
         let chain = self.chain.as_ref().ok_or(ProverError::Empty)?;
         let proof = chain.compress(self.params.public(), self.params.prover_key())?;
+        let start = (self.from > 0).then_some(self.z0);
         let envelope =
-            Envelope::new(self.params.keys(), self.folds, self.end(), &proof).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
-        envelope.verify(self.params.keys(), self.engine.mandate(), &self.commitment).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
+            Envelope::new(self.params.keys(), self.folds, start, self.end(), &proof).map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
+        envelope
+            .verify(self.params.keys(), self.engine.mandate(), &self.first_commitment)
+            .map_err(|f| ProverError::SelfCheck(Box::new(f)))?;
         Ok(envelope.to_bytes())
     }
 }

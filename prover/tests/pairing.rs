@@ -127,7 +127,7 @@ fn auditor() {
     let (Some(folder), Some(ptau)) = (std::env::var_os("PROBITY_TEST_FOLDER"), std::env::var_os("PROBITY_TEST_PTAU")) else { return };
     let folder = PathBuf::from(folder);
     let (log, proof) = (std::fs::read(folder.join("log")).unwrap(), std::fs::read(folder.join("proof")).unwrap());
-    let evidence = Evidence { proof: Some(&proof), reveal: None };
+    let evidence = Evidence { proof: Some(&proof), reveal: None, ..Evidence::default() };
     let mandate = tiny(ProofEngine::Pairing);
     assert!(matches!(file_error(&mandate, &ParamsSource::pinned(&ptau)), PtauError::NotBelieved { .. }));
     let source = ParamsSource::insecure(&ptau, NAME);
@@ -145,21 +145,21 @@ fn tampered_proofs_are_findings(proof: &[u8], keys: &Keys, mandate: &Mandate, se
         assert_eq!(check(&proof[..length]).code, Code::ProofMalformed, "{length} bytes");
     }
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
-    for position in (0..217).step_by(5).chain((217..proof.len()).step_by(proof.len() / 50)) {
+    for position in (0..218).step_by(5).chain((218..proof.len()).step_by(proof.len() / 50)) {
         let mut bytes = proof.to_vec();
         bytes[position] ^= 1 << (position % 8);
         *seen.entry(format!("{:?}", check(&bytes).code)).or_default() += 1;
     }
     println!("bit flips: {seen:?}");
     let config = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
-    let (parsed, _): (CompressedSnarkOf<Pairing>, usize) = bincode::serde::decode_from_slice(&proof[213..], config).unwrap();
+    let (parsed, _): (CompressedSnarkOf<Pairing>, usize) = bincode::serde::decode_from_slice(&proof[214..], config).unwrap();
     let envelope = Envelope::from_bytes(proof).unwrap();
-    for sumcheck in ["sc_outer", "sc_inner_batched"] {
+    for sumcheck in ["sc_proof_outer", "sc_proof_inner", "sc_proof_batch"] {
         let mut tree = serde_json::to_value(&parsed).unwrap();
         *tree.pointer_mut(&format!("/snark_primary/{sumcheck}/compressed_polys/0/coeffs_except_linear_term")).unwrap() = json!([]);
         let emptied = ByEngine::Pairing(serde_json::from_value(tree).unwrap());
         let end = envelope.end.map(|d| d.to_scalar());
-        let finding = check(&Envelope::new(keys, envelope.folds, end, &emptied).unwrap().to_bytes());
+        let finding = check(&Envelope::new(keys, envelope.folds, None, end, &emptied).unwrap().to_bytes());
         assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofMalformed, Some("proof")), "{finding}");
     }
 }
@@ -173,7 +173,7 @@ fn engines_do_not_mix(files: &Files, proof: &[u8], session: &Session, records: &
     let log = files.path("transparent log");
     write_log(&log, &mandate, session, records, true);
     let log = std::fs::read(&log).unwrap();
-    let evidence = Evidence { proof: Some(proof), reveal: None };
+    let evidence = Evidence { proof: Some(proof), reveal: None, ..Evidence::default() };
     let report = audit(log.as_slice(), evidence, |_| unreachable!("the engine is compared before keys are derived"));
     assert_eq!((errors(&report), report.verdict), (vec![Code::ProofOtherParameters], Verdict::Rejected));
     assert_eq!(report.findings[0].field.as_deref(), Some("engine"));
@@ -211,7 +211,7 @@ fn from_a_ceremony_to_an_audit() {
     let started = Instant::now();
     let proven = verify(&proof, params.keys(), &mandate, &session.commitment()).unwrap();
     step("verify", started);
-    assert_eq!((proven.decisions, proven.folds, proven.head), (3, 3, session.head()));
+    assert_eq!((proven.end.decisions, proven.folds, proven.end.head), (3, 3, session.head()));
 
     let started = Instant::now();
     let report = audited_apart(&files, &ptau);
@@ -226,7 +226,7 @@ fn from_a_ceremony_to_an_audit() {
 
     // The same powers vouched for: no warning, but the report says on whose word.
     let log = std::fs::read(files.path("log")).unwrap();
-    let evidence = Evidence { proof: Some(&proof), reveal: None };
+    let evidence = Evidence { proof: Some(&proof), reveal: None, ..Evidence::default() };
     let keys = params.shared_keys();
     let report = audit(log.as_slice(), evidence, |_| Ok(keys.clone()));
     assert_eq!((report.verdict, errors(&report)), (Verdict::Accepted, vec![]));

@@ -50,7 +50,7 @@ static RUN: LazyLock<Run> = LazyLock::new(|| {
 
 impl Run {
     fn audit(&self, log: &str) -> Report {
-        self.audit_with(log, Evidence { proof: Some(&self.proof), reveal: None })
+        self.audit_with(log, Evidence { proof: Some(&self.proof), reveal: None, ..Evidence::default() })
     }
 
     fn audit_with(&self, log: &str, evidence: Evidence<'_>) -> Report {
@@ -91,12 +91,12 @@ fn prover_and_auditor_derive_the_same_parameters() {
 
 fn revealed_model_replays_and_another_does_not() {
     let run = &*RUN;
-    let reveal = Reveal { model: model(&small(), 1), salt: salt() };
-    let report = run.audit_with(&run.log, Evidence { proof: Some(&run.proof), reveal: Some(&reveal) });
+    let reveal = Reveal { model: model(&small(), 1), salt: salt(), then: None };
+    let report = run.audit_with(&run.log, Evidence { proof: Some(&run.proof), reveal: Some(&reveal), ..Evidence::default() });
     assert_eq!((report.verdict, report.coverage.replayed), (Verdict::Accepted, 7));
     let mut other = reveal;
     other.model.weights[0] = other.model.weights[0].wrapping_add(1);
-    let report = run.audit_with(&run.log, Evidence { proof: Some(&run.proof), reveal: Some(&other) });
+    let report = run.audit_with(&run.log, Evidence { proof: Some(&run.proof), reveal: Some(&other), ..Evidence::default() });
     assert_eq!(errors(&report), [Code::RevealMismatch]);
 }
 
@@ -173,7 +173,7 @@ fn changed_headers_are_found() {
         errors(&run.audit(&text(&lines)))
     };
     assert_eq!(case("/format", json!("x")), [Code::LogMalformed]);
-    assert_eq!(case("/version", json!(2)), [Code::LogMalformed]);
+    assert_eq!(case("/version", json!(1)), [Code::LogMalformed]);
     assert!(case("/model_commitment", other.clone()).starts_with(&[Code::HeaderMismatch, Code::ProofOtherCommitment]));
     assert!(case("/mandate_digest", other.clone()).starts_with(&[Code::HeaderMismatch]));
     assert!(case("/genesis_head", other).starts_with(&[Code::HeaderMismatch]));
@@ -199,7 +199,7 @@ fn a_proof_does_not_serve_the_other_engine() {
     let path = folder.path().join("log");
     write_log(&path, &other, &run.session, &run.records, true);
     let log = std::fs::read_to_string(&path).unwrap();
-    let evidence = Evidence { proof: Some(&run.proof), reveal: None };
+    let evidence = Evidence { proof: Some(&run.proof), reveal: None, ..Evidence::default() };
     let report = audit(log.as_bytes(), evidence, |_| panic!("the engine is compared before keys are derived"));
     assert_eq!(errors(&report), [Code::ProofOtherParameters]);
     assert_eq!(report.findings[0].field.as_deref(), Some("engine"));
@@ -263,10 +263,10 @@ fn decisions_after_the_proof_are_named() {
     let mut session = Session::start(SMALL.clone(), run.mandate.clone(), model.clone(), salt()).unwrap();
     fold(&mut session, &observations(&run.mandate, &model, 4), &[4]);
     let proof = session.compress().unwrap();
-    let report = run.audit_with(&run.log, Evidence { proof: Some(&proof), reveal: None });
+    let report = run.audit_with(&run.log, Evidence { proof: Some(&proof), reveal: None, ..Evidence::default() });
     assert_eq!((errors(&report), report.coverage.proven), (vec![Code::UnprovenTail], 4));
     let open = text(&run.lines()[..8]);
-    let report = run.audit_with(&open, Evidence { proof: Some(&proof), reveal: None });
+    let report = run.audit_with(&open, Evidence { proof: Some(&proof), reveal: None, ..Evidence::default() });
     assert_eq!((report.verdict, report.statement.unwrap().decisions), (Verdict::Accepted, 4));
     assert!(report.findings.iter().any(|f| f.code == Code::UnprovenTail && f.severity == Severity::Warn));
     let report = run.audit_with(&run.log, Evidence::default());
@@ -286,15 +286,15 @@ fn malformed_proofs_are_findings() {
     assert_eq!(check(&vec![0; 1 << 20]).code, Code::ProofMalformed);
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
     // Every bit of the fixed-width fields' bytes, then one bit in many places of the proof itself.
-    let bodies = (217..run.proof.len()).step_by(run.proof.len() / 40);
-    for position in (0..217).step_by(3).chain(bodies) {
+    let bodies = (218..run.proof.len()).step_by(run.proof.len() / 40);
+    for position in (0..218).step_by(3).chain(bodies) {
         let mut bytes = run.proof.clone();
         bytes[position] ^= 1 << (position % 8);
         *seen.entry(format!("{:?}", check(&bytes).code)).or_default() += 1;
     }
     println!("bit flips: {seen:?}");
     let mut huge = run.proof.clone();
-    huge[213..221].copy_from_slice(&[0xff; 8]);
+    huge[214..222].copy_from_slice(&[0xff; 8]);
     check(&huge);
 }
 
@@ -302,13 +302,13 @@ fn malformed_proofs_are_findings() {
 fn an_empty_round_polynomial_is_malformed() {
     let run = &*RUN;
     let config = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
-    let (proof, _): (CompressedSnarkOf<Transparent>, usize) = bincode::serde::decode_from_slice(&run.proof[213..], config).unwrap();
+    let (proof, _): (CompressedSnarkOf<Transparent>, usize) = bincode::serde::decode_from_slice(&run.proof[214..], config).unwrap();
     let mut tree = serde_json::to_value(&proof).unwrap();
     *tree.pointer_mut("/snark_primary/sc_proof_outer/compressed_polys/0/coeffs_except_linear_term").unwrap() = json!([]);
     let proof: CompressedSnarkOf<Transparent> = serde_json::from_value(tree).unwrap();
     let envelope = Envelope::from_bytes(&run.proof).unwrap();
     let end = envelope.end.map(|d| d.to_scalar());
-    let bytes = Envelope::new(&run.keys, envelope.folds, end, &ByEngine::Transparent(proof)).unwrap().to_bytes();
+    let bytes = Envelope::new(&run.keys, envelope.folds, None, end, &ByEngine::Transparent(proof)).unwrap().to_bytes();
     let finding = verify(&bytes, &run.keys, &run.mandate, &run.session.commitment()).unwrap_err();
     assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofMalformed, Some("proof")), "{finding}");
 }
@@ -326,7 +326,7 @@ fn every_claim_of_the_envelope_is_bound() {
     assert_eq!(check(&|e| e.folds = 2), Code::ProofInvalid);
     assert_eq!(check(&|e| e.folds = 4), Code::ProofInvalid);
     assert_eq!(check(&|e| e.parameters = e.end[3]), Code::ProofOtherParameters);
-    assert_eq!(check(&|e| e.end[0] = e.end[3]), Code::ProofOtherCommitment);
+    assert_eq!(check(&|e| e.end[0] = e.end[3]), Code::ProofInvalid);
     assert_eq!(check(&|e| e.end[1] = e.end[3]), Code::ProofOtherMandate);
     assert_eq!(check(&|e| e.end[2] = Digest::from_scalar(Scalar::from(6))), Code::ProofInvalid);
     assert_eq!(check(&|e| e.end[2] = e.end[3]), Code::ProofMalformed);
@@ -347,7 +347,7 @@ fn two_proofs_of_one_statement_differ_and_hold_no_weights() {
             assert!(!proof.windows(8).any(|w| w == reversed));
         }
     }
-    let shown = format!("{:?} {:?}", run.session, Reveal { model, salt: salt() });
+    let shown = format!("{:?} {:?}", run.session, Reveal { model, salt: salt(), then: None });
     assert!(!shown.contains('['), "{shown}");
 }
 
@@ -369,7 +369,7 @@ fn a_killed_session_resumes_and_damage_is_refused() {
     fold(&mut session, &all[4..], &[2, 1]);
     assert_eq!((session.head(), session.decisions(), session.folds()), (run.session.head(), 7, 3));
     let proof = session.compress().unwrap();
-    assert_eq!(run.audit_with(&run.log, Evidence { proof: Some(&proof), reveal: None }).verdict, Verdict::Accepted);
+    assert_eq!(run.audit_with(&run.log, Evidence { proof: Some(&proof), reveal: None, ..Evidence::default() }).verdict, Verdict::Accepted);
 
     let field = |r: Result<Session, ProverError>| match r {
         Err(ProverError::Checkpoint { field, .. }) => field,
@@ -436,7 +436,7 @@ fn default_shape_one_decision_a_fold() {
     let started = Instant::now();
     let proven = verify(&proof, params.keys(), &mandate, &session.commitment()).unwrap();
     println!("default: verify {:?}", started.elapsed());
-    assert_eq!((proven.decisions, proven.head), (3, session.head()));
+    assert_eq!((proven.end.decisions, proven.end.head), (3, session.head()));
 }
 
 /// All cases on the one shared run: a runner with a process for each test would prove it anew every time.

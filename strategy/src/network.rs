@@ -5,11 +5,11 @@ use crate::{FEATURES, Model, ModelShape};
 /// Largest hidden activation.
 pub const ACTIVATION_MAX: i32 = 127;
 /// Largest absolute bias.
-pub const BIAS_LIMIT: i32 = (1 << 22) - 1;
+pub const BIAS_LIMIT: i32 = (1 << 19) - 1;
 
-/// Runs the network on scaled features; the outputs are raw accumulators, |o| below 2^23.
+/// Runs the network on scaled features; the outputs are raw accumulators, |o| below 2^22.
 ///
-/// Accumulators: at most 128 inputs of at most 127 by weights of at most 128 plus a bias, below 2^21 + 2^22 < 2^23, so
+/// Accumulators: at most 128 inputs of at most 127 by weights of at most 128 plus a bias, below 2^21 + 2^19 < 2^22, so
 /// exact in i32 and in f32.
 #[must_use]
 pub fn forward(shape: &ModelShape, model: &Model, input: &[i32]) -> Vec<i32> {

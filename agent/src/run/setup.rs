@@ -125,7 +125,7 @@ fn opening(dir: &Path, model: Option<&Path>) -> Result<Opening> {
     }
     let file = strategy_file::model(model)?;
     file.save(&model_path)?;
-    let reveal = Reveal { model: file.model, salt: secret::salt() };
+    let reveal = Reveal { model: file.model, salt: secret::salt(), then: None };
     secret::write_opening(&salt_path, &reveal)?;
     Ok(Opening { shape: file.shape, reveal })
 }

@@ -66,7 +66,7 @@ pub struct Report {
 }
 
 impl Report {
-    fn new(statement: Option<Statement>, parameters: Option<Origin>, coverage: Coverage, findings: Vec<Finding>) -> Self {
+    pub(crate) fn new(statement: Option<Statement>, parameters: Option<Origin>, coverage: Coverage, findings: Vec<Finding>) -> Self {
         let verdict = judge(&findings);
         let statement = statement.filter(|_| verdict == Verdict::Accepted);
         Self { version: REPORT_VERSION, verdict, statement, parameters, coverage, chain: None, findings }
@@ -104,6 +104,10 @@ pub struct Evidence<'a> {
     pub proof: Option<&'a [u8]>,
     /// The revealed model.
     pub reveal: Option<&'a Reveal>,
+    /// Envelope bytes of the stretches before `proof`, in order, each starting where the one before ends.
+    pub before: &'a [Vec<u8>],
+    /// A proof of part of the log is what is wanted: what it leaves out is no error.
+    pub segment: bool,
 }
 
 /// Audits a log. `keys` is asked for the keys of the log's own mandate, usually [`Keys::for_mandate_with`].
@@ -118,11 +122,8 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
         findings.push(Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)));
         return Report::new(None, None, Coverage::default(), findings);
     }
-    let (proven, origin) = prove(&header, evidence.proof, keys).map_err(|f| findings.push(f)).ok().unzip();
-    if let Some(Origin::Insecure { name, .. }) = &origin {
-        let message = format!("expected parameters of a ceremony, got those named insecure ({name:?}): their maker can prove anything");
-        findings.push(Finding::new(Severity::Warn, Code::InsecureParameters, message).field("parameters"));
-    }
+    let (proven, origin) = prove(&header, evidence, keys).map_err(|f| findings.push(f)).ok().unzip();
+    findings.extend(origin.as_ref().and_then(Origin::warning));
     let mut replay = evidence.reveal.and_then(|reveal| Replay::open(&header, reveal).map_err(|f| findings.push(f)).ok());
     let mut walk = Walk::new(&header, proven);
     loop {
@@ -133,6 +134,12 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
                     let step = entry.record.observation.step;
                     findings.extend(replay.step(&entry.record).map(|f| f.at(reader.line(), step)));
                     walk.coverage.replayed = walk.coverage.replayed.saturating_add(1);
+                }
+            }
+            Ok(Some(Line::Announcement(announcement))) => {
+                walk.announcement(reader.line(), &announcement, &mut findings);
+                if let Some(replay) = &mut replay {
+                    replay.announce(&announcement.rotation);
                 }
             }
             Ok(Some(Line::Seal(seal))) => walk.seal(reader.line(), &seal, &mut findings),
@@ -148,7 +155,7 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
             break;
         }
     }
-    let (statement, coverage) = walk.finish(&header, &mut findings);
+    let (statement, coverage) = walk.finish(&header, evidence.segment, &mut findings);
     let statement = statement.map(|s| match &origin {
         Some(origin) => s.under(origin),
         None => s,
@@ -178,13 +185,37 @@ fn check_header(header: &Header) -> Vec<Finding> {
 
 fn prove(
     header: &Header,
-    proof: Option<&[u8]>,
+    evidence: Evidence<'_>,
     keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
 ) -> Result<(Proven, Origin), Finding> {
-    let bytes = proof.ok_or_else(|| Finding::error(Code::ProofMissing, "expected a proof, got none"))?;
-    let envelope = Envelope::from_bytes(bytes)?;
-    check_engine(header.mandate.proof_engine, envelope.engine)?;
+    let (stretches, origin) = verify_all(header, evidence, keys)?;
+    let ends = stretches.first().zip(stretches.last());
+    let (first, last) = ends.ok_or_else(|| Finding::error(Code::ProofMissing, "expected a proof, got none"))?;
+    let folds = stretches.iter().fold(0u32, |sum, s| sum.saturating_add(s.folds));
+    Ok((Proven { start: first.start, end: last.end, folds }, origin))
+}
+
+/// Verifies every proof; each starts exactly where the one before ends. None comes out of it without that.
+pub(crate) fn verify_all(
+    header: &Header,
+    evidence: Evidence<'_>,
+    keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
+) -> Result<(Vec<Proven>, Origin), Finding> {
+    let last = evidence.proof.ok_or_else(|| Finding::error(Code::ProofMissing, "expected a proof, got none"))?;
+    let mut envelopes = Vec::new();
+    for bytes in evidence.before.iter().map(Vec::as_slice).chain([last]) {
+        let envelope = Envelope::from_bytes(bytes)?;
+        check_engine(header.mandate.proof_engine, envelope.engine)?;
+        envelopes.push(envelope);
+    }
     let keys = keys(&header.mandate).map_err(|e| Finding::error(Code::KeysUnavailable, e.to_string()).field("keys"))?;
-    let proven = envelope.verify(&keys, &header.mandate, &header.model_commitment)?;
-    Ok((proven, keys.origin().clone()))
+    let mut stretches: Vec<Proven> = Vec::new();
+    for envelope in &envelopes {
+        let proven = envelope.verify(&keys, &header.mandate, &header.model_commitment)?;
+        if let Some(before) = stretches.last() {
+            before.meets(&proven)?;
+        }
+        stretches.push(proven);
+    }
+    Ok((stretches, keys.origin().clone()))
 }

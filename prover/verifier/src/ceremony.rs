@@ -3,6 +3,7 @@
 //! Whoever knows the secret `tau` of a file can prove anything. No program can see from a file whether somebody does; so a
 //! file is believed by its digest only, and anything else has to be named insecure by the caller.
 
+use crate::finding::{Code, Finding, Severity};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -171,6 +172,13 @@ impl Origin {
     #[must_use]
     pub const fn is_insecure(&self) -> bool {
         matches!(self, Self::Insecure { .. })
+    }
+
+    /// The finding that insecure parameters are worth.
+    pub(crate) fn warning(&self) -> Option<Finding> {
+        let Self::Insecure { name, .. } = self else { return None };
+        let message = format!("expected parameters of a ceremony, got those named insecure ({name:?}): their maker can prove anything");
+        Some(Finding::new(Severity::Warn, Code::InsecureParameters, message).field("parameters"))
     }
 
     /// What a statement under these parameters leaves open.

@@ -1,7 +1,7 @@
 //! Units to field elements: the one doorway. Every function here has a twin in the circuit.
 
 use crate::hash::{Domain, hash};
-use crate::{Digest, Scalar};
+use crate::{Digest, Rotation, Scalar};
 use ff::Field;
 use probity_strategy::{Mandate, Order, Record, Side, State};
 use sha2::{Digest as _, Sha256};
@@ -95,25 +95,22 @@ pub(crate) fn order_element(order: Option<&Order>) -> Scalar {
     })
 }
 
-/// A record under the head before it: step, head, time, tick, price, quote, base, shares, fill, block number and high half of its
-/// hash, low half, decision (the order's element + halted·2^224 + filled·2^225).
+/// A record under the head before it: head, price + quote·2^96 + step·2^192, base + shares·2^96, fill, time, tick, block number·2^128 +
+/// high half of its hash, low half, decision (the order's element + halted·2^224 + filled·2^225).
 ///
-/// The fields of the observation are absorbed unpacked: whoever checks a head parses them at their widths.
+/// What shares an element is range-checked by the circuit; the rest is absorbed alone: whoever checks a head parses it at its width.
 #[must_use]
-pub fn record_elements(head: &Digest, record: &Record) -> [Scalar; 12] {
+pub fn record_elements(head: &Digest, record: &Record) -> [Scalar; 9] {
     let (obs, decision) = (&record.observation, &record.decision);
     let [high, low] = halves(&obs.block_hash);
     let bit = |b: bool, n: u64| if b { power(n) } else { Scalar::ZERO };
     [
-        Scalar::from(u64::from(obs.step)),
         head.to_scalar(),
+        element(obs.price_x64.x64()) + element(obs.quote.raw()) * power(96) + Scalar::from(u64::from(obs.step)) * power(192),
+        element(obs.base.raw()) + element(obs.shares.raw()) * power(96),
+        element(obs.fill.map_or(0, |f| f.amount_out.raw())),
         Scalar::from(obs.time_s),
         signed(obs.mean_tick.into()),
-        element(obs.price_x64.x64()),
-        element(obs.quote.raw()),
-        element(obs.base.raw()),
-        element(obs.shares.raw()),
-        element(obs.fill.map_or(0, |f| f.amount_out.raw())),
         Scalar::from(obs.block_number) * power(128) + high,
         low,
         order_element(decision.order.as_ref()) + bit(decision.halted, 224) + bit(obs.fill.is_some(), 225),
@@ -126,29 +123,51 @@ pub fn next_head(head: &Digest, record: &Record) -> Digest {
     Digest::from_scalar(hash(Domain::Record, &record_elements(head, record)))
 }
 
-/// The state as elements, in the order of the circuit (the step is in z itself).
+/// The log head after the announcement of other weights.
 #[must_use]
-pub(crate) fn state_elements(s: &State) -> Vec<Scalar> {
-    let mut out = vec![Scalar::from(s.last_time_s), signed(s.x.into()), signed(s.r1.into()), signed(s.r2.into())];
-    out.extend(s.ema.iter().chain(&s.vol).map(|v| signed((*v).into())));
-    out.extend([
-        element(s.quote.raw()),
-        element(s.base.raw()),
-        order_element(s.pending.as_ref()),
-        element(s.high_water.nav),
-        element(s.high_water.shares.raw()),
-        Scalar::from(u64::from(s.halted)),
-        Scalar::from(u64::from(s.cooldown_left)),
-        Scalar::from(u64::from(s.window_left)),
-        Scalar::from(u64::from(s.turnover_used_bps)),
-    ]);
-    out
+pub fn rotation_head(head: &Digest, rotation: &Rotation) -> Digest {
+    let at = Scalar::from(u64::from(rotation.at_step));
+    Digest::from_scalar(hash(Domain::Rotation, &[head.to_scalar(), rotation.commitment.to_scalar(), at]))
 }
 
-/// The blinded digest of a state.
+/// Σ of (value, width) in disjoint places, from the lowest up.
+fn pack(parts: &[(i64, u64)]) -> Scalar {
+    parts.iter().rev().fold(Scalar::ZERO, |acc, (value, width)| acc * power(*width) + signed(*value))
+}
+
+/// The state as elements, in the order of the circuit: the clock; the small numbers; the averages; the least amount out of the pending
+/// order, plus 1 (0 without an order); the high-water mark; the rotation that was announced (0, 0 without one).
+///
+/// The step is in z itself. Balances and the rest of the pending order are not here: no later decision depends on them.
 #[must_use]
-pub fn state_digest(state: &State, blind: &Scalar) -> Scalar {
-    let mut elements = state_elements(state);
+pub(crate) fn state_elements(s: &State, rotation: Option<&Rotation>) -> [Scalar; 8] {
+    let small = [
+        (i64::from(s.x) + (1 << 19), 20),
+        (i64::from(s.r1) + (1 << 15), 16),
+        (i64::from(s.r2) + (1 << 15), 16),
+        (i64::from(s.turnover_used_bps), 25),
+        (i64::from(s.window_left), 16),
+        (i64::from(s.cooldown_left), 16),
+        (i64::from(s.halted), 1),
+    ];
+    let averages: Vec<(i64, u64)> =
+        s.ema.iter().map(|e| (i64::from(*e) + (1 << 27), 28)).chain(s.vol.iter().map(|v| (i64::from(*v), 23))).collect();
+    [
+        Scalar::from(s.last_time_s),
+        pack(&small),
+        pack(&averages),
+        s.pending.map_or(Scalar::ZERO, |o| element(o.min_out) + Scalar::ONE),
+        element(s.high_water.nav),
+        element(s.high_water.shares.raw()),
+        rotation.map_or(Scalar::ZERO, |r| r.commitment.to_scalar()),
+        rotation.map_or(Scalar::ZERO, |r| Scalar::from(u64::from(r.at_step))),
+    ]
+}
+
+/// The blinded digest of a state and of the rotation that was announced, if any.
+#[must_use]
+pub fn state_digest(state: &State, rotation: Option<&Rotation>, blind: &Scalar) -> Scalar {
+    let mut elements = state_elements(state, rotation).to_vec();
     elements.push(*blind);
     hash(Domain::State, &elements)
 }
@@ -162,6 +181,6 @@ pub fn genesis_z(mandate: &Mandate, commitment: &Digest) -> [Scalar; 5] {
         digest.to_scalar(),
         Scalar::ZERO,
         genesis_head(&digest, commitment).to_scalar(),
-        state_digest(&State::genesis(mandate), &Scalar::ZERO),
+        state_digest(&State::genesis(mandate), None, &Scalar::ZERO),
     ]
 }

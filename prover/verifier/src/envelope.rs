@@ -1,7 +1,8 @@
 //! The proof envelope: fixed-width fields around the compressed proof, and its verification.
 //!
 //! All integers big endian: magic (8 bytes), format u16, circuit u16, engine u8 (1 transparent, 2 pairing), parameters (32), folds u32,
-//! end of the chain `commitment, mandate, decisions, head, state` (5 × 32), proof length u32, proof. Nothing may follow.
+//! end of the chain `commitment, mandate, decisions, head, state` (5 × 32), start u8 (0 genesis, 1 elsewhere) and, if it is 1,
+//! `commitment, decisions, head, state` (4 × 32) of the start, proof length u32, proof. Nothing may follow.
 
 use crate::finding::{Code, Finding};
 use crate::{ByEngine, CIRCUIT_VERSION, CompressedSnark, Digest, Keys, Scalar, engine_name, genesis_z, mandate_digest};
@@ -12,7 +13,7 @@ use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Version of the envelope.
-pub const ENVELOPE_VERSION: u16 = 1;
+pub const ENVELOPE_VERSION: u16 = 2;
 /// Largest envelope, bytes.
 pub const MAX_ENVELOPE: usize = 64 * 1024;
 
@@ -31,6 +32,8 @@ pub struct Envelope {
     pub folds: u32,
     /// Claimed end of the chain: commitment, mandate, decisions, head, state.
     pub end: [Digest; 5],
+    /// Claimed start of a segment; none if the chain starts at genesis.
+    pub start: Option<Point>,
     proof: Vec<u8>,
 }
 
@@ -40,15 +43,60 @@ impl std::fmt::Debug for Envelope {
     }
 }
 
+/// A place in a chain of decisions: everything in z but the mandate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point {
+    /// Commitment to the weights in force.
+    pub commitment: Digest,
+    /// Decisions from genesis.
+    pub decisions: u32,
+    /// Head after the last of them.
+    pub head: Digest,
+    /// Blinded digest of the state after it. A proof that ends here and one that starts here have the same.
+    pub state: Digest,
+}
+
+impl Point {
+    fn z(&self, mandate: &Digest) -> [Scalar; 5] {
+        let [commitment, head, state] = [self.commitment, self.head, self.state].map(Digest::to_scalar);
+        [commitment, mandate.to_scalar(), Scalar::from(u64::from(self.decisions)), head, state]
+    }
+
+    fn of(z: &[Digest; 5]) -> Result<Self, Finding> {
+        let [commitment, _, decisions, head, state] = *z;
+        Ok(Self { commitment, decisions: count(&decisions, "end.decisions")?, head, state })
+    }
+}
+
 /// What a verified proof says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proven {
-    /// Decisions from genesis.
-    pub decisions: u32,
-    /// Folds they took.
+    /// Where it starts; none at genesis.
+    pub start: Option<Point>,
+    /// Where it ends.
+    pub end: Point,
+    /// Folds between.
     pub folds: u32,
-    /// Head after the last of them.
-    pub head: Digest,
+}
+
+impl Proven {
+    /// Decisions before the first proven one.
+    #[must_use]
+    pub fn from(&self) -> u32 {
+        self.start.map_or(0, |start| start.decisions)
+    }
+
+    /// Whether the other stretch starts exactly where this one ends.
+    pub(crate) fn meets(&self, next: &Self) -> Result<(), Finding> {
+        if next.start == Some(self.end) {
+            return Ok(());
+        }
+        let name = |p: &Point| format!("decision {} at head {}", p.decisions, p.head);
+        let got = next.start.as_ref().map_or_else(|| "genesis".to_owned(), name);
+        let message =
+            format!("expected a proof that starts where the one before ends ({}, same state), got one from {got}", name(&self.end));
+        Err(Finding::error(Code::ProofsDoNotMeet, message).field("proof.start"))
+    }
 }
 
 fn bincode_config() -> impl bincode::config::Config {
@@ -56,21 +104,22 @@ fn bincode_config() -> impl bincode::config::Config {
 }
 
 impl Envelope {
-    /// Wraps a compressed proof.
-    pub fn new(keys: &Keys, folds: u32, end: [Scalar; 5], proof: &CompressedSnark) -> Result<Self, Finding> {
+    /// Wraps a compressed proof. `start` is z at the start of a segment, none at genesis.
+    pub fn new(keys: &Keys, folds: u32, start: Option<[Scalar; 5]>, end: [Scalar; 5], proof: &CompressedSnark) -> Result<Self, Finding> {
         let engine = proof.engine();
         check_engine(keys.engine(), engine)?;
         let proof = match proof {
             ByEngine::Transparent(proof) => encode(proof),
             ByEngine::Pairing(proof) => encode(proof),
         }?;
-        Ok(Self { engine, parameters: keys.parameters(), folds, end: end.map(Digest::from_scalar), proof })
+        let start = start.map(|z| Point::of(&z.map(Digest::from_scalar))).transpose()?;
+        Ok(Self { engine, parameters: keys.parameters(), folds, end: end.map(Digest::from_scalar), start, proof })
     }
 
     /// The bytes to publish.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(213 + self.proof.len());
+        let mut out = Vec::with_capacity(342 + self.proof.len());
         out.extend(MAGIC);
         out.extend(ENVELOPE_VERSION.to_be_bytes());
         out.extend(CIRCUIT_VERSION.to_be_bytes());
@@ -82,6 +131,13 @@ impl Envelope {
         out.extend(self.folds.to_be_bytes());
         for value in &self.end {
             out.extend(value.to_bytes());
+        }
+        out.push(u8::from(self.start.is_some()));
+        if let Some(start) = &self.start {
+            let decisions = Digest::from_scalar(Scalar::from(u64::from(start.decisions)));
+            for value in [start.commitment, decisions, start.head, start.state] {
+                out.extend(value.to_bytes());
+            }
         }
         out.extend(u32::try_from(self.proof.len()).unwrap_or(u32::MAX).to_be_bytes());
         out.extend(&self.proof);
@@ -119,14 +175,27 @@ impl Envelope {
             rest.digest("end.head")?,
             rest.digest("end.state")?,
         ];
+        let start = match rest.take("start")? {
+            [0] => None,
+            [1] => {
+                let commitment = rest.digest("start.commitment")?;
+                let decisions = count(&rest.digest("start.decisions")?, "start.decisions")?;
+                if decisions == 0 {
+                    return Err(malformed("start.decisions", "more than 0: genesis has no state to bring", decisions));
+                }
+                Some(Point { commitment, decisions, head: rest.digest("start.head")?, state: rest.digest("start.state")? })
+            }
+            [other] => return Err(malformed("start", "0 (genesis) or 1 (elsewhere)", other)),
+        };
         let length = u32::from_be_bytes(rest.take("length")?);
         if usize::try_from(length) != Ok(rest.0.len()) {
             return Err(malformed("length", rest.0.len(), length));
         }
-        Ok(Self { engine, parameters, folds, end, proof: rest.0.to_vec() })
+        Ok(Self { engine, parameters, folds, end, start, proof: rest.0.to_vec() })
     }
 
-    /// Verifies the proof for a mandate and a commitment; the start of the chain is computed here, never read.
+    /// Verifies the proof for a mandate and the commitment at genesis. The start of the chain is computed here; a segment brings its own,
+    /// which [`Proven::start`] says: whoever accepts one has to know it from elsewhere.
     pub fn verify(&self, keys: &Keys, mandate: &Mandate, commitment: &Digest) -> Result<Proven, Finding> {
         // The circuit takes the mandate's ranges (C2) from its checked form.
         mandate.validate().map_err(|e| Finding::mismatch(Code::MandateInvalid, e.expected, e.got).field(format!("mandate.{}", e.field)))?;
@@ -137,20 +206,20 @@ impl Envelope {
         if self.parameters != keys.parameters() {
             return Err(Finding::mismatch(Code::ProofOtherParameters, keys.parameters(), self.parameters).field("parameters"));
         }
-        let [got_commitment, got_mandate, ..] = self.end;
+        let [_, got_mandate, ..] = self.end;
         let expected_mandate = mandate_digest(mandate);
         if got_mandate != expected_mandate {
             return Err(Finding::mismatch(Code::ProofOtherMandate, expected_mandate, got_mandate).field("end.mandate"));
         }
-        if got_commitment != *commitment {
-            return Err(Finding::mismatch(Code::ProofOtherCommitment, commitment, got_commitment).field("end.commitment"));
-        }
-        let decisions = self.decisions()?;
+        let end = Point::of(&self.end)?;
+        let before = self.start.map_or(0, |start| start.decisions);
         let most = u64::from(self.folds).saturating_mul(u64::from(keys.decisions_per_fold()));
-        if self.folds == 0 || u64::from(decisions) > most {
-            return Err(malformed("folds", format!("enough for {decisions} decisions, at least 1"), self.folds));
+        let made = end.decisions.checked_sub(before).filter(|made| *made > 0);
+        let Some(made) = made else { return Err(malformed("end.decisions", format!("more than {before}"), end.decisions)) };
+        if self.folds == 0 || self.folds > made || u64::from(made) > most {
+            return Err(malformed("folds", format!("enough for {made} decisions, and not more of them"), self.folds));
         }
-        let z0 = genesis_z(mandate, commitment);
+        let z0 = self.start.map_or_else(|| genesis_z(mandate, commitment), |start| start.z(&expected_mandate));
         let folds = usize::try_from(self.folds).map_err(|_| malformed("folds", "a number of steps", self.folds))?;
         // The proof library asserts on some malformed proofs that pass the structural check; a panic is a rejection.
         let outcome = catch_unwind(AssertUnwindSafe(|| -> Result<Vec<Scalar>, Finding> {
@@ -158,23 +227,32 @@ impl Envelope {
                 ProofEngine::Transparent => ByEngine::Transparent(decode(&self.proof)?),
                 ProofEngine::Pairing => ByEngine::Pairing(decode(&self.proof)?),
             };
-            keys.verify(&proof, folds, &z0)
-                .map_err(|e| Finding::error(Code::ProofInvalid, format!("the proof does not verify: {e}")).field("proof"))
+            keys.verify(&proof, folds, &z0).map_err(|e| self.invalid(commitment, &e))
         }));
-        let end = outcome.map_err(|_| Finding::error(Code::ProofPanicked, "the proof library panicked on this proof").field("proof"))??;
-        if end.len() != 5 || end.iter().zip(&self.end).any(|(scalar, claimed)| Digest::from_scalar(*scalar) != *claimed) {
+        let out = outcome.map_err(|_| Finding::error(Code::ProofPanicked, "the proof library panicked on this proof").field("proof"))??;
+        if out.len() != 5 || out.iter().zip(&self.end).any(|(scalar, claimed)| Digest::from_scalar(*scalar) != *claimed) {
             return Err(Finding::error(Code::ProofInvalid, "the proof ends elsewhere than its envelope says").field("end"));
         }
-        let [_, _, _, head, _] = self.end;
-        Ok(Proven { decisions, folds: self.folds, head })
+        Ok(Proven { start: self.start, end, folds: self.folds })
     }
 
-    fn decisions(&self) -> Result<u32, Finding> {
-        let [_, _, decisions, ..] = self.end;
-        match decisions.to_bytes().split_last_chunk::<4>() {
-            Some((high, low)) if high.iter().all(|b| *b == 0) => Ok(u32::from_be_bytes(*low)),
-            _ => Err(malformed("end.decisions", "below 2^32", decisions)),
+    /// Why a proof does not verify: most likely it is about other weights, if that is what it says itself.
+    fn invalid(&self, commitment: &Digest, error: &impl std::fmt::Display) -> Finding {
+        let [end, ..] = self.end;
+        if self.start.is_none() && end != *commitment {
+            let expected = format!("{commitment}, or weights announced to follow it");
+            return Finding::mismatch(Code::ProofOtherCommitment, expected, format!("{end}, and a proof that does not verify: {error}"))
+                .field("end.commitment");
         }
+        Finding::error(Code::ProofInvalid, format!("the proof does not verify: {error}")).field("proof")
+    }
+}
+
+/// A number of decisions.
+fn count(digest: &Digest, field: &'static str) -> Result<u32, Finding> {
+    match digest.to_bytes().split_last_chunk::<4>() {
+        Some((high, low)) if high.iter().all(|b| *b == 0) => Ok(u32::from_be_bytes(*low)),
+        _ => Err(malformed(field, "below 2^32", digest)),
     }
 }
 

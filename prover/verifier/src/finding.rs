@@ -80,6 +80,12 @@ pub enum Code {
     ProofPanicked,
     /// Decisions at the end of the log that no proof covers.
     UnprovenTail,
+    /// Decisions at the start of the log that no proof covers.
+    UnprovenStart,
+    /// Proofs of consecutive stretches do not meet.
+    ProofsDoNotMeet,
+    /// Other weights were announced without notice, twice at a time, or for nothing.
+    RotationRefused,
     /// The proof covers more decisions than the log shows.
     LogShorterThanProof,
     /// The keys could not be derived: nothing can be said about the proof.

@@ -4,11 +4,11 @@
 //! are constants of the circuit, never chosen by a witness. Field order p > 2^253, so no bounded sum or product wraps.
 
 use crate::Scalar;
-use crate::hash::{Domain, constants};
+use crate::hash::{Domain, constants, mode};
 use ff::Field;
 use nova_snark::frontend::{ConstraintSystem, Index, LinearCombination, SynthesisError, Variable, num::AllocatedNum};
 use nova_snark::provider::poseidon::PoseidonROCircuit;
-use nova_snark::traits::{ROCircuitTrait, ROMode};
+use nova_snark::traits::ROCircuitTrait;
 use num_bigint::{BigInt, Sign};
 
 type Lc = LinearCombination<Scalar>;
@@ -132,6 +132,18 @@ pub(crate) fn bits<CS: ConstraintSystem<Scalar>>(cs: &mut CS, wire: &Wire, n: u3
     Ok(bits)
 }
 
+/// A new integer 0 … 2^n − 1 that exists as its bits only: in range by construction, without a row for their sum.
+pub(crate) fn unsigned<CS: ConstraintSystem<Scalar>>(cs: &mut CS, value: Option<BigInt>, n: u32) -> Result<Wire, SynthesisError> {
+    let bits =
+        (0..n).map(|i| boolean(cs, value.as_ref().map(|v| v.sign() != Sign::Minus && v.bit(i.into())))).collect::<Result<Vec<_>, _>>()?;
+    Ok(sum(&bits))
+}
+
+/// Σ of wires in disjoint places: (wire, width) from the lowest place up.
+pub(crate) fn pack(parts: &[(Wire, u32)]) -> Wire {
+    parts.iter().rev().fold(Wire::constant(0), |acc, (wire, width)| acc.shl(*width).add(wire))
+}
+
 /// Σ 2^i · bit_i.
 pub(crate) fn sum(bits: &[Wire]) -> Wire {
     let mut lc = Lc::zero();
@@ -218,7 +230,7 @@ pub(crate) fn poseidon<CS: ConstraintSystem<Scalar>>(
     wires: &[Wire],
 ) -> Result<AllocatedNum<Scalar>, SynthesisError> {
     let cs = &mut cs.namespace(|| "hash");
-    let mut sponge = PoseidonROCircuit::<Scalar>::new_with_mode(constants().clone(), ROMode::Narrow);
+    let mut sponge = PoseidonROCircuit::<Scalar>::new_with_mode(constants().clone(), mode(domain));
     let tag = AllocatedNum::alloc(cs.namespace(|| "tag"), || Ok(domain.tag()))?;
     cs.enforce(|| "tag", |lc| lc + tag.get_variable() - (domain.tag(), one()), |lc| lc + one(), |lc| lc);
     sponge.absorb(&tag);

@@ -1,4 +1,4 @@
-//! Poseidon over BN254's scalar field (nova-snark's narrow sponge, rate 5), with one domain tag a use.
+//! Poseidon over BN254's scalar field (nova-snark's sponges of rate 5, and of rate 24 for models), with one domain tag a use.
 
 use crate::Scalar;
 use nova_snark::provider::poseidon::{PoseidonConstantsCircuit, PoseidonRO};
@@ -18,6 +18,8 @@ pub enum Domain {
     Record,
     /// Blinded digest of the engine's state.
     State,
+    /// Log head after the announcement of other weights.
+    Rotation,
 }
 
 impl Domain {
@@ -30,6 +32,7 @@ impl Domain {
             Self::Genesis => 3,
             Self::Record => 4,
             Self::State => 5,
+            Self::Rotation => 6,
         };
         Scalar::from(0x7072_6f62_6974_7900 | number)
     }
@@ -41,10 +44,18 @@ pub(crate) fn constants() -> &'static PoseidonConstantsCircuit<Scalar> {
     CONSTANTS.get_or_init(PoseidonConstantsCircuit::default)
 }
 
+/// The sponge of a domain: wide (rate 24) for the model, whose dozens of elements it takes in two permutations; else narrow (rate 5).
+pub(crate) const fn mode(domain: Domain) -> ROMode {
+    match domain {
+        Domain::Model => ROMode::Wide,
+        Domain::Mandate | Domain::Genesis | Domain::Record | Domain::State | Domain::Rotation => ROMode::Narrow,
+    }
+}
+
 /// The hash of a domain's elements.
 #[must_use]
 pub fn hash(domain: Domain, elements: &[Scalar]) -> Scalar {
-    let mut sponge = PoseidonRO::<Scalar>::new_with_mode(constants().clone(), ROMode::Narrow);
+    let mut sponge = PoseidonRO::<Scalar>::new_with_mode(constants().clone(), mode(domain));
     sponge.absorb(domain.tag());
     for element in elements {
         sponge.absorb(*element);

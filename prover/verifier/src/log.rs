@@ -1,6 +1,7 @@
-//! The decision log: JSON Lines, append only. Line 1 is the header, then one line a decision, then (once) the seal.
+//! The decision log: JSON Lines, append only. Line 1 is the header, then one line a decision or an announcement of other weights, then
+//! (once) the seal.
 
-use crate::{Digest, genesis_head, mandate_digest, next_head};
+use crate::{Digest, Rotation, genesis_head, mandate_digest, next_head, rotation_head};
 use probity_strategy::{Mandate, Record};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -11,7 +12,7 @@ use thiserror::Error;
 /// The word in the header's `format` field.
 pub const LOG_FORMAT: &str = "probity-log";
 /// Version of the log format.
-pub const LOG_VERSION: u16 = 1;
+pub const LOG_VERSION: u16 = 2;
 /// Longest line a reader takes, bytes.
 pub const MAX_LINE: u64 = 64 * 1024;
 
@@ -79,6 +80,16 @@ pub struct Entry {
     pub head: Digest,
 }
 
+/// Other weights, announced between two decisions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Announcement {
+    /// Which, and from when.
+    pub rotation: Rotation,
+    /// Head after it.
+    pub head: Digest,
+}
+
 /// Last line of a closed log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +106,8 @@ struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record: Option<Record>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<Rotation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     head: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seal: Option<Seal>,
@@ -105,16 +118,55 @@ struct Wire {
 pub enum Line {
     /// A decision.
     Entry(Box<Entry>),
+    /// Other weights are announced.
+    Announcement(Announcement),
     /// The seal.
     Seal(Seal),
+}
+
+/// Reads the lines of a log or of a part of one, in bounded memory.
+#[derive(Debug)]
+pub(crate) struct Reader<R> {
+    inner: R,
+    line: u64,
+}
+
+impl<R: BufRead> Reader<R> {
+    pub(crate) const fn new(inner: R) -> Self {
+        Self { inner, line: 0 }
+    }
+
+    pub(crate) const fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The first line, of whatever form.
+    pub(crate) fn header<H: serde::de::DeserializeOwned>(&mut self) -> Result<H, LogError> {
+        let bytes = next_line(&mut self.inner, &mut self.line)?.ok_or_else(|| malformed(1, "header: expected one, got an empty file"))?;
+        parse(&bytes, self.line)
+    }
+
+    /// The next line, or none at the end.
+    pub(crate) fn next_line(&mut self) -> Result<Option<Line>, LogError> {
+        let Some(bytes) = next_line(&mut self.inner, &mut self.line)? else { return Ok(None) };
+        match parse(&bytes, self.line)? {
+            Wire { record: Some(record), rotation: None, head: Some(head), seal: None } => {
+                Ok(Some(Line::Entry(Box::new(Entry { record, head }))))
+            }
+            Wire { record: None, rotation: Some(rotation), head: Some(head), seal: None } => {
+                Ok(Some(Line::Announcement(Announcement { rotation, head })))
+            }
+            Wire { record: None, rotation: None, head: None, seal: Some(seal) } => Ok(Some(Line::Seal(seal))),
+            _ => Err(malformed(self.line, "expected {record, head}, {rotation, head} or {seal}, got another set of fields")),
+        }
+    }
 }
 
 /// Reads a log line by line in bounded memory.
 #[derive(Debug)]
 pub struct LogReader<R> {
-    inner: R,
+    inner: Reader<R>,
     header: Header,
-    line: u64,
 }
 
 impl LogReader<BufReader<File>> {
@@ -126,17 +178,16 @@ impl LogReader<BufReader<File>> {
 
 impl<R: BufRead> LogReader<R> {
     /// Reads the header. The header's digests are not checked here: the audit does.
-    pub fn new(mut inner: R) -> Result<Self, LogError> {
-        let mut line = 0;
-        let bytes = next_line(&mut inner, &mut line)?.ok_or_else(|| malformed(1, "header: expected one, got an empty log"))?;
-        let header: Header = parse(&bytes, line)?;
+    pub fn new(inner: R) -> Result<Self, LogError> {
+        let mut inner = Reader::new(inner);
+        let header: Header = inner.header()?;
         if header.format != LOG_FORMAT {
             return Err(malformed(1, format!("format: expected {LOG_FORMAT}, got {:?}", header.format)));
         }
         if header.version != LOG_VERSION {
             return Err(malformed(1, format!("version: expected {LOG_VERSION}, got {}", header.version)));
         }
-        Ok(Self { inner, header, line })
+        Ok(Self { inner, header })
     }
 
     /// The header.
@@ -146,17 +197,12 @@ impl<R: BufRead> LogReader<R> {
 
     /// The line read last, from 1.
     pub const fn line(&self) -> u64 {
-        self.line
+        self.inner.line()
     }
 
     /// The next line, or none at the end.
     pub fn next_line(&mut self) -> Result<Option<Line>, LogError> {
-        let Some(bytes) = next_line(&mut self.inner, &mut self.line)? else { return Ok(None) };
-        match parse(&bytes, self.line)? {
-            Wire { record: Some(record), head: Some(head), seal: None } => Ok(Some(Line::Entry(Box::new(Entry { record, head })))),
-            Wire { record: None, head: None, seal: Some(seal) } => Ok(Some(Line::Seal(seal))),
-            _ => Err(malformed(self.line, "expected {record, head} or {seal}, got another set of fields")),
-        }
+        self.inner.next_line()
     }
 }
 
@@ -221,6 +267,12 @@ impl LogWriter {
                     }
                     decisions = decisions.saturating_add(1);
                 }
+                Line::Announcement(announcement) => {
+                    head = rotation_head(&head, &announcement.rotation);
+                    if head != announcement.head {
+                        return Err(malformed(reader.line(), format!("head: expected {head}, got {}", announcement.head)));
+                    }
+                }
                 Line::Seal(_) => return Err(malformed(reader.line(), "seal: expected an open log, got a sealed one")),
             }
         }
@@ -235,8 +287,18 @@ impl LogWriter {
             return Err(malformed(0, format!("record.observation.step: expected {}, got {}", self.decisions, record.observation.step)));
         }
         let head = next_head(&self.head, record);
-        self.write(&Wire { record: Some(record.clone()), head: Some(head), seal: None })?;
+        self.write(&Wire { record: Some(record.clone()), rotation: None, head: Some(head), seal: None })?;
         (self.head, self.decisions) = (head, self.decisions.saturating_add(1));
+        Ok(head)
+    }
+
+    /// Appends the announcement of other weights and returns the head after it.
+    pub fn announce(&mut self, rotation: &Rotation) -> Result<Digest, LogError> {
+        self.check_open()?;
+        rotation.check(self.decisions).map_err(|e| malformed(0, e.to_string()))?;
+        let head = rotation_head(&self.head, rotation);
+        self.write(&Wire { record: None, rotation: Some(*rotation), head: Some(head), seal: None })?;
+        self.head = head;
         Ok(head)
     }
 
@@ -244,7 +306,7 @@ impl LogWriter {
     pub fn seal(&mut self) -> Result<Seal, LogError> {
         self.check_open()?;
         let seal = Seal { decisions: self.decisions, head: self.head };
-        self.write(&Wire { record: None, head: None, seal: Some(seal.clone()) })?;
+        self.write(&Wire { record: None, rotation: None, head: None, seal: Some(seal.clone()) })?;
         self.sealed = true;
         Ok(seal)
     }

@@ -1,8 +1,8 @@
 //! Replay with a revealed model: the commitment opens and the engine decides the same again.
 
 use crate::finding::{Code, Finding};
-use crate::{Digest, Header, Salt, commit_model};
-use probity_strategy::{Engine, Model, Record, State};
+use crate::{Digest, Header, Rotation, Salt, commit_model};
+use probity_strategy::{Engine, Mandate, Model, Record, State};
 use serde::{Deserialize, Serialize};
 
 /// A revealed model: everything the commitment covers.
@@ -13,6 +13,9 @@ pub struct Reveal {
     pub model: Model,
     /// The salt of its commitment.
     pub salt: Salt,
+    /// The model that took over from it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Box<Reveal>>,
 }
 
 impl std::fmt::Debug for Reveal {
@@ -26,22 +29,36 @@ impl std::fmt::Debug for Reveal {
 pub struct Replay {
     engine: Engine,
     state: State,
+    then: Option<Box<Reveal>>,
+    ahead: Option<Rotation>,
 }
 
 impl Replay {
     /// Opens the commitment of `header` with the revealed model.
     pub fn open(header: &Header, reveal: &Reveal) -> Result<Self, Finding> {
-        let engine = Engine::new(header.mandate.clone(), reveal.model.clone())
-            .map_err(|e| Finding::error(Code::RevealMismatch, e.to_string()).field("reveal.model"))?;
-        let got: Digest = commit_model(&header.mandate.model, &reveal.model, &reveal.salt);
-        if got != header.model_commitment {
-            return Err(Finding::mismatch(Code::RevealMismatch, header.model_commitment, got).field("model_commitment"));
-        }
-        Ok(Self { state: State::genesis(&header.mandate), engine })
+        let engine = engine(&header.mandate, reveal, &header.model_commitment)?;
+        Ok(Self { state: State::genesis(&header.mandate), engine, then: reveal.then.clone(), ahead: None })
+    }
+
+    /// Takes note of other weights ahead.
+    pub fn announce(&mut self, rotation: &Rotation) {
+        self.ahead = Some(*rotation);
     }
 
     /// Decides again on a record's observation and compares.
     pub fn step(&mut self, record: &Record) -> Option<Finding> {
+        if let Some(rotation) = self.ahead.take_if(|r| r.at_step == self.state.step) {
+            let Some(next) = self.then.take() else {
+                return Some(
+                    Finding::mismatch(Code::RevealMismatch, format!("an opening of {} as well", rotation.commitment), "none")
+                        .field("reveal.then"),
+                );
+            };
+            match engine(self.engine.mandate(), &next, &rotation.commitment) {
+                Ok(engine) => (self.engine, self.then) = (engine, next.then),
+                Err(finding) => return Some(finding),
+            }
+        }
         let step = self.engine.step(&self.state, &record.observation);
         self.state = step.next_state;
         if step.decision == record.decision {
@@ -50,4 +67,11 @@ impl Replay {
         let got = record.decision;
         Some(Finding::error(Code::ReplayMismatch, format!("expected {:?}, got {got:?}", step.decision)).field("decision"))
     }
+}
+
+fn engine(mandate: &Mandate, reveal: &Reveal, commitment: &Digest) -> Result<Engine, Finding> {
+    let engine = Engine::new(mandate.clone(), reveal.model.clone())
+        .map_err(|e| Finding::error(Code::RevealMismatch, e.to_string()).field("reveal.model"))?;
+    let got = commit_model(&mandate.model, &reveal.model, &reveal.salt);
+    if got == *commitment { Ok(engine) } else { Err(Finding::mismatch(Code::RevealMismatch, commitment, got).field("model_commitment")) }
 }

@@ -1,6 +1,6 @@
 //! The claim that an accepted audit supports, in words, with what it does not show.
 
-use crate::{ChainCoverage, Digest, Header, Origin, Proven};
+use crate::{ChainCoverage, Digest, Header, Origin, Point, Proven, Rotation};
 use serde::Serialize;
 
 const NOT_TRUE: &str = "That the observations are true: prices, balances and fills have to be compared with the chain.";
@@ -13,11 +13,16 @@ const NOT_ONLY: &str =
 pub struct Statement {
     /// Digest of the mandate.
     pub mandate_digest: Digest,
-    /// Commitment to the model.
+    /// Commitment to the model at genesis.
     pub model_commitment: Digest,
+    /// Other weights that took over among the proven decisions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rotations: Vec<Rotation>,
     /// Head after the last proven decision.
     pub head: Digest,
-    /// Proven decisions, counted from genesis.
+    /// Decisions before the first proven one; 0 if the proof starts at genesis.
+    pub from_decision: u32,
+    /// Decisions up to the last proven one, counted from genesis.
     pub decisions: u32,
     /// Folds they took.
     pub folds: u32,
@@ -32,34 +37,61 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// The statement of a verified proof over the log of `header`.
+    /// The statement of a verified proof over the log of `header`, whose weights rotated as said.
     #[must_use]
-    pub fn new(header: &Header, proven: &Proven, from_time_s: u64, to_time_s: u64) -> Self {
-        let Proven { decisions, folds, head } = *proven;
+    pub fn new(header: &Header, proven: &Proven, rotations: &[Rotation], from_time_s: u64, to_time_s: u64) -> Self {
+        let (from, Point { decisions, head, .. }) = (proven.from(), proven.end);
+        let rotations: Vec<Rotation> = rotations.iter().filter(|r| r.at_step < decisions).copied().collect();
+        let which = if from == 0 {
+            format!("Each of the first {decisions} decisions")
+        } else {
+            format!("Each of the decisions {from} … {}", decisions.saturating_sub(1))
+        };
+        let (models, weights) = if rotations.is_empty() && proven.end.commitment != header.model_commitment {
+            let models = format!(
+                "the model then in force (committed to as {} at genesis, {} at the end)",
+                header.model_commitment, proven.end.commitment
+            );
+            (models, "Weights changed only where that had been announced in the log before.".to_owned())
+        } else if rotations.is_empty() {
+            let model = format!("the model committed to as {}", header.model_commitment);
+            (model, "The same weights and the same private policy were used for all of them.".to_owned())
+        } else {
+            let later: Vec<String> = rotations.iter().map(|r| format!("{} from decision {}", r.commitment, r.at_step)).collect();
+            let models = format!("the model then in force (committed to as {}; {})", header.model_commitment, later.join("; "));
+            (models, "Between two of these steps the same weights and the same private policy were used, and each change was announced in the log before it.".to_owned())
+        };
+        let mut does_not_show = vec![NOT_TRUE.to_owned(), NOT_SENT.to_owned(), NOT_ONLY.to_owned()];
+        if from > 0 {
+            does_not_show.push(format!("Anything about decisions before {from}, not even that they left the private state that decision {from} starts from; a proof that ends where this one starts shows that. Limits that look back (drawdown, turnover) count from that state."));
+        }
+        does_not_show.extend([
+            "Anything about decisions after the last proven one.".to_owned(),
+            "That the model is good, or how it was trained.".to_owned(),
+        ]);
         Self {
             mandate_digest: header.mandate_digest,
             model_commitment: header.model_commitment,
+            rotations,
             head,
+            from_decision: from,
             decisions,
-            folds,
+            folds: proven.folds,
             from_time_s,
             to_time_s,
             shows: vec![
                 format!(
-                    "Each of the first {decisions} decisions of this log, without exception and in this order, is what the model committed to as {} decides under the mandate {} on the recorded observations.",
-                    header.model_commitment, header.mandate_digest
+                    "{which} of this log, without exception and in this order, is what {models} decides under the mandate {} on the recorded observations.",
+                    header.mandate_digest
                 ),
-                "The same weights and the same private policy were used for all of them.".to_owned(),
+                weights,
                 "Every risk limit of the mandate was applied to every one of them, halts included.".to_owned(),
-                format!("The log was not edited, reordered or thinned out up to the head {head}."),
+                format!(
+                    "The log was not edited, reordered or thinned out {} the head {head}.",
+                    if from == 0 { "up to" } else { "between there and" }
+                ),
             ],
-            does_not_show: vec![
-                NOT_TRUE.to_owned(),
-                NOT_SENT.to_owned(),
-                NOT_ONLY.to_owned(),
-                "Anything about decisions after the last proven one.".to_owned(),
-                "That the model is good, or how it was trained.".to_owned(),
-            ],
+            does_not_show,
         }
     }
 
@@ -79,6 +111,16 @@ impl Statement {
                 chain.node, chain.block_number
             ),
         );
+        self
+    }
+
+    /// Says that only decisions `from` … `to` − 1 are shown.
+    #[must_use]
+    pub(crate) fn showing(mut self, from: u32, to: u32) -> Self {
+        self.shows.push(format!(
+            "Of them, decisions {from} … {} are shown, exactly as they were made and in their places; the others are proven and not shown.",
+            to.saturating_sub(1)
+        ));
         self
     }
 

@@ -3,7 +3,7 @@
 use crate::audit::Coverage;
 use crate::bounds::{self, Context};
 use crate::finding::{Code, Finding, Severity};
-use crate::{Digest, Entry, Header, Proven, Seal, Statement, next_head};
+use crate::{Announcement, Digest, Entry, Header, Proven, Rotation, Seal, Statement, next_head, rotation_head};
 use probity_strategy::{Mandate, Observation, Portfolio, State, Valuation, oriented, price_x64};
 
 /// What the pass carries from decision to decision.
@@ -16,7 +16,15 @@ pub(crate) struct Walk {
     last_block: u64,
     used_bps: u128,
     first_time_s: u64,
+    /// Commitment to the weights in force.
+    commitment: Digest,
+    /// Announced and not yet due.
+    ahead: Option<Rotation>,
+    /// Due so far.
+    rotations: Vec<Rotation>,
     proven: Option<Proven>,
+    /// Whether the log is where a segment's proof starts, at its start.
+    met: bool,
     proven_time_s: Option<u64>,
     sealed_at: Option<u64>,
     pub(crate) coverage: Coverage,
@@ -32,6 +40,10 @@ impl Walk {
             last_block: 0,
             used_bps: 0,
             first_time_s: 0,
+            commitment: header.model_commitment,
+            ahead: None,
+            rotations: Vec::new(),
+            met: proven.is_some_and(|p| p.start.is_none()),
             proven,
             proven_time_s: None,
             sealed_at: None,
@@ -46,7 +58,9 @@ impl Walk {
         if let Some(seal) = self.sealed_at {
             findings.push(Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {seal}, got a decision")));
         }
+        self.meet(findings);
         self.chain(entry, findings);
+        self.rotate();
         let gap = self.clock(obs, findings);
         self.market(obs, findings);
         let val = Valuation::of(obs);
@@ -96,12 +110,51 @@ impl Walk {
         self.head = entry.head;
     }
 
+    /// Checks the announcement of other weights.
+    pub(crate) fn announcement(&mut self, line: u64, announced: &Announcement, findings: &mut Vec<Finding>) {
+        let mut refuse = |f: Finding| findings.push(f.on_line(line));
+        if let Some(seal) = self.sealed_at {
+            refuse(Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {seal}, got an announcement")));
+        }
+        let head = rotation_head(&self.head, &announced.rotation);
+        if head != announced.head {
+            refuse(Finding::mismatch(Code::HeadMismatch, head, announced.head).field("head"));
+        }
+        self.head = announced.head;
+        if let Err(e) = announced.rotation.check(self.state.step) {
+            refuse(Finding::mismatch(Code::RotationRefused, e.expected, e.got).field(e.field));
+        }
+        self.rotate();
+        if let Some(ahead) = &self.ahead {
+            let message = format!("expected one rotation at a time, got another before that at step {}", ahead.at_step);
+            refuse(Finding::error(Code::RotationRefused, message).field("rotation"));
+        }
+        self.ahead = Some(announced.rotation);
+    }
+
+    /// Announced weights take over at their step.
+    fn rotate(&mut self) {
+        if let Some(rotation) = self.ahead.take_if(|r| r.at_step == self.state.step) {
+            self.commitment = rotation.commitment;
+            self.rotations.push(rotation);
+        }
+    }
+
+    /// A segment's proof starts where the log then is.
+    fn meet(&mut self, findings: &mut Vec<Finding>) {
+        let Some(start) = self.proven.and_then(|p| p.start).filter(|s| s.decisions == self.coverage.decisions && !self.met) else { return };
+        self.met = true;
+        if start.head != self.head {
+            findings.push(Finding::mismatch(Code::ProofOtherHead, self.head, start.head).field("proof.start.head"));
+        }
+        if start.commitment != self.commitment {
+            findings.push(Finding::mismatch(Code::ProofOtherCommitment, self.commitment, start.commitment).field("proof.start.commitment"));
+        }
+    }
+
     fn clock(&mut self, obs: &Observation, findings: &mut Vec<Finding>) -> bool {
         let (m, last) = (&self.mandate, self.state.last_time_s);
         let interval = u64::from(m.interval_s).max(1);
-        if self.state.step == 0 {
-            self.first_time_s = obs.time_s;
-        }
         if obs.time_s <= last {
             findings.push(Finding::mismatch(Code::TimeNotForward, format!("after {last}"), obs.time_s).field("record.observation.time_s"));
         }
@@ -154,15 +207,25 @@ impl Walk {
     }
 
     fn tie(&mut self, line: u64, obs: &Observation, findings: &mut Vec<Finding>) {
-        let Some(proven) = self.proven else { return };
-        if self.coverage.decisions != proven.decisions {
+        let Some(Proven { start, end, .. }) = self.proven else { return };
+        let from = start.map_or(0, |s| s.decisions);
+        if self.coverage.decisions == from.saturating_add(1) {
+            self.first_time_s = obs.time_s;
+        }
+        if self.coverage.decisions != end.decisions {
             return;
         }
-        if self.head == proven.head {
-            self.proven_time_s = Some(obs.time_s);
-            self.coverage.proven = proven.decisions;
+        if self.head != end.head {
+            findings.push(Finding::mismatch(Code::ProofOtherHead, self.head, end.head).at(line, obs.step).field("proof.end.head"));
+        } else if self.commitment != end.commitment {
+            findings.push(
+                Finding::mismatch(Code::ProofOtherCommitment, self.commitment, end.commitment)
+                    .at(line, obs.step)
+                    .field("proof.end.commitment"),
+            );
         } else {
-            findings.push(Finding::mismatch(Code::ProofOtherHead, self.head, proven.head).at(line, obs.step).field("proof.end.head"));
+            self.proven_time_s = Some(obs.time_s);
+            self.coverage.proven = end.decisions.saturating_sub(from);
         }
     }
 
@@ -184,22 +247,33 @@ impl Walk {
         self.coverage.sealed = true;
     }
 
-    /// Ends the pass.
-    pub(crate) fn finish(self, header: &Header, findings: &mut Vec<Finding>) -> (Option<Statement>, Coverage) {
+    /// Ends the pass. `segment`: a proof of part of the log is what was asked for.
+    pub(crate) fn finish(self, header: &Header, segment: bool, findings: &mut Vec<Finding>) -> (Option<Statement>, Coverage) {
         let decisions = self.coverage.decisions;
         if !self.coverage.sealed {
             findings.push(Finding::new(Severity::Warn, Code::Unsealed, "the log has no seal: what follows its last line is unknown"));
         }
         let Some(proven) = self.proven else { return (None, self.coverage) };
-        if proven.decisions > decisions {
-            findings.push(Finding::mismatch(Code::LogShorterThanProof, format!("{} decisions, as proven", proven.decisions), decisions));
-        } else if proven.decisions < decisions {
+        let (from, to) = (proven.from(), proven.end.decisions);
+        if from > 0 {
+            let severity = if segment { Severity::Info } else { Severity::Error };
+            let message = format!("expected a proof from genesis, got one that starts after {from} decisions");
+            findings.push(Finding::new(severity, Code::UnprovenStart, message).field("proof.start"));
+        }
+        if to > decisions {
+            findings.push(Finding::mismatch(Code::LogShorterThanProof, format!("{to} decisions, as proven"), decisions));
+        } else if to < decisions {
             // A living agent is always ahead of its proof; a closed log has no excuse.
-            let severity = if self.coverage.sealed { Severity::Error } else { Severity::Warn };
-            let message = format!("expected a proof of {decisions} decisions, got one of {}", proven.decisions);
+            let severity = match (segment, self.coverage.sealed) {
+                (true, _) => Severity::Info,
+                (false, true) => Severity::Error,
+                (false, false) => Severity::Warn,
+            };
+            let message = format!("expected a proof of {decisions} decisions, got one of {to}");
             findings.push(Finding::new(severity, Code::UnprovenTail, message));
         }
-        let statement = self.proven_time_s.map(|to| Statement::new(header, &proven, self.first_time_s, to));
+        let from_time_s = self.first_time_s;
+        let statement = self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, &self.rotations, from_time_s, to));
         (statement, self.coverage)
     }
 }

@@ -3,18 +3,23 @@
 //!
 //! Exit status: 0 accepted, 1 rejected, 2 could not tell (files unreadable, wrong usage).
 
-use probity_verifier::{Evidence, FileDigest, Keys, MAX_ENVELOPE, ParamsSource, Report, Reveal, Verdict, audit};
+use probity_strategy::Mandate;
+use probity_verifier::{Evidence, FileDigest, Keys, MAX_ENVELOPE, ParamsSource, Report, Reveal, Verdict, audit, audit_disclosure};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-const USAGE: &str = "usage: probity-verify --log FILE --proof FILE [--reveal FILE] [--json]
+const USAGE: &str =
+    "usage: probity-verify (--log FILE | --disclosure FILE) --proof FILE [--before FILE …] [--segment] [--reveal FILE] [--json]
                       [--ptau FILE [--ptau-digest HEX | --insecure-ptau NAME]]
 
   --log FILE     decision log (JSON Lines)
+  --disclosure FILE     part of a log, with proofs that end at its start and at its end
   --proof FILE   proof envelope
+  --before FILE  a proof that ends where the next one starts; repeated in order, all of them before --proof
+  --segment      a proof of part of the log is what is wanted: what it leaves out is no error
   --reveal FILE  revealed model and salt (JSON): replays every decision as well
   --ptau FILE    powers-of-tau file, for a proof of the pairing engine; its digest must be pinned in this program
   --ptau-digest HEX     take the file with this BLAKE2b-512 (as b2sum prints it) instead
@@ -27,10 +32,16 @@ Exit status: 0 accepted, 1 rejected, 2 could not tell.";
 /// Largest reveal file, bytes.
 const MAX_REVEAL: u64 = 16 * 1024 * 1024;
 
+/// One byte above the limit: the envelope parser then names the limit itself.
+const MAX_PROOF: u64 = MAX_ENVELOPE as u64 + 1;
+
 #[derive(Default)]
 struct Args {
     log: Option<PathBuf>,
+    disclosure: Option<PathBuf>,
     proof: Option<PathBuf>,
+    before: Vec<PathBuf>,
+    segment: bool,
     reveal: Option<PathBuf>,
     ptau: Option<PathBuf>,
     ptau_digest: Option<FileDigest>,
@@ -48,7 +59,10 @@ impl Args {
             let mut path = |slot: &mut Option<PathBuf>, name: &str| once(slot, value(name)?.into(), name);
             match word.to_str() {
                 Some("--log") => path(&mut args.log, "--log")?,
+                Some("--disclosure") => path(&mut args.disclosure, "--disclosure")?,
                 Some("--proof") => path(&mut args.proof, "--proof")?,
+                Some(name @ "--before") => args.before.push(value(name)?.into()),
+                Some("--segment") => args.segment = true,
                 Some("--reveal") => path(&mut args.reveal, "--reveal")?,
                 Some("--ptau") => path(&mut args.ptau, "--ptau")?,
                 Some(name @ "--ptau-digest") => {
@@ -102,17 +116,24 @@ fn run() -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     let source = args.params()?;
-    let log = args.log.ok_or_else(|| format!("--log: expected a file, got nothing\n\n{USAGE}"))?;
+    let (log, part) = match (args.log, args.disclosure) {
+        (Some(log), None) => (log, false),
+        (None, Some(disclosure)) => (disclosure, true),
+        (Some(_), Some(_)) => return Err(format!("--disclosure: expected this or --log, got both\n\n{USAGE}")),
+        (None, None) => return Err(format!("--log: expected a file, got nothing\n\n{USAGE}")),
+    };
     let proof = args.proof.ok_or_else(|| format!("--proof: expected a file, got nothing\n\n{USAGE}"))?;
-    // One byte above the limit: the envelope parser then names the limit itself.
-    let proof = read(&proof, u64::try_from(MAX_ENVELOPE).unwrap_or(u64::MAX).saturating_add(1))?;
+    let proof = read(&proof, MAX_PROOF)?;
     let reveal = match &args.reveal {
         Some(path) => Some(serde_json::from_slice::<Reveal>(&read(path, MAX_REVEAL)?).map_err(|e| format!("{}: {e}", path.display()))?),
         None => None,
     };
     let file = File::open(&log).map_err(|e| format!("{}: {e}", log.display()))?;
-    let evidence = Evidence { proof: Some(&proof), reveal: reveal.as_ref() };
-    let report = audit(BufReader::new(file), evidence, |mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new));
+    let before = args.before.iter().map(|path| read(path, MAX_PROOF)).collect::<Result<Vec<_>, _>>()?;
+    let evidence = Evidence { proof: Some(&proof), reveal: reveal.as_ref(), before: &before, segment: args.segment };
+    let keys = |mandate: &Mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new);
+    let file = BufReader::new(file);
+    let report = if part { audit_disclosure(file, evidence, keys) } else { audit(file, evidence, keys) };
     let text = if args.json { serde_json::to_string_pretty(&report).map_err(|e| e.to_string())? } else { render(&report) };
     print(&text)?;
     Ok(match report.verdict {

@@ -2,7 +2,7 @@
 
 use super::model::OpenModel;
 use super::promise::OpenMandate;
-use super::ranges::{CLIPPED, EMA, RETURN, SCALED, TICK, VOL};
+use super::ranges::{CLIPPED, EMA, RETURN, SCALED_RETURN, SCALED_TREND, SCALED_VOL, SCALED_WEIGHT, TICK, VOL};
 use super::state::OpenState;
 use crate::Scalar;
 use crate::gadgets::{Wire, clamp, floor_shift, is_zero, mul, negative, offset_bits, pin, select, sum};
@@ -15,7 +15,14 @@ pub(super) struct Features {
     pub(super) r0: Wire,
     pub(super) ema: Vec<Wire>,
     pub(super) vol: Vec<Wire>,
-    raw: Vec<Wire>,
+    raw: Vec<Raw>,
+}
+
+/// A feature before scaling: its value, the shift that follows the scale, and the width of their product.
+struct Raw {
+    value: Wire,
+    shift: u32,
+    width: u32,
 }
 
 impl Features {
@@ -47,30 +54,36 @@ impl Features {
             let (move_by, _) = floor_shift(cs, &size.times(256).sub(v), s, VOL)?;
             vol.push(pin(cs, &v.add(&move_by))?);
         }
-        let mut raw = vec![r0.times(256), state.r1.times(256), state.r2.times(256)];
-        raw.extend(ema.iter().map(|e| fixed.sub(e)));
+        // Whole units are scaled without their 8 fractional bits: floor(256·d·scale / 2^20) = floor(d·scale / 2^12).
+        let whole = |value: Wire, width: u32| Raw { value, shift: FEATURE_SHIFT - 8, width };
+        let fine = |value: Wire, width: u32| Raw { value, shift: FEATURE_SHIFT, width };
+        let mut raw =
+            vec![whole(r0.clone(), SCALED_RETURN), whole(state.r1.clone(), SCALED_RETURN), whole(state.r2.clone(), SCALED_RETURN)];
+        raw.extend(ema.iter().map(|e| fine(fixed.sub(e), SCALED_TREND)));
         if let [e0, _, e2, _, e4, e5] = ema.as_slice() {
-            raw.extend([e0.sub(e2), e2.sub(e4), e4.sub(e5)]);
+            raw.extend([e0.sub(e2), e2.sub(e4), e4.sub(e5)].map(|d| fine(d, SCALED_TREND)));
         }
         if let [v0, v1] = vol.as_slice() {
-            raw.extend([v0.clone(), v1.clone(), v0.sub(v1)]);
+            raw.extend([v0.clone(), v1.clone(), v0.sub(v1)].map(|d| fine(d, SCALED_VOL)));
         }
-        raw.push(weight.plus(-5_000).times(256));
+        raw.push(whole(weight.plus(-5_000), SCALED_WEIGHT));
         Ok(Self { x, r0, ema, vol, raw })
     }
 
     /// clamp(floor(d·scale / 2^20), −128, 127), with |d·scale| < 2^28·2^16 = 2^44 inside the checked 2^45.
     pub(super) fn scaled<CS: ConstraintSystem<Scalar>>(&self, cs: &mut CS, model: &OpenModel) -> Result<Vec<Wire>, SynthesisError> {
-        let shift = usize::try_from(FEATURE_SHIFT).unwrap_or(0);
         let mut out = Vec::with_capacity(self.raw.len());
-        for (d, scale) in self.raw.iter().zip(&model.scales) {
-            let product = mul(cs, d, scale)?;
-            // q + 2^25 = high·2^7 + low; q is within ±2^7 iff high is 2^18 − 1 (negative) or 2^18 (not negative).
-            let bits = offset_bits(cs, &product, SCALED)?;
+        for (raw, scale) in self.raw.iter().zip(&model.scales) {
+            let product = mul(cs, &raw.value, scale)?;
+            let shift = usize::try_from(raw.shift).unwrap_or(0);
+            // With k = width − shift: q + 2^k = high·2^7 + low; q is within ±2^7 iff high is 2^(k−7) − 1 (negative) or 2^(k−7).
+            let k = raw.width.saturating_sub(raw.shift);
+            let bits = offset_bits(cs, &product, raw.width)?;
             let positive = bits.last().cloned().unwrap_or_else(|| Wire::constant(0));
             let high = sum(bits.get(shift.saturating_add(7)..).unwrap_or(&[]));
-            let quotient = sum(bits.get(shift..).unwrap_or(&[])).plus(-(1 << 25));
-            let fits = is_zero(cs, &high.plus(-((1 << 18) - 1)).sub(&positive))?;
+            let quotient = sum(bits.get(shift..).unwrap_or(&[])).sub(&Wire::constant(1).shl(k));
+            let middle = Wire::constant(1).shl(k.saturating_sub(7)).plus(-1);
+            let fits = is_zero(cs, &high.sub(&middle).sub(&positive))?;
             let edge = positive.times(255).plus(-128);
             let chosen = select(cs, &fits, &quotient, &edge)?;
             out.push(pin(cs, &chosen)?);

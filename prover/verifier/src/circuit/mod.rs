@@ -1,7 +1,7 @@
 //! The step circuit: up to `decisions_per_fold` decisions, twin of `Engine::step` (blocks C1…C11, see `docs/design/circuit.md`).
 //!
 //! z = (model commitment, mandate digest, step, log head, blinded state digest). Each fold opens commitment, mandate and
-//! state once (C1–C3), runs its slots (C4–C10) and closes the state under a new blind (C11). Unused slots are a suffix and
+//! state once (C1–C3), lets announced weights take over (C12), runs its slots (C4–C10) and closes the state under a new blind (C11). Unused slots are a suffix and
 //! leave everything alone. Every block is a namespace of the constraint system, so that tests can count and break it.
 //! Ranges of the state hold by induction: the genesis state is computed by the verifier, and each step's outputs are
 //! bounded where they are made.
@@ -14,12 +14,13 @@ mod portfolio;
 mod promise;
 mod ranges;
 mod risk;
+mod rotation;
 mod slot;
 mod state;
 
 use crate::gadgets::{Wire, boolean, enforce, equal, poseidon, select};
 use crate::hash::Domain;
-use crate::{Digest, Salt, Scalar};
+use crate::{Digest, Rotation, Salt, Scalar};
 use ff::PrimeField;
 use model::OpenModel;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
@@ -27,10 +28,11 @@ use nova_snark::traits::circuit::StepCircuit;
 use num_bigint::{BigInt, Sign};
 use probity_strategy::{Mandate, Model, ModelShape, Observation, State};
 use promise::OpenMandate;
+use rotation::OpenRotation;
 use state::OpenState;
 
 /// Version of the circuit; any change of its constraints is a new one.
-pub const CIRCUIT_VERSION: u16 = 1;
+pub const CIRCUIT_VERSION: u16 = 2;
 
 /// What one fold knows.
 #[derive(Clone)]
@@ -45,6 +47,10 @@ pub struct FoldWitness {
     pub state: State,
     /// Log head before the fold.
     pub head: Digest,
+    /// The rotation that was announced before the fold. If its step has come, `model` and `salt` are those that take over.
+    pub ahead: Option<Rotation>,
+    /// A rotation announced right before the first decision of the fold.
+    pub announce: Option<Rotation>,
     /// Observations of the live slots, 1 … `decisions_per_fold`.
     pub observations: Vec<Observation>,
     /// Blind of the state digest before.
@@ -89,11 +95,15 @@ impl StepCircuit<Scalar> for FoldCircuit {
         let w = self.witness.as_ref();
         let wire = |num: &AllocatedNum<Scalar>| Wire::of(num, num.get_value().as_ref().map(integer));
 
-        let model = open_model(&mut cs.namespace(|| "C1 model"), &self.shape, w, &wire(z_model))?;
         let mandate = open_mandate(&mut cs.namespace(|| "C2 mandate"), w, &wire(z_mandate))?;
-        let mut state = open_state(&mut cs.namespace(|| "C3 state"), w, wire(z_step), &wire(z_state))?;
+        let (mut state, ahead) = open_state(&mut cs.namespace(|| "C3 state"), w, wire(z_step), &wire(z_state))?;
+        let rotated = {
+            let cs = &mut cs.namespace(|| "C12 rotation");
+            rotation::rotate(cs, w, &wire(z_model), &state.step, &wire(z_head), &ahead)?
+        };
+        let model = open_model(&mut cs.namespace(|| "C1 model"), &self.shape, w, &rotated.commitment)?;
 
-        let mut head = wire(z_head);
+        let mut head = rotated.head;
         let mut live_before = Wire::constant(1);
         for index in 0..usize::from(self.decisions_per_fold) {
             // C10: the first slot is live; the live slots are a prefix: live · (1 − live before) = 0.
@@ -119,14 +129,16 @@ impl StepCircuit<Scalar> for FoldCircuit {
         }
 
         // C11: the state closes under a new blind.
+        rotation::retire(&mut cs.namespace(|| "C12 rotation"), &rotated.ahead, &state.step)?;
         let cs = &mut cs.namespace(|| "C11 close");
         let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_out)))?;
-        let closed = state.digest(cs, &blind)?;
-        Ok(vec![z_model.clone(), z_mandate.clone(), number(cs, &state.step)?, number(cs, &head)?, closed])
+        let closed = state.digest(cs, &rotated.ahead, &blind)?;
+        let in_force = number(cs, &rotated.commitment)?;
+        Ok(vec![in_force, z_mandate.clone(), number(cs, &state.step)?, number(cs, &head)?, closed])
     }
 }
 
-/// C1: the model opens the commitment.
+/// C1: the model opens the commitment in force.
 fn open_model<CS: ConstraintSystem<Scalar>>(
     cs: &mut CS,
     shape: &ModelShape,
@@ -147,18 +159,19 @@ fn open_mandate<CS: ConstraintSystem<Scalar>>(cs: &mut CS, w: Option<&FoldWitnes
     Ok(mandate)
 }
 
-/// C3: the state opens its blinded digest.
+/// C3: the state, and a rotation announced before, open their blinded digest.
 fn open_state<CS: ConstraintSystem<Scalar>>(
     cs: &mut CS,
     w: Option<&FoldWitness>,
     step: Wire,
     digest: &Wire,
-) -> Result<OpenState, SynthesisError> {
+) -> Result<(OpenState, OpenRotation), SynthesisError> {
     let state = OpenState::open(cs, w.map(|w| &w.state), step)?;
+    let ahead = OpenRotation::open(cs, w.is_some(), w.and_then(|w| w.ahead.as_ref()))?;
     let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_in)))?;
-    let opened = state.digest(cs, &blind)?;
+    let opened = state.digest(cs, &ahead, &blind)?;
     equal(cs, &Wire::of(&opened, opened.get_value().as_ref().map(integer)), digest);
-    Ok(state)
+    Ok((state, ahead))
 }
 
 /// A wire as an allocated number.

@@ -1,9 +1,10 @@
 //! C1: the model, range-checked, opens the commitment. Twin of `commitment.rs`.
 
 use super::FoldWitness;
+use super::ranges::{BIAS, accumulator, per_group};
 use crate::Scalar;
 use crate::commitment::{BIASES_PER_ELEMENT, WEIGHTS_PER_ELEMENT};
-use crate::gadgets::{Wire, bits, pin, poseidon};
+use crate::gadgets::{Wire, pack, pin, poseidon, unsigned};
 use crate::hash::Domain;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
 use num_bigint::BigInt;
@@ -12,8 +13,7 @@ use probity_strategy::{FEATURES, ModelShape};
 /// The opened model.
 pub(super) struct OpenModel {
     pub(super) scales: Vec<Wire>,
-    pub(super) weights: Vec<Wire>,
-    pub(super) biases: Vec<Wire>,
+    pub(super) layers: Vec<Vec<Group>>,
     pub(super) gain: Wire,
     pub(super) band_gain: Wire,
     pub(super) band_bps: Wire,
@@ -22,16 +22,14 @@ pub(super) struct OpenModel {
     pub(super) commitment: AllocatedNum<Scalar>,
 }
 
-/// An unsigned number of n bits, allocated once.
-fn unsigned<CS: ConstraintSystem<Scalar>>(cs: &mut CS, value: Option<i64>, n: u32) -> Result<Wire, SynthesisError> {
-    let wire = Wire::witness(cs, value.map(BigInt::from))?;
-    bits(cs, &wire, n)?;
-    Ok(wire)
-}
-
-/// Σ 2^(width·i) · wire_i.
-fn pack(wires: &[Wire], width: u32) -> Wire {
-    wires.iter().rev().fold(Wire::constant(0), |acc, w| acc.shl(width).add(w))
+/// Outputs of a layer whose accumulators share one sum, each in a place of its own (C7).
+pub(super) struct Group {
+    /// For each input: Σ 2^(place·j)·weight_j.
+    pub(super) weights: Vec<Wire>,
+    /// Σ 2^(place·j)·bias_j.
+    pub(super) bias: Wire,
+    /// How many outputs.
+    pub(super) outputs: u32,
 }
 
 impl OpenModel {
@@ -41,37 +39,83 @@ impl OpenModel {
         w: Option<&FoldWitness>,
     ) -> Result<Self, SynthesisError> {
         let model = w.map(|w| &w.model);
+        let mut number = |value: Option<i64>, n: u32| unsigned(cs, value.map(BigInt::from), n);
         let mut scales = Vec::with_capacity(FEATURES);
         for i in 0..FEATURES {
-            scales.push(unsigned(cs, model.map(|m| m.scales.get(i).copied().unwrap_or(0).into()), 16)?);
+            scales.push(number(model.map(|m| m.scales.get(i).copied().unwrap_or(0).into()), 16)?);
         }
         let policy = model.map(|m| &m.policy);
-        let gain = unsigned(cs, policy.map(|p| p.gain.into()), 16)?;
-        let band_gain = unsigned(cs, policy.map(|p| p.band_gain.into()), 16)?;
-        let band_bps = unsigned(cs, policy.map(|p| p.band_bps.into()), 14)?;
-        let max_step_bps = unsigned(cs, policy.map(|p| p.max_step_bps.into()), 14)?;
-        let cooldown_steps = unsigned(cs, policy.map(|p| p.cooldown_steps.into()), 16)?;
+        let gain = number(policy.map(|p| p.gain.into()), 16)?;
+        let band_gain = number(policy.map(|p| p.band_gain.into()), 16)?;
+        let band_bps = number(policy.map(|p| p.band_bps.into()), 14)?;
+        let max_step_bps = number(policy.map(|p| p.max_step_bps.into()), 14)?;
+        let cooldown_steps = number(policy.map(|p| p.cooldown_steps.into()), 16)?;
         let mut weights = Vec::with_capacity(shape.weights());
         for i in 0..shape.weights() {
-            weights.push(unsigned(cs, model.map(|m| i64::from(m.weights.get(i).copied().unwrap_or(0)).saturating_add(128)), 8)?);
+            weights.push(number(model.map(|m| i64::from(m.weights.get(i).copied().unwrap_or(0)).saturating_add(128)), 8)?);
         }
         let mut biases = Vec::with_capacity(shape.biases());
         for i in 0..shape.biases() {
-            biases.push(unsigned(cs, model.map(|m| i64::from(m.biases.get(i).copied().unwrap_or(0)).saturating_add(1 << 23)), 24)?);
+            biases.push(number(model.map(|m| i64::from(m.biases.get(i).copied().unwrap_or(0)).saturating_add(1 << (BIAS - 1))), BIAS)?);
         }
         let salt = w.map(|w| w.salt.elements());
-        let mut groups = vec![
+        let mut elements = vec![
             Wire::witness(cs, salt.as_ref().map(|[high, _]| super::integer(high)))?,
             Wire::witness(cs, salt.as_ref().map(|[_, low]| super::integer(low)))?,
         ];
-        groups.extend(scales.chunks(8).map(|c| pack(c, 16)));
-        groups.push(pack(&[gain.clone(), band_gain.clone(), band_bps.clone(), max_step_bps.clone(), cooldown_steps.clone()], 16));
-        groups.extend(weights.chunks(WEIGHTS_PER_ELEMENT).map(|c| pack(c, 8)));
-        groups.extend(biases.chunks(BIASES_PER_ELEMENT).map(|c| pack(c, 24)));
-        let commitment = poseidon(cs, Domain::Model, &groups)?;
-        // One variable a weight: a product then costs one non-zero for it.
-        let weights = weights.iter().map(|w| pin(cs, &w.plus(-128))).collect::<Result<_, _>>()?;
-        let biases = biases.iter().map(|b| b.plus(-(1 << 23))).collect();
-        Ok(Self { scales, weights, biases, gain, band_gain, band_bps, max_step_bps, cooldown_steps, commitment })
+        elements.extend(scales.chunks(8).map(|c| place(c, 16)));
+        elements.push(place(&[gain.clone(), band_gain.clone(), band_bps.clone(), max_step_bps.clone(), cooldown_steps.clone()], 16));
+        elements.extend(weights.chunks(WEIGHTS_PER_ELEMENT).map(|c| place(c, 8)));
+        // The commitment's own offset is 2^23.
+        let lifted: Vec<Wire> = biases.iter().map(|b| b.plus((1 << 23) - (1 << (BIAS - 1)))).collect();
+        elements.extend(lifted.chunks(BIASES_PER_ELEMENT).map(|c| place(c, 24)));
+        let commitment = poseidon(cs, Domain::Model, &elements)?;
+
+        let weights: Vec<Wire> = weights.iter().map(|w| w.plus(-128)).collect();
+        let biases: Vec<Wire> = biases.iter().map(|b| b.plus(-(1 << (BIAS - 1)))).collect();
+        let layers = group(cs, shape, &weights, &biases)?;
+        // Used in every slot: one variable each.
+        let scales = scales.iter().map(|s| pin(cs, s)).collect::<Result<_, _>>()?;
+        let [gain, band_gain, band_bps, max_step_bps, cooldown_steps] =
+            [pin(cs, &gain)?, pin(cs, &band_gain)?, pin(cs, &band_bps)?, pin(cs, &max_step_bps)?, pin(cs, &cooldown_steps)?];
+        Ok(Self { scales, layers, gain, band_gain, band_bps, max_step_bps, cooldown_steps, commitment })
     }
+}
+
+/// Σ 2^(width·i) · wire_i.
+fn place(wires: &[Wire], width: u32) -> Wire {
+    pack(&wires.iter().map(|w| (w.clone(), width)).collect::<Vec<_>>())
+}
+
+/// The weights and biases of each layer as sums over as many outputs as fit, one variable each.
+fn group<CS: ConstraintSystem<Scalar>>(
+    cs: &mut CS,
+    shape: &ModelShape,
+    weights: &[Wire],
+    biases: &[Wire],
+) -> Result<Vec<Vec<Group>>, SynthesisError> {
+    let (mut weights, mut biases) = (weights, biases);
+    let mut layers = Vec::with_capacity(shape.dims.len());
+    for pair in shape.dims.windows(2) {
+        let [inputs, outputs] = pair else { continue };
+        let (inputs, outputs) = (usize::from(*inputs), usize::from(*outputs));
+        let (rows, rest) = weights.split_at_checked(inputs.saturating_mul(outputs)).ok_or(SynthesisError::AssignmentMissing)?;
+        weights = rest;
+        let (offsets, rest) = biases.split_at_checked(outputs).ok_or(SynthesisError::AssignmentMissing)?;
+        biases = rest;
+        let width = accumulator(inputs);
+        let rows: Vec<&[Wire]> = rows.chunks(inputs).collect();
+        let mut groups = Vec::new();
+        for (rows, offsets) in rows.chunks(per_group(width)).zip(offsets.chunks(per_group(width))) {
+            let mut sums = Vec::with_capacity(inputs);
+            for i in 0..inputs {
+                let column: Vec<Wire> = rows.iter().filter_map(|row| row.get(i).cloned()).collect();
+                sums.push(pin(cs, &place(&column, width))?);
+            }
+            let outputs = u32::try_from(rows.len()).map_err(|_| SynthesisError::AssignmentMissing)?;
+            groups.push(Group { weights: sums, bias: pin(cs, &place(offsets, width))?, outputs });
+        }
+        layers.push(groups);
+    }
+    Ok(layers)
 }

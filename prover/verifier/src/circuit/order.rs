@@ -4,10 +4,24 @@ use super::portfolio::Value;
 use super::promise::OpenMandate;
 use super::ranges::{AMOUNT, GROSS, MIN_OUT, UNITS, WEIGHT};
 use super::risk::Approved;
-use super::state::OpenOrder;
 use crate::Scalar;
 use crate::gadgets::{Wire, divide, is_zero, less, min, mul, pin, select};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
+
+/// An order: two booleans, an amount of 96 bits, a bound of 126; all zero for a hold.
+pub(super) struct OpenOrder {
+    pub(super) buy: Wire,
+    pub(super) sell: Wire,
+    pub(super) amount_in: Wire,
+    pub(super) min_out: Wire,
+}
+
+impl OpenOrder {
+    /// amount_in + min_out·2^96 + buy·2^222 + sell·2^223.
+    pub(super) fn element(&self) -> Wire {
+        self.amount_in.add(&self.min_out.shl(96)).add(&self.buy.shl(222)).add(&self.sell.shl(223))
+    }
+}
 
 /// What the order is computed from.
 pub(super) struct Facts<'a> {

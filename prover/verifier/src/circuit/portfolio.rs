@@ -52,9 +52,8 @@ pub(super) fn book<CS: ConstraintSystem<Scalar>>(
     first: &Wire,
     seen: &Seen<'_>,
 ) -> Result<Book, SynthesisError> {
-    let pending = state.pending.buy.add(&state.pending.sell);
     let short = less(cs, seen.fill_out, &state.pending.min_out, MIN_OUT)?;
-    let good = mul(cs, &pending, &short.not())?;
+    let good = mul(cs, &state.pending.trade, &short.not())?;
     let anomaly = mul(cs, seen.filled, &good.not())?;
 
     let a = mul(cs, &val.nav, &state.high_shares)?;

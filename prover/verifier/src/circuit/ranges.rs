@@ -26,10 +26,18 @@ pub(super) const CLIPPED: u32 = 16;
 pub(super) const EMA: u32 = 28;
 /// 256·|r| less an average, signed.
 pub(super) const VOL: u32 = 24;
-/// A raw feature times its scale, signed.
-pub(super) const SCALED: u32 = 45;
-/// An accumulator of the network, signed.
-pub(super) const ACC: u32 = 23;
+/// A return in whole ticks times its scale, signed.
+pub(super) const SCALED_RETURN: u32 = 31;
+/// A distance from an average, in 256ths, times its scale, signed.
+pub(super) const SCALED_TREND: u32 = 44;
+/// A volatility, or a difference of two, times its scale, signed.
+pub(super) const SCALED_VOL: u32 = 39;
+/// The weight's distance from one half, bps, times its scale, signed.
+pub(super) const SCALED_WEIGHT: u32 = 29;
+/// A bias.
+pub(super) const BIAS: u32 = 20;
+/// Bits of a field element that the accumulators of a group share.
+const GROUP: u32 = 250;
 /// An output times a gain, signed.
 pub(super) const EDGE: u32 = 40;
 /// Targets and bands before their clamp, signed.
@@ -45,8 +53,47 @@ pub(super) const GROSS: u32 = 98;
 /// Base units of a trade.
 pub(super) const UNITS: u32 = 125;
 
-/// Largest accumulator of a valid model: 128 terms of a weight of 128 by an input of 128, and a bias.
-const LARGEST: i64 = 128 * 128 * 128 + (1 << 22) - 1;
+/// Fields of the state in its digest.
+pub(super) const STATE_X: u32 = 20;
+/// Returns one and two steps back.
+pub(super) const STATE_RETURN: u32 = 16;
+/// Turnover of the window.
+pub(super) const STATE_TURNOVER: u32 = 25;
+/// Steps left in the window, steps the policy still waits.
+pub(super) const STATE_STEPS: u32 = 16;
+/// An average of the log price.
+pub(super) const STATE_EMA: u32 = 28;
+/// A volatility.
+pub(super) const STATE_VOL: u32 = 23;
+/// Steps between now and a rotation.
+pub(super) const STEPS: u32 = 32;
+
+/// Largest accumulator of `inputs` terms of a weight of 128 by an input of 128, and a bias.
+const fn largest(inputs: i64) -> i64 {
+    inputs * 128 * 128 + (1 << (BIAS - 1))
+}
+
+/// Largest accumulator of any layer.
+const LARGEST: i64 = largest(128);
+
+/// Bits of an accumulator of a layer of so many inputs, sign and rounding included: no witness of C1 and C6 can leave them.
+pub(super) const fn accumulator(inputs: usize) -> u32 {
+    match inputs {
+        0..=16 => 21,
+        17..=32 => 22,
+        _ => 23,
+    }
+}
+
+/// How many accumulators of such a width share one field element.
+pub(super) const fn per_group(width: u32) -> usize {
+    match width {
+        0..=22 => 11,
+        _ => 10,
+    }
+}
+/// The clip of a return.
+const CLIP: i64 = 32_767;
 /// Largest number of 16 bits: scales, gains.
 const U16: i64 = (1 << 16) - 1;
 
@@ -61,14 +108,22 @@ const _: () = {
     // C6.
     assert!(MIN_X > -(1 << 19) && MAX_X < 1 << 19 && MAX_X - MIN_X < 1 << 20);
     assert!(MAX_X - MIN_X + RETURN_CLIP < 1 << RETURN);
-    assert!(RETURN_CLIP < 1 << CLIPPED);
+    assert!(RETURN_CLIP == 32_767 && RETURN_CLIP < 1 << CLIPPED);
     assert!(256 * (MAX_X - MIN_X) < 1 << EMA);
     assert!(256 * RETURN_CLIP < 1 << VOL);
-    assert!((U16 << EMA) < 1 << (SCALED - 1) && 256 * BPS < 1 << EMA);
-    assert!(SCALED - FEATURE_SHIFT == 25);
+    // Scaled features: |256x − ema| < 2^28, vol ≤ 256·RETURN_CLIP < 2^23, |weight − 5000| ≤ 5001 < 2^13. A shift leaves at least 8 bits.
+    assert!((U16 << EMA) < 1 << SCALED_TREND && CLIP * U16 < 1 << SCALED_RETURN);
+    assert!(256 * CLIP * U16 < 1 << SCALED_VOL && (BPS / 2 + 1) * U16 < 1 << SCALED_WEIGHT);
+    assert!(SCALED_WEIGHT - (FEATURE_SHIFT - 8) > 8 && SCALED_VOL - FEATURE_SHIFT > 8);
+    // The state's small numbers and its averages, packed.
+    assert!(MAX_X < 1 << (STATE_X - 1) && RETURN_CLIP < 1 << (STATE_RETURN - 1) && 256 * -MIN_X < 1 << (STATE_EMA - 1));
+    assert!(256 * RETURN_CLIP < 1 << STATE_VOL && 6 * STATE_EMA + 2 * STATE_VOL < GROUP);
     assert!(EMA_SHIFTS[5] < EMA && VOL_SHIFTS[1] < VOL);
     // C7: rounding adds at most 2^15.
-    assert!(BIAS_LIMIT == (1 << 22) - 1 && ACTIVATION_MAX < 128 && LARGEST + (1 << 15) < 1 << ACC);
+    assert!(BIAS_LIMIT == (1 << (BIAS - 1)) - 1 && ACTIVATION_MAX < 128);
+    assert!(largest(16) + (1 << 15) < 1 << (accumulator(16) - 1) && largest(32) + (1 << 15) < 1 << (accumulator(32) - 1));
+    assert!(LARGEST + (1 << 15) < 1 << (accumulator(128) - 1));
+    assert!(22 * 11 <= GROUP && 23 * 10 <= GROUP);
     // C8: |o₂ − o₀|·gain and o₁·gain; what is left of them in bps; moves.
     assert!(2 * LARGEST * U16 < 1 << EDGE && LARGEST * U16 < 1 << EDGE);
     assert!((1 << (EDGE - 16)) + BPS < 1 << LIFT && (1 << 14) + ((LARGEST * U16) >> 16) < 1 << LIFT);

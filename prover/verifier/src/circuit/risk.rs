@@ -1,26 +1,26 @@
 //! C8: policy and risk. Twin of `strategy/src/policy.rs` and `strategy/src/risk.rs`.
 
 use super::model::OpenModel;
+use super::network::Output;
 use super::promise::OpenMandate;
-use super::ranges::{ACC, EDGE, LIFT, MOVE, TURNOVER};
+use super::ranges::{EDGE, LIFT, MOVE, TURNOVER};
 use crate::Scalar;
-use crate::gadgets::{Wire, clamp, floor_shift, less, min, mul, negative, offset_bits, pin, select};
+use crate::gadgets::{Wire, clamp, floor_shift, less, min, mul, negative, pin, select};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 
-/// The proposed move, bps; 0 unless active. |o| < 2^23, so |edge·gain| < 2^40 and hold·band_gain < 2^39.
+/// The proposed move, bps; 0 unless active. |o| < 2^22, so |edge·gain| < 2^40 and hold·band_gain < 2^39.
 pub(super) fn propose<CS: ConstraintSystem<Scalar>>(
     cs: &mut CS,
     model: &OpenModel,
-    outputs: &[Wire],
+    outputs: &[Output],
     weight: &Wire,
     active: &Wire,
 ) -> Result<Wire, SynthesisError> {
     let [out, hold, inn] = outputs else { return Err(SynthesisError::Unsatisfiable("three outputs".into())) };
-    let edge = mul(cs, &inn.sub(out), &model.gain)?;
+    let edge = mul(cs, &inn.value.sub(&out.value), &model.gain)?;
     let (lift, _) = floor_shift(cs, &edge, 16, EDGE)?;
     let target = clamp(cs, &lift.plus(5_000), 0, 10_000, LIFT)?;
-    let positive = offset_bits(cs, hold, ACC)?.pop().ok_or(SynthesisError::AssignmentMissing)?;
-    let hold = mul(cs, &positive, hold)?;
+    let hold = mul(cs, &hold.positive, &hold.value)?;
     let widen = mul(cs, &hold, &model.band_gain)?;
     let (widen, _) = floor_shift(cs, &widen, 16, EDGE)?;
     let band = min(cs, &model.band_bps.add(&widen), &Wire::constant(10_000), LIFT)?;

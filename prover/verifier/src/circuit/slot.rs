@@ -5,12 +5,12 @@ use super::model::OpenModel;
 use super::order::{self, Facts};
 use super::portfolio::{self, Seen};
 use super::promise::OpenMandate;
-use super::ranges::AMOUNT;
-use super::state::{OpenState, opaque};
+use super::ranges::{AMOUNT, STEPS};
+use super::state::{OpenState, Pending, opaque};
 use super::{digest_wire, network, risk};
 use crate::Scalar;
 use crate::encode::{halves, power};
-use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, mul, pin, select};
+use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, mul, pack, pin, select};
 use crate::hash::Domain;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use num_bigint::BigInt;
@@ -41,7 +41,8 @@ impl Sight {
         let quote = amount(o.map(|o| o.quote.raw()))?;
         let base = amount(o.map(|o| o.base.raw()))?;
         let shares = amount(o.map(|o| o.shares.raw()))?;
-        let fill_out = amount(o.map(|o| o.fill.map_or(0, |f| f.amount_out.raw())))?;
+        // Bounded where it is compared (C5).
+        let fill_out = Wire::witness(cs, o.map(|o| o.fill.map_or(0, |f| f.amount_out.raw()).into()))?;
         let time = Wire::witness(cs, o.map(|o| o.time_s.into()))?;
         let tick = Wire::witness(cs, o.map(|o| o.mean_tick.into()))?;
         let filled = boolean(cs, o.map(|o| o.fill.is_some()))?;
@@ -103,15 +104,12 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
     let cs = &mut cs.namespace(|| "C9 record");
     let decision = decided.order.element().add(&book.halted.shl(224)).add(&filled.shl(225));
     let record = [
-        state.step.clone(),
         head.clone(),
+        pack(&[(price.clone(), AMOUNT), (quote, AMOUNT), (state.step.clone(), STEPS)]),
+        pack(&[(base.clone(), AMOUNT), (shares, AMOUNT)]),
+        fill_out,
         time.clone(),
         tick,
-        price.clone(),
-        quote.clone(),
-        base.clone(),
-        shares,
-        fill_out,
         block,
         block_low,
         decision,
@@ -130,9 +128,7 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
         r2: state.r1.clone(),
         ema: features.ema,
         vol: features.vol,
-        quote,
-        base,
-        pending: decided.order,
+        pending: Pending { trade: decided.trade, min_out: decided.order.min_out },
         high_nav: book.high_nav,
         high_shares: book.high_shares,
         halted: book.halted,

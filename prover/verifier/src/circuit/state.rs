@@ -1,28 +1,20 @@
 //! C3: the state, twin of `State` and of `encode::state_elements`.
 
 use super::integer;
-use super::ranges::{AMOUNT, MIN_OUT};
+use super::ranges::{STATE_EMA, STATE_RETURN, STATE_STEPS, STATE_TURNOVER, STATE_VOL, STATE_X};
+use super::rotation::OpenRotation;
 use crate::Scalar;
-use crate::gadgets::{Wire, bits, boolean, poseidon, select};
+use crate::gadgets::{Wire, boolean, is_zero, pack, poseidon, select, unsigned};
 use crate::hash::Domain;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
 use num_bigint::BigInt;
-use probity_strategy::{Side, State};
+use probity_strategy::State;
 
-/// The pending order: two booleans, an amount of 96 bits, a bound of 126.
+/// What a fill is measured by: whether an order is pending and its least amount out (0 without one).
 #[derive(Clone)]
-pub(super) struct OpenOrder {
-    pub(super) buy: Wire,
-    pub(super) sell: Wire,
-    pub(super) amount_in: Wire,
+pub(super) struct Pending {
+    pub(super) trade: Wire,
     pub(super) min_out: Wire,
-}
-
-impl OpenOrder {
-    /// amount_in + min_out·2^96 + buy·2^222 + sell·2^223.
-    pub(super) fn element(&self) -> Wire {
-        self.amount_in.add(&self.min_out.shl(96)).add(&self.buy.shl(222)).add(&self.sell.shl(223))
-    }
 }
 
 /// The state as wires.
@@ -35,9 +27,7 @@ pub(super) struct OpenState {
     pub(super) r2: Wire,
     pub(super) ema: Vec<Wire>,
     pub(super) vol: Vec<Wire>,
-    pub(super) quote: Wire,
-    pub(super) base: Wire,
-    pub(super) pending: OpenOrder,
+    pub(super) pending: Pending,
     pub(super) high_nav: Wire,
     pub(super) high_shares: Wire,
     pub(super) halted: Wire,
@@ -47,37 +37,33 @@ pub(super) struct OpenState {
 }
 
 impl OpenState {
-    /// Witnesses the state before a fold. The packed order is range-checked, all else is bound by the digest.
+    /// Witnesses the state before a fold. What the digest holds packed is made of bits; the rest is an element of its own.
     pub(super) fn open<CS: ConstraintSystem<Scalar>>(cs: &mut CS, s: Option<&State>, step: Wire) -> Result<Self, SynthesisError> {
-        let mut w = |v: Option<BigInt>| Wire::witness(cs, v);
-        let last_time_s = w(s.map(|s| s.last_time_s.into()))?;
-        let x = w(s.map(|s| s.x.into()))?;
-        let r1 = w(s.map(|s| s.r1.into()))?;
-        let r2 = w(s.map(|s| s.r2.into()))?;
+        let lifted = |v: Option<i64>, n: u32| v.map(|v| BigInt::from(v) + (BigInt::from(1) << (n - 1)));
+        let mut signed = |v: Option<i64>, n: u32| -> Result<Wire, SynthesisError> {
+            Ok(unsigned(cs, lifted(v, n), n)?.sub(&Wire::constant(1).shl(n - 1)))
+        };
+        let x = signed(s.map(|s| s.x.into()), STATE_X)?;
+        let r1 = signed(s.map(|s| s.r1.into()), STATE_RETURN)?;
+        let r2 = signed(s.map(|s| s.r2.into()), STATE_RETURN)?;
         let mut ema = Vec::with_capacity(6);
         for i in 0..6 {
-            ema.push(w(s.and_then(|s| s.ema.get(i)).map(|v| (*v).into()))?);
+            ema.push(signed(s.and_then(|s| s.ema.get(i)).map(|v| (*v).into()), STATE_EMA)?);
         }
         let mut vol = Vec::with_capacity(2);
         for i in 0..2 {
-            vol.push(w(s.and_then(|s| s.vol.get(i)).map(|v| (*v).into()))?);
+            vol.push(unsigned(cs, s.and_then(|s| s.vol.get(i)).map(|v| (*v).into()), STATE_VOL)?);
         }
-        let quote = w(s.map(|s| s.quote.raw().into()))?;
-        let base = w(s.map(|s| s.base.raw().into()))?;
-        let amount_in = w(s.map(|s| s.pending.map_or(0, |o| o.amount_in.raw()).into()))?;
-        let min_out = w(s.map(|s| s.pending.map_or(0, |o| o.min_out).into()))?;
-        let high_nav = w(s.map(|s| s.high_water.nav.into()))?;
-        let high_shares = w(s.map(|s| s.high_water.shares.raw().into()))?;
-        let halted = w(s.map(|s| u8::from(s.halted).into()))?;
-        let cooldown_left = w(s.map(|s| s.cooldown_left.into()))?;
-        let window_left = w(s.map(|s| s.window_left.into()))?;
-        let turnover_used_bps = w(s.map(|s| s.turnover_used_bps.into()))?;
-        bits(cs, &amount_in, AMOUNT)?;
-        bits(cs, &min_out, MIN_OUT)?;
-        let side = |side: Side| s.map(|s| s.pending.is_some_and(|o| o.side == side));
-        let buy = boolean(cs, side(Side::Buy))?;
-        let sell = boolean(cs, side(Side::Sell))?;
-        let pending = OpenOrder { buy, sell, amount_in, min_out };
+        let turnover_used_bps = unsigned(cs, s.map(|s| s.turnover_used_bps.into()), STATE_TURNOVER)?;
+        let window_left = unsigned(cs, s.map(|s| s.window_left.into()), STATE_STEPS)?;
+        let cooldown_left = unsigned(cs, s.map(|s| s.cooldown_left.into()), STATE_STEPS)?;
+        let halted = boolean(cs, s.map(|s| s.halted))?;
+        let last_time_s = Wire::witness(cs, s.map(|s| s.last_time_s.into()))?;
+        let high_nav = Wire::witness(cs, s.map(|s| s.high_water.nav.into()))?;
+        let high_shares = Wire::witness(cs, s.map(|s| s.high_water.shares.raw().into()))?;
+        let least = Wire::witness(cs, s.map(|s| s.pending.map_or(BigInt::from(0), |o| BigInt::from(o.min_out) + 1)))?;
+        let trade = is_zero(cs, &least)?.not();
+        let pending = Pending { min_out: least.sub(&trade), trade };
         Ok(Self {
             step,
             last_time_s,
@@ -86,8 +72,6 @@ impl OpenState {
             r2,
             ema,
             vol,
-            quote,
-            base,
             pending,
             high_nav,
             high_shares,
@@ -99,19 +83,39 @@ impl OpenState {
     }
 
     /// Every field but the step, which is in z itself.
-    fn wires(&self) -> Vec<Wire> {
-        let mut out = vec![self.last_time_s.clone(), self.x.clone(), self.r1.clone(), self.r2.clone()];
-        out.extend(self.ema.iter().chain(&self.vol).cloned());
-        out.extend([self.quote.clone(), self.base.clone(), self.pending.element(), self.high_nav.clone(), self.high_shares.clone()]);
-        out.extend([self.halted.clone(), self.cooldown_left.clone(), self.window_left.clone(), self.turnover_used_bps.clone()]);
-        out
+    fn elements(&self) -> [Wire; 6] {
+        let lift = |v: &Wire, n: u32| (v.add(&Wire::constant(1).shl(n - 1)), n);
+        let small = [
+            lift(&self.x, STATE_X),
+            lift(&self.r1, STATE_RETURN),
+            lift(&self.r2, STATE_RETURN),
+            (self.turnover_used_bps.clone(), STATE_TURNOVER),
+            (self.window_left.clone(), STATE_STEPS),
+            (self.cooldown_left.clone(), STATE_STEPS),
+            (self.halted.clone(), 1),
+        ];
+        let averages: Vec<(Wire, u32)> =
+            self.ema.iter().map(|e| lift(e, STATE_EMA)).chain(self.vol.iter().map(|v| (v.clone(), STATE_VOL))).collect();
+        [
+            self.last_time_s.clone(),
+            pack(&small),
+            pack(&averages),
+            self.pending.min_out.add(&self.pending.trade),
+            self.high_nav.clone(),
+            self.high_shares.clone(),
+        ]
     }
 
     /// Twin of `encode::state_digest`.
-    pub(super) fn digest<CS: ConstraintSystem<Scalar>>(&self, cs: &mut CS, blind: &Wire) -> Result<AllocatedNum<Scalar>, SynthesisError> {
-        let mut wires = self.wires();
-        wires.push(blind.clone());
-        poseidon(cs, Domain::State, &wires)
+    pub(super) fn digest<CS: ConstraintSystem<Scalar>>(
+        &self,
+        cs: &mut CS,
+        rotation: &OpenRotation,
+        blind: &Wire,
+    ) -> Result<AllocatedNum<Scalar>, SynthesisError> {
+        let mut elements = self.elements().to_vec();
+        elements.extend([rotation.commitment.clone(), rotation.at_step.clone(), blind.clone()]);
+        poseidon(cs, Domain::State, &elements)
     }
 
     /// live ? next : self.
@@ -127,12 +131,8 @@ impl OpenState {
             r2: pick(&next.r2, &self.r2)?,
             ema,
             vol,
-            quote: pick(&next.quote, &self.quote)?,
-            base: pick(&next.base, &self.base)?,
-            pending: OpenOrder {
-                buy: pick(&next.pending.buy, &self.pending.buy)?,
-                sell: pick(&next.pending.sell, &self.pending.sell)?,
-                amount_in: pick(&next.pending.amount_in, &self.pending.amount_in)?,
+            pending: Pending {
+                trade: pick(&next.pending.trade, &self.pending.trade)?,
                 min_out: pick(&next.pending.min_out, &self.pending.min_out)?,
             },
             high_nav: pick(&next.high_nav, &self.high_nav)?,

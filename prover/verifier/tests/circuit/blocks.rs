@@ -15,5 +15,5 @@ fn blocks_are_the_sections_of_the_document() {
     assert_eq!(blocks, sections);
     // No row stands outside a block.
     let used: BTreeSet<u8> = system.rows.iter().map(|row| row.place.block).collect();
-    assert_eq!(used, (1..=11).collect());
+    assert_eq!(used, (1..=12).collect());
 }

@@ -7,5 +7,6 @@ mod equal;
 mod market;
 mod overwrite;
 mod pins;
+mod rotation;
 mod rules;
 mod system;

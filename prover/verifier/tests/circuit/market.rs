@@ -5,7 +5,9 @@ use probity_strategy::{
     Amount, Engine, Fill, Limits, MAX_X, MIN_X, Mandate, Model, ModelShape, Observation, PolicyParams, Price, ProofEngine, State, Step,
     oriented, price_x64,
 };
-use probity_verifier::{Digest, FoldCircuit, FoldWitness, Salt, Scalar, commit_model, genesis_z, next_head, state_digest};
+use probity_verifier::{
+    Digest, FoldCircuit, FoldWitness, Rotation, Salt, Scalar, commit_model, genesis_z, next_head, rotation_head, state_digest,
+};
 use proptest::prelude::*;
 
 pub(crate) const MAX: u128 = (1 << 96) - 1;
@@ -85,6 +87,9 @@ pub(crate) struct Run {
     pub(crate) state: State,
     pub(crate) z: [Scalar; 5],
     pub(crate) blind: Scalar,
+    /// Announced before the next fold, and about to be.
+    pub(crate) ahead: Option<Rotation>,
+    pub(crate) announce: Option<Rotation>,
 }
 
 impl Run {
@@ -92,7 +97,7 @@ impl Run {
         let engine = Engine::new(mandate, model).unwrap();
         let salt = Salt::new([7; 32]);
         let z = genesis_z(engine.mandate(), &commit_model(&engine.mandate().model, engine.model(), &salt));
-        Self { state: State::genesis(engine.mandate()), engine, salt, z, blind: Scalar::from(0) }
+        Self { state: State::genesis(engine.mandate()), engine, salt, z, blind: Scalar::from(0), ahead: None, announce: None }
     }
 
     /// The circuit of the next fold over these observations.
@@ -106,6 +111,8 @@ impl Run {
                 salt: self.salt.clone(),
                 state: self.state.clone(),
                 head: Digest::from_scalar(self.z[3]),
+                ahead: self.ahead,
+                announce: self.announce,
                 observations,
                 blind_in: self.blind,
                 blind_out: self.blind + Scalar::from(5),
@@ -116,6 +123,11 @@ impl Run {
     /// Folds bars: the recorded system, z after it as the circuit says, and the engine's steps. The run moves on.
     pub(crate) fn fold(&mut self, bars: &[Bar]) -> (System, Vec<Scalar>, Vec<Step>) {
         let (mut next, mut head) = (self.state.clone(), Digest::from_scalar(self.z[3]));
+        let due = self.ahead.filter(|r| r.at_step == next.step);
+        let ahead = self.announce.or(self.ahead.filter(|_| due.is_none()));
+        if let Some(rotation) = &self.announce {
+            head = rotation_head(&head, rotation);
+        }
         let (mut seen, mut steps) = (Vec::new(), Vec::new());
         for bar in bars {
             let obs = bar.observe(self.engine.mandate(), &next);
@@ -127,7 +139,10 @@ impl Run {
         }
         let (system, out) = System::of(&self.circuit(seen), self.z);
         self.blind += Scalar::from(5);
-        self.z = [self.z[0], self.z[1], Scalar::from(u64::from(next.step)), head.to_scalar(), state_digest(&next, &self.blind)];
+        let in_force = due.map_or(self.z[0], |r| r.commitment.to_scalar());
+        let digest = state_digest(&next, ahead.as_ref(), &self.blind);
+        self.z = [in_force, self.z[1], Scalar::from(u64::from(next.step)), head.to_scalar(), digest];
+        (self.ahead, self.announce) = (ahead, None);
         self.state = next;
         (system, out, steps)
     }
@@ -184,7 +199,7 @@ fn shapes() -> impl Strategy<Value = ModelShape> {
 
 /// A model of a shape; one in four has every parameter at its bound.
 fn models(shape: ModelShape) -> impl Strategy<Value = Model> {
-    let bias = prop_oneof![-4_194_303i32..=4_194_303, -20_000i32..20_000];
+    let bias = prop_oneof![-524_287i32..=524_287, -20_000i32..20_000];
     let loose = (
         prop::array::uniform16(any::<u16>()),
         prop::collection::vec(any::<i8>(), shape.weights()),
@@ -194,7 +209,7 @@ fn models(shape: ModelShape) -> impl Strategy<Value = Model> {
     let edge = (
         prop::array::uniform16(prop_oneof![Just(0u16), Just(u16::MAX)]),
         prop::collection::vec(prop_oneof![Just(-128i8), Just(127)], shape.weights()),
-        prop::collection::vec(prop_oneof![Just(4_194_303i32), Just(-4_194_303)], shape.biases()),
+        prop::collection::vec(prop_oneof![Just(524_287i32), Just(-524_287)], shape.biases()),
         (Just(u16::MAX), prop_oneof![Just(0u16), Just(u16::MAX)], prop_oneof![Just(0u16), Just(10_000)], Just(10_000u16), Just(0u16)),
     );
     prop_oneof![3 => loose, 1 => edge].prop_map(|(scales, weights, biases, (gain, band_gain, band_bps, max_step_bps, cooldown_steps))| {

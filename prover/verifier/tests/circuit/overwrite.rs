@@ -59,7 +59,7 @@ fn wants(outputs: [i32; 3], limits: Limits, slots: u16) -> Run {
 
 const BUY: [i32; 3] = [-200_000, 0, 200_000];
 const SELL: [i32; 3] = [200_000, -7, -200_000];
-const HOLD: [i32; 3] = [0, 4_000_000, 0];
+const HOLD: [i32; 3] = [0, 500_000, 0];
 
 /// A scenario: a name, an agent, bars before (one fold each), the bars of the fold looked at, what its first step must be.
 type Scenario = (&'static str, Run, Vec<Bar>, Vec<Bar>, fn(&Step) -> bool);

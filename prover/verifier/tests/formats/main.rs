@@ -9,8 +9,8 @@ use probity_strategy::{
     price_x64,
 };
 use probity_verifier::{
-    CIRCUIT_VERSION, Code, Digest, Domain, ENVELOPE_VERSION, Entry, Envelope, Evidence, Header, Keys, LogWriter, Report, Reveal, Salt,
-    Scalar, Severity, audit, commit_model, hash, next_head,
+    CIRCUIT_VERSION, Code, Digest, Domain, ENVELOPE_VERSION, Entry, Envelope, Evidence, Header, Keys, LogWriter, Point, Report, Reveal,
+    Rotation, Salt, Scalar, Severity, audit, commit_model, hash, next_head,
 };
 use serde_json::Value;
 use std::fmt::Write;
@@ -59,7 +59,7 @@ fn model(seed: i32) -> Model {
 }
 
 pub(crate) fn reveal(seed: i32) -> Reveal {
-    Reveal { model: model(seed), salt: Salt::new([7; 32]) }
+    Reveal { model: model(seed), salt: Salt::new([7; 32]), then: None }
 }
 
 /// A market with fills, missed fills, a deposit, gaps and a crash.
@@ -120,7 +120,7 @@ pub(crate) fn log_of(seed: i32, records: &[Record]) -> String {
 
 pub(crate) fn audited(log: &str, seed: i32) -> Report {
     let reveal = reveal(seed);
-    audit(log.as_bytes(), Evidence { proof: None, reveal: Some(&reveal) }, |m| Keys::for_mandate(m).map(Arc::new))
+    audit(log.as_bytes(), Evidence { proof: None, reveal: Some(&reveal), ..Evidence::default() }, |m| Keys::for_mandate(m).map(Arc::new))
 }
 
 fn golden(name: &str, now: &str) {
@@ -137,6 +137,11 @@ pub(crate) fn golden_log() -> String {
     let path = dir.path().join("log");
     let mut log = LogWriter::create(&path, &header(0), false).unwrap();
     for record in run(0, 12) {
+        if record.observation.step == 2 {
+            let reveal = reveal(1);
+            let commitment = commit_model(&mandate().model, &reveal.model, &reveal.salt);
+            log.announce(&Rotation { commitment, at_step: 14 }).unwrap();
+        }
         log.append(&record).unwrap();
     }
     log.seal().unwrap();
@@ -170,7 +175,9 @@ fn golden_files_are_what_the_program_writes() {
 #[test]
 fn envelope_layout_is_as_documented() {
     let commitment = header(0).model_commitment;
-    for (byte, engine) in [(1, ProofEngine::Transparent), (2, ProofEngine::Pairing)] {
+    for (byte, engine, start) in
+        [(1, ProofEngine::Transparent, false), (2, ProofEngine::Pairing, false), (1, ProofEngine::Transparent, true)]
+    {
         let mut bytes = b"PROBITYP".to_vec();
         bytes.extend(ENVELOPE_VERSION.to_be_bytes());
         bytes.extend(CIRCUIT_VERSION.to_be_bytes());
@@ -181,12 +188,21 @@ fn envelope_layout_is_as_documented() {
             bytes.extend(value);
         }
         assert_eq!(bytes.len(), 209);
+        bytes.push(u8::from(start));
+        if start {
+            for value in [[6; 32], Digest::from_scalar(Scalar::from(7)).to_bytes(), [8; 32], [9; 32]] {
+                bytes.extend(value);
+            }
+            assert_eq!(bytes.len(), 338);
+        }
         bytes.extend(5u32.to_be_bytes());
         bytes.extend([9, 8, 7, 6, 5]);
         let envelope = Envelope::from_bytes(&bytes).unwrap();
         let digest = |b: u8| Digest::from_bytes([b; 32]).unwrap();
         assert_eq!((envelope.engine, envelope.parameters, envelope.folds), (engine, digest(0x0a), 3));
         assert_eq!(envelope.end, [commitment, digest(1), digest(2), digest(3), digest(4)]);
+        let point = Point { commitment: digest(6), decisions: 7, head: digest(8), state: digest(9) };
+        assert_eq!(envelope.start, start.then_some(point));
         assert_eq!(envelope.to_bytes(), bytes);
     }
 }
@@ -195,7 +211,7 @@ fn envelope_layout_is_as_documented() {
 #[test]
 fn domains_and_lengths_are_apart() {
     let mut seen = std::collections::BTreeSet::new();
-    for domain in [Domain::Model, Domain::Mandate, Domain::Genesis, Domain::Record, Domain::State] {
+    for domain in [Domain::Model, Domain::Mandate, Domain::Genesis, Domain::Record, Domain::State, Domain::Rotation] {
         for length in 0..16 {
             assert!(seen.insert(Digest::from_scalar(hash(domain, &vec![Scalar::from(0); length]))), "{domain:?}, {length}");
             // The tag of a domain as the first element of another is not that domain.

@@ -111,7 +111,7 @@ proptest! {
         }
         let log = golden_log();
         let bytes = envelope(KEYS.parameters().to_bytes(), &noise);
-        let evidence = Evidence { proof: Some(&bytes), reveal: None };
+        let evidence = Evidence { proof: Some(&bytes), reveal: None, ..Evidence::default() };
         let report = audit(log.as_bytes(), evidence, |_| Ok(KEYS.clone()));
         let codes: Vec<Code> = report.findings.iter().map(|f| f.code).collect();
         prop_assert!(codes.contains(&Code::ProofMalformed), "{:?}", codes);

@@ -1,0 +1,262 @@
+//! One case: an engine, a shape, a number of decisions a fold.
+
+use crate::clock::{Unit, cpu_s, median, peak_mb, timed};
+use crate::common;
+use crate::writer::Ptau;
+use ff::Field;
+use nova_snark::provider::{Bn256EngineIPA, GrumpkinEngine};
+use nova_snark::traits::Engine;
+use nova_snark::traits::commitment::CommitmentEngineTrait;
+use probity_strategy::{Engine as Strategy, Mandate, ModelShape, Observation, ProofEngine, State};
+use probity_verifier::{
+    ByEngine, CompressedSnarkOf, Digest, Envelope, FoldCircuit, FoldWitness, Keys, KeysError, Pairing, ParamsSource, PtauError,
+    RecursiveSnarkOf, Scalar, Setup, System, Transparent, commit_model, genesis_z, next_head, state_digest, verify,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Folds of which the bare multiplications are repeated.
+const SAMPLED: usize = 5;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Case {
+    pub(crate) pairing: bool,
+    pub(crate) shape: ModelShape,
+    pub(crate) per_fold: u16,
+    pub(crate) decisions: u32,
+}
+
+/// A running proof and what it takes to go on.
+struct Run<S: System> {
+    chain: Option<RecursiveSnarkOf<S>>,
+    state: State,
+    z: [Scalar; 5],
+    blind: Scalar,
+}
+
+impl Case {
+    fn mandate(&self) -> Mandate {
+        let mut mandate = common::mandate(self.shape.clone(), self.per_fold);
+        if self.pairing {
+            mandate.proof_engine = ProofEngine::Pairing;
+        }
+        mandate
+    }
+
+    /// The parameters' source, and how many powers of tau it holds (log 2).
+    fn source(&self, folder: &Path) -> (ParamsSource, u32) {
+        if !self.pairing {
+            return (ParamsSource::Transparent, 0);
+        }
+        let path = folder.join("known.ptau");
+        std::fs::write(&path, Ptau::of(5, 4).bytes()).unwrap();
+        let source = ParamsSource::insecure(&path, "measuring");
+        let Err(KeysError::Ptau { source: PtauError::TooSmall { needed, .. }, .. }) = Keys::for_mandate_with(&self.mandate(), &source)
+        else {
+            unreachable!("16 powers are too few")
+        };
+        std::fs::write(&path, Ptau::of(5, needed).bytes()).unwrap();
+        (source, needed)
+    }
+
+    pub(crate) fn prove(&self, out: &Path) -> Value {
+        if self.pairing {
+            self.prove_by::<Pairing>(
+                out,
+                |p| match p {
+                    ByEngine::Pairing(p) => p,
+                    ByEngine::Transparent(_) => unreachable!(),
+                },
+                |k| match k {
+                    ByEngine::Pairing(k) => k,
+                    ByEngine::Transparent(_) => unreachable!(),
+                },
+                ByEngine::Pairing,
+            )
+        } else {
+            self.prove_by::<Transparent>(
+                out,
+                |p| match p {
+                    ByEngine::Transparent(p) => p,
+                    ByEngine::Pairing(_) => unreachable!(),
+                },
+                |k| match k {
+                    ByEngine::Transparent(k) => k,
+                    ByEngine::Pairing(_) => unreachable!(),
+                },
+                ByEngine::Transparent,
+            )
+        }
+    }
+
+    fn prove_by<S: System>(
+        &self,
+        out: &Path,
+        public: impl for<'a> Fn(&'a probity_verifier::PublicParams) -> &'a probity_verifier::PublicParamsOf<S>,
+        key: impl for<'a> Fn(&'a probity_verifier::ProverKey) -> &'a probity_verifier::ProverKeyOf<S>,
+        wrap: impl Fn(CompressedSnarkOf<S>) -> probity_verifier::CompressedSnark,
+    ) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        let mandate = self.mandate();
+        let model = common::model(&mandate.model, 3);
+        let (source, powers) = self.source(folder.path());
+        let ((setup, keys), params_make_s) = timed(|| {
+            let setup = Setup::derive(&mandate.model, self.per_fold, mandate.proof_engine, &source).unwrap();
+            let keys = setup.keys().unwrap();
+            (setup, keys)
+        });
+        let (prover_key, keys) = keys;
+        let (public, prover_key) = (public(setup.public()), key(&prover_key));
+        // The peak of deriving and folding alone is read before the measuring apparatus is there.
+        let commitment = commit_model(&mandate.model, &model, &common::salt());
+        let seen = common::observations(&mandate, &model, self.decisions);
+        let engine = Strategy::new(mandate.clone(), model).unwrap();
+        let mut run = Run::<S> { chain: None, state: State::genesis(&mandate), z: genesis_z(&mandate, &commitment), blind: Scalar::ZERO };
+        let z0 = run.z;
+        let mut unit = Unit::new();
+        let (mut folds, mut units, mut ratios, mut msms, mut witness) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let chunks: Vec<&[Observation]> = seen.chunks(usize::from(self.per_fold)).collect();
+        for (n, chunk) in chunks.iter().enumerate() {
+            let circuit = self.circuit(&engine, &mut run, chunk);
+            // A few of the last folds are looked at closely: by then running instances are dense.
+            let sampled = n + 1 + SAMPLED > chunks.len() && n > 2;
+            let before = sampled.then(|| serde_json::to_value(&run.chain).unwrap());
+            let chain = match run.chain.take() {
+                Some(chain) => chain,
+                None => RecursiveSnarkOf::<S>::new(public, &circuit, &z0).unwrap(),
+            };
+            let mut chain = chain;
+            let ((), seconds, in_units) = unit.around(|| chain.prove_step(public, &circuit).unwrap());
+            run.chain = Some(chain);
+            // The first fold is made when the chain is created, the second meets trivial running instances.
+            if n > 2 || chunks.len() < 4 {
+                folds.push(seconds * 1_000.0);
+                units.push(in_units);
+            }
+            if let Some(before) = before {
+                let bare = bare_s(&before, &serde_json::to_value(&run.chain).unwrap());
+                msms.push(bare * 1_000.0);
+                ratios.push(seconds / bare);
+                witness.push(timed(|| synthesise(&circuit, &run.z)).1 * 1_000.0);
+            }
+        }
+        let chain = run.chain.as_ref().unwrap();
+        let (mut compress, mut compress_units, mut cpu, mut proof) = (Vec::new(), Vec::new(), Vec::new(), None);
+        for _ in 0..3 {
+            let started = cpu_s();
+            let (made, seconds, in_units) = unit.around(|| CompressedSnarkOf::<S>::prove(public, prover_key, chain).unwrap());
+            cpu.push(cpu_s() - started - 2.0 * unit.median_s());
+            compress.push(seconds);
+            compress_units.push(in_units);
+            proof = Some(made);
+        }
+        let folded = u32::try_from(chunks.len()).unwrap();
+        let envelope = Envelope::new(&keys, folded, None, run.z, &wrap(proof.unwrap())).unwrap().to_bytes();
+        std::fs::write(out, serde_json::to_vec(&(hex::encode(&envelope), commitment)).unwrap()).unwrap();
+        json!({
+            "constraints": setup.public().constraints().0, "powers": powers, "params_make_s": params_make_s,
+            "fold_ms": median(&folds), "fold_units": median(&units), "fold_over_msm": median(&ratios), "msm_ms": median(&msms),
+            "witness_ms": median(&witness), "compress_s": median(&compress), "compress_units": median(&compress_units),
+            "compress_cpu_s": median(&cpu), "proof_bytes": envelope.len(), "unit_ms": unit.median_s() * 1_000.0,
+            "prover_rss_mb": peak_mb(),
+        })
+    }
+
+    /// What an auditor does: keys of his own, then the proof.
+    pub(crate) fn verify(&self, proof: &Path) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        let mandate = self.mandate();
+        let (source, _) = self.source(folder.path());
+        let (proof, commitment): (String, Digest) = serde_json::from_slice(&std::fs::read(proof).unwrap()).unwrap();
+        let proof = hex::decode(proof).unwrap();
+        let (keys, derive_s) = timed(|| Keys::for_mandate_with(&mandate, &source).unwrap());
+        verify(&proof, &keys, &mandate, &commitment).unwrap();
+        let rss = peak_mb();
+        let mut unit = Unit::new();
+        let (mut times, mut units) = (Vec::new(), Vec::new());
+        for _ in 0..9 {
+            let (_, seconds, in_units) = unit.around(|| verify(&proof, &keys, &mandate, &commitment).unwrap());
+            times.push(seconds * 1_000.0);
+            units.push(in_units);
+        }
+        json!({ "verify_ms": median(&times), "verify_units": median(&units), "verifier_rss_mb": rss, "keys_derive_s": derive_s })
+    }
+
+    /// The circuit of the next fold; the run moves on.
+    fn circuit<S: System>(&self, engine: &Strategy, run: &mut Run<S>, seen: &[Observation]) -> FoldCircuit {
+        let (mut state, mut head) = (run.state.clone(), Digest::from_scalar(run.z[3]));
+        for obs in seen {
+            let step = engine.step(&state, obs);
+            head = next_head(&head, &step.record);
+            state = step.next_state;
+        }
+        let blind = run.blind + Scalar::ONE;
+        let circuit = FoldCircuit {
+            shape: self.shape.clone(),
+            decisions_per_fold: self.per_fold,
+            witness: Some(FoldWitness {
+                mandate: engine.mandate().clone(),
+                model: engine.model().clone(),
+                salt: common::salt(),
+                state: run.state.clone(),
+                head: Digest::from_scalar(run.z[3]),
+                ahead: None,
+                announce: None,
+                observations: seen.to_vec(),
+                blind_in: run.blind,
+                blind_out: blind,
+            }),
+        };
+        let digest = state_digest(&state, None, &blind);
+        run.z = [run.z[0], run.z[1], Scalar::from(u64::from(state.step)), head.to_scalar(), digest];
+        (run.state, run.blind) = (state, blind);
+        circuit
+    }
+}
+
+/// The witness of the step circuit alone.
+fn synthesise(circuit: &FoldCircuit, z: &[Scalar; 5]) -> usize {
+    use nova_snark::frontend::solver::SatisfyingAssignment;
+    use nova_snark::frontend::{ConstraintSystem, num::AllocatedNum};
+    use nova_snark::traits::circuit::StepCircuit;
+    let mut cs = SatisfyingAssignment::<Bn256EngineIPA>::new();
+    let z: Vec<_> = z.iter().enumerate().map(|(i, v)| AllocatedNum::alloc(cs.namespace(|| format!("z{i}")), || Ok(*v)).unwrap()).collect();
+    circuit.synthesize(&mut cs, &z).unwrap().len()
+}
+
+/// Seconds of the four commitments of a fold, to the very vectors of that fold: both witnesses and both cross terms.
+///
+/// They come from the running instances before and after: with r = u' − u, the folded witness is (W' − W) / r, the cross term (E' − E) / r.
+/// The secondary witness that a fold *makes* is the one that it leaves to be folded next.
+fn bare_s(before: &Value, after: &Value) -> f64 {
+    let primary = parts::<Scalar>(before, after, "primary");
+    let secondary = parts::<<GrumpkinEngine as Engine>::Scalar>(before, after, "secondary");
+    let made: Vec<<GrumpkinEngine as Engine>::Scalar> = read(&after["l_w_secondary"]["W"]);
+    commit_s::<Bn256EngineIPA>(&[&primary.0, &primary.1]) + commit_s::<GrumpkinEngine>(&[&made, &secondary.1])
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> T {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+fn parts<F: Field + DeserializeOwned>(before: &Value, after: &Value, half: &str) -> (Vec<F>, Vec<F>) {
+    let [witness, instance] = ["r_W", "r_U"].map(|name| format!("{name}_{half}"));
+    let u = |v: &Value| read::<F>(&v[&instance]["u"]);
+    let inverse = (u(after) - u(before)).invert().unwrap();
+    let part = |name: &str| {
+        let (old, new): (Vec<F>, Vec<F>) = (read(&before[&witness][name]), read(&after[&witness][name]));
+        new.iter().zip(&old).map(|(new, old)| (*new - old) * inverse).collect::<Vec<F>>()
+    };
+    (part("W"), part("E"))
+}
+
+fn commit_s<E: Engine>(vectors: &[&Vec<E::Scalar>]) -> f64 {
+    let longest = vectors.iter().map(|v| v.len()).max().unwrap();
+    let key = E::CE::setup(b"bare", longest).unwrap();
+    let zero = E::Scalar::ZERO;
+    let commit = |v: &Vec<E::Scalar>| timed(|| std::hint::black_box(E::CE::commit(&key, v, &zero))).1;
+    // The better of two: the first touches cold memory.
+    vectors.iter().map(|v| commit(v).min(commit(v))).sum()
+}
