@@ -19,6 +19,8 @@ use std::path::Path;
 
 /// Folds of which the bare multiplications are repeated.
 const SAMPLED: usize = 5;
+/// Constraints below which a case is looked at closely; above, that would take minutes and gigabytes.
+const CLOSE: usize = 300_000;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Case {
@@ -116,12 +118,15 @@ impl Case {
         let mut run = Run::<S> { chain: None, state: State::genesis(&mandate), z: genesis_z(&mandate, &commitment), blind: Scalar::ZERO };
         let z0 = run.z;
         let mut unit = Unit::new();
+        let constraints = setup.public().constraints();
+        let close = constraints.0 < CLOSE;
+        let bare = close.then(|| Bare::new(constraints));
         let (mut folds, mut units, mut ratios, mut msms, mut witness) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let chunks: Vec<&[Observation]> = seen.chunks(usize::from(self.per_fold)).collect();
         for (n, chunk) in chunks.iter().enumerate() {
             let circuit = self.circuit(&engine, &mut run, chunk);
             // A few of the last folds are looked at closely: by then running instances are dense.
-            let sampled = n + 1 + SAMPLED > chunks.len() && n > 2;
+            let sampled = close && n + 1 + SAMPLED > chunks.len() && n > 2;
             let before = sampled.then(|| serde_json::to_value(&run.chain).unwrap());
             let chain = match run.chain.take() {
                 Some(chain) => chain,
@@ -135,8 +140,8 @@ impl Case {
                 folds.push(seconds * 1_000.0);
                 units.push(in_units);
             }
-            if let Some(before) = before {
-                let bare = bare_s(&before, &serde_json::to_value(&run.chain).unwrap());
+            if let Some((before, bare)) = before.zip(bare.as_ref()) {
+                let bare = bare.seconds(&before, &serde_json::to_value(&run.chain).unwrap());
                 msms.push(bare * 1_000.0);
                 ratios.push(seconds / bare);
                 witness.push(timed(|| synthesise(&circuit, &run.z)).1 * 1_000.0);
@@ -144,7 +149,7 @@ impl Case {
         }
         let chain = run.chain.as_ref().unwrap();
         let (mut compress, mut compress_units, mut cpu, mut proof) = (Vec::new(), Vec::new(), Vec::new(), None);
-        let compressions = if setup.public().constraints().0 > 500_000 { 1 } else { 3 };
+        let compressions = if close { 3 } else { 1 };
         for _ in 0..compressions {
             let started = cpu_s();
             let (made, seconds, in_units) = unit.around(|| CompressedSnarkOf::<S>::prove(public, prover_key, chain).unwrap());
@@ -227,15 +232,33 @@ fn synthesise(circuit: &FoldCircuit, z: &[Scalar; 5]) -> usize {
     circuit.synthesize(&mut cs, &z).unwrap().len()
 }
 
-/// Seconds of the four commitments of a fold, to the very vectors of that fold: both witnesses and both cross terms.
-///
-/// They come from the running instances before and after: with r = u' − u, the folded witness is (W' − W) / r, the cross term (E' − E) / r.
-/// The secondary witness that a fold *makes* is the one that it leaves to be folded next.
-fn bare_s(before: &Value, after: &Value) -> f64 {
-    let primary = parts::<Scalar>(before, after, "primary");
-    let secondary = parts::<<GrumpkinEngine as Engine>::Scalar>(before, after, "secondary");
-    let made = vector(&after["l_w_secondary"]["W"]);
-    commit_s::<Bn256EngineIPA>(&[&primary.0, &primary.1]) + commit_s::<GrumpkinEngine>(&[&made, &secondary.1])
+/// The keys for the commitments of a fold.
+struct Bare {
+    primary: KeyOf<Bn256EngineIPA>,
+    secondary: KeyOf<GrumpkinEngine>,
+}
+
+type KeyOf<E> = <<E as Engine>::CE as CommitmentEngineTrait<E>>::CommitmentKey;
+
+impl Bare {
+    fn new((primary, secondary): (usize, usize)) -> Self {
+        Self { primary: key::<Bn256EngineIPA>(primary), secondary: key::<GrumpkinEngine>(secondary) }
+    }
+
+    /// Seconds of the four commitments of a fold, to the very vectors of that fold: both witnesses and both cross terms.
+    ///
+    /// They come from the running instances before and after: with r = u' − u, the folded witness is (W' − W) / r, the cross term
+    /// (E' − E) / r. The secondary witness that a fold *makes* is the one that it leaves to be folded next.
+    fn seconds(&self, before: &Value, after: &Value) -> f64 {
+        let (witness, cross) = parts::<Scalar>(before, after, "primary");
+        let (_, cross_2) = parts::<<GrumpkinEngine as Engine>::Scalar>(before, after, "secondary");
+        let made = vector(&after["l_w_secondary"]["W"]);
+        commit_s::<Bn256EngineIPA>(&self.primary, &[&witness, &cross]) + commit_s::<GrumpkinEngine>(&self.secondary, &[&made, &cross_2])
+    }
+}
+
+fn key<E: Engine>(length: usize) -> KeyOf<E> {
+    E::CE::setup(b"bare", length.next_power_of_two()).unwrap()
 }
 
 /// A field element as the proof library writes it: 32 bytes, big-endian, or as the field's own library does.
@@ -264,11 +287,9 @@ fn parts<F: PrimeField + DeserializeOwned>(before: &Value, after: &Value, half: 
     (part("W"), part("E"))
 }
 
-fn commit_s<E: Engine>(vectors: &[&Vec<E::Scalar>]) -> f64 {
-    let longest = vectors.iter().map(|v| v.len()).max().unwrap();
-    let key = E::CE::setup(b"bare", longest).unwrap();
+fn commit_s<E: Engine>(key: &KeyOf<E>, vectors: &[&Vec<E::Scalar>]) -> f64 {
     let zero = E::Scalar::ZERO;
-    let commit = |v: &Vec<E::Scalar>| timed(|| std::hint::black_box(E::CE::commit(&key, v, &zero))).1;
+    let commit = |v: &Vec<E::Scalar>| timed(|| std::hint::black_box(E::CE::commit(key, v, &zero))).1;
     // The better of two: the first touches cold memory.
     vectors.iter().map(|v| commit(v).min(commit(v))).sum()
 }
