@@ -5,8 +5,11 @@ use crate::finding::{Code, Finding, Severity};
 use crate::keys::{Keys, KeysError};
 use crate::replay::{Replay, Reveal};
 use crate::walk::Walk;
-use crate::{ChainCoverage, Envelope, Header, Line, LogError, LogReader, Origin, Proven, Statement, genesis_head, mandate_digest};
+use crate::{
+    ChainCoverage, Digest, Envelope, Header, Line, LogError, LogReader, Origin, Proven, Statement, genesis_head, mandate_digest, next_head,
+};
 use probity_strategy::Mandate;
+use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 use serde::Serialize;
 use std::io::BufRead;
 use std::sync::Arc;
@@ -66,6 +69,18 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report with the mandate that the auditor was promised held against the log's.
+    #[must_use]
+    pub fn promised(mut self, promised: &Mandate, log: &Mandate) -> Self {
+        let (expected, got) = (mandate_digest(promised), mandate_digest(log));
+        if expected != got {
+            self.findings.insert(0, Finding::mismatch(Code::MandateOther, expected, got).on_line(1).field("mandate"));
+            self.verdict = judge(&self.findings);
+            self.statement = None;
+        }
+        self
+    }
+
     fn new(statement: Option<Statement>, parameters: Option<Origin>, coverage: Coverage, findings: Vec<Finding>) -> Self {
         let verdict = judge(&findings);
         let statement = statement.filter(|_| verdict == Verdict::Accepted);
@@ -125,27 +140,31 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
     }
     let mut replay = evidence.reveal.and_then(|reveal| Replay::open(&header, reveal).map_err(|f| findings.push(f)).ok());
     let mut walk = Walk::new(&header, proven);
-    loop {
-        match reader.next_line() {
-            Ok(Some(Line::Entry(entry))) => {
-                walk.entry(reader.line(), &entry, &mut findings);
-                if let Some(replay) = &mut replay {
-                    let step = entry.record.observation.step;
-                    findings.extend(replay.step(&entry.record).map(|f| f.at(reader.line(), step)));
-                    walk.coverage.replayed = walk.coverage.replayed.saturating_add(1);
+    let mut last = header.genesis_head;
+    'log: loop {
+        let lines = batch(&mut reader, &mut last);
+        for (at, line, head) in lines {
+            match line {
+                Ok(Some(Line::Entry(entry))) => {
+                    walk.entry(at, &entry, head, &mut findings);
+                    if let Some(replay) = &mut replay {
+                        let step = entry.record.observation.step;
+                        findings.extend(replay.step(&entry.record).map(|f| f.at(at, step)));
+                        walk.coverage.replayed = walk.coverage.replayed.saturating_add(1);
+                    }
+                }
+                Ok(Some(Line::Seal(seal))) => walk.seal(at, &seal, &mut findings),
+                Ok(None) => break 'log,
+                Err(e) => {
+                    findings.push(log_finding(&e));
+                    break 'log;
                 }
             }
-            Ok(Some(Line::Seal(seal))) => walk.seal(reader.line(), &seal, &mut findings),
-            Ok(None) => break,
-            Err(e) => {
-                findings.push(log_finding(&e));
-                break;
+            if findings.len() >= MAX_FINDINGS {
+                findings.truncate(MAX_FINDINGS.saturating_sub(1));
+                findings.push(Finding::error(Code::TooMany, format!("{MAX_FINDINGS} findings: stopped reading")).on_line(at));
+                break 'log;
             }
-        }
-        if findings.len() >= MAX_FINDINGS {
-            findings.truncate(MAX_FINDINGS.saturating_sub(1));
-            findings.push(Finding::error(Code::TooMany, format!("{MAX_FINDINGS} findings: stopped reading")).on_line(reader.line()));
-            break;
         }
     }
     let (statement, coverage) = walk.finish(&header, &mut findings);
@@ -154,6 +173,36 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
         None => s,
     });
     Report::new(statement, origin, coverage, findings)
+}
+
+/// Lines read at once: enough to share their hashes among the processors, few enough to stay small.
+const BATCH: usize = 1_024;
+
+/// A line with its number and, for a decision, the head that its record should have.
+type Hashed = (u64, Result<Option<Line>, LogError>, Digest);
+
+/// The next lines, at most [`BATCH`]; the end or an error comes last. Each head is hashed from the log's own word for the one before,
+/// so that one break is reported once, and so that heads do not wait for each other.
+fn batch<R: BufRead>(reader: &mut LogReader<R>, last: &mut Digest) -> Vec<Hashed> {
+    let mut lines = Vec::with_capacity(BATCH);
+    while lines.len() < BATCH {
+        let line = reader.next_line();
+        let before = *last;
+        if let Ok(Some(Line::Entry(entry))) = &line {
+            *last = entry.head;
+        }
+        let end = !matches!(line, Ok(Some(_)));
+        lines.push((reader.line(), line, before));
+        if end {
+            break;
+        }
+    }
+    lines.par_iter_mut().for_each(|(_, line, head)| {
+        if let Ok(Some(Line::Entry(entry))) = line {
+            *head = next_head(head, &entry.record);
+        }
+    });
+    lines
 }
 
 fn log_finding(error: &LogError) -> Finding {

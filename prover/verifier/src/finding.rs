@@ -26,6 +26,8 @@ pub enum Code {
     LogUnreadable,
     /// The mandate of the header is out of range.
     MandateInvalid,
+    /// The mandate of the header is not the one that the auditor was promised.
+    MandateOther,
     /// A digest of the header is not the digest of what the header holds.
     HeaderMismatch,
     /// A head is not the hash of the head before and the record.

@@ -22,6 +22,7 @@ mod ptau;
 mod quiet;
 mod replay;
 mod statement;
+mod story;
 mod walk;
 
 /// The scalar field of BN254: what the circuit computes in.
@@ -43,3 +44,4 @@ pub use onchain::*;
 pub use ptau::PtauError;
 pub use replay::*;
 pub use statement::*;
+pub use story::*;

@@ -3,7 +3,7 @@
 use crate::audit::Coverage;
 use crate::bounds::{self, Context};
 use crate::finding::{Code, Finding, Severity};
-use crate::{Digest, Entry, Header, Proven, Seal, Statement, next_head};
+use crate::{Digest, Entry, Header, Proven, Seal, Statement};
 use probity_strategy::{Mandate, Observation, Portfolio, State, Valuation, oriented, price_x64};
 
 /// What the pass carries from decision to decision.
@@ -39,14 +39,14 @@ impl Walk {
         }
     }
 
-    /// Checks one decision.
-    pub(crate) fn entry(&mut self, line: u64, entry: &Entry, findings: &mut Vec<Finding>) {
+    /// Checks one decision; `head` is the hash of the head before and the record.
+    pub(crate) fn entry(&mut self, line: u64, entry: &Entry, head: Digest, findings: &mut Vec<Finding>) {
         let (obs, decision) = (&entry.record.observation, entry.record.decision);
         let before = findings.len();
         if let Some(seal) = self.sealed_at {
             findings.push(Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {seal}, got a decision")));
         }
-        self.chain(entry, findings);
+        self.chain(entry, head, findings);
         let gap = self.clock(obs, findings);
         self.market(obs, findings);
         let val = Valuation::of(obs);
@@ -82,13 +82,12 @@ impl Walk {
         self.tie(line, obs, findings);
     }
 
-    fn chain(&mut self, entry: &Entry, findings: &mut Vec<Finding>) {
+    fn chain(&mut self, entry: &Entry, head: Digest, findings: &mut Vec<Finding>) {
         let step = entry.record.observation.step;
         if step != self.next_step {
             findings.push(Finding::mismatch(Code::StepIndex, self.next_step, step).field("record.observation.step"));
         }
         self.next_step = step.saturating_add(1);
-        let head = next_head(&self.head, &entry.record);
         if head != entry.head {
             findings.push(Finding::mismatch(Code::HeadMismatch, head, entry.head).field("head"));
         }

@@ -3,35 +3,45 @@
 //!
 //! Exit status: 0 accepted, 1 rejected, 2 could not tell (files unreadable, wrong usage).
 
-use probity_verifier::{Evidence, FileDigest, Keys, MAX_ENVELOPE, ParamsSource, Report, Reveal, Verdict, audit};
+use probity_strategy::Mandate;
+use probity_verifier::{Evidence, FileDigest, Keys, LogReader, MAX_ENVELOPE, ParamsSource, Report, Reveal, Story, Units, Verdict, audit};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-const USAGE: &str = "usage: probity-verify --log FILE --proof FILE [--reveal FILE] [--json]
+const USAGE: &str = "usage: probity-verify --log FILE --proof FILE [--mandate FILE] [--reveal FILE] [--json]
+                      [--report FILE [--units QUOTE:DECIMALS/BASE:DECIMALS]]
                       [--ptau FILE [--ptau-digest HEX | --insecure-ptau NAME]]
 
   --log FILE     decision log (JSON Lines)
   --proof FILE   proof envelope
+  --mandate FILE the mandate you were promised (JSON); the log has to keep this one
   --reveal FILE  revealed model and salt (JSON): replays every decision as well
   --ptau FILE    powers-of-tau file, for a proof of the pairing engine; its digest must be pinned in this program
   --ptau-digest HEX     take the file with this BLAKE2b-512 (as b2sum prints it) instead
   --insecure-ptau NAME  take any file; the report calls the parameters insecure, by this name
   --json         one JSON document on standard output
+  --report FILE  write a page for people (FILE.html) or the same as data (FILE.json); never over an existing file
+  --units WORDS  how the report reads raw units, as USDC:6/WETH:18 (the log does not say)
   --version      print the version
 
 Exit status: 0 accepted, 1 rejected, 2 could not tell.";
 
 /// Largest reveal file, bytes.
 const MAX_REVEAL: u64 = 16 * 1024 * 1024;
+/// Largest mandate file, bytes.
+const MAX_MANDATE: u64 = 64 * 1024;
 
 #[derive(Default)]
 struct Args {
     log: Option<PathBuf>,
     proof: Option<PathBuf>,
+    mandate: Option<PathBuf>,
     reveal: Option<PathBuf>,
+    report: Option<PathBuf>,
+    units: Option<Units>,
     ptau: Option<PathBuf>,
     ptau_digest: Option<FileDigest>,
     insecure_ptau: Option<String>,
@@ -49,6 +59,12 @@ impl Args {
             match word.to_str() {
                 Some("--log") => path(&mut args.log, "--log")?,
                 Some("--proof") => path(&mut args.proof, "--proof")?,
+                Some("--mandate") => path(&mut args.mandate, "--mandate")?,
+                Some("--report") => path(&mut args.report, "--report")?,
+                Some(name @ "--units") => {
+                    let units = value(name)?.to_string_lossy().parse().map_err(|e| format!("{name}: {e}"))?;
+                    once(&mut args.units, units, name)?;
+                }
                 Some("--reveal") => path(&mut args.reveal, "--reveal")?,
                 Some("--ptau") => path(&mut args.ptau, "--ptau")?,
                 Some(name @ "--ptau-digest") => {
@@ -110,9 +126,26 @@ fn run() -> Result<ExitCode, String> {
         Some(path) => Some(serde_json::from_slice::<Reveal>(&read(path, MAX_REVEAL)?).map_err(|e| format!("{}: {e}", path.display()))?),
         None => None,
     };
-    let file = File::open(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+    let promised = match &args.mandate {
+        Some(path) => Some(serde_json::from_slice::<Mandate>(&read(path, MAX_MANDATE)?).map_err(|e| format!("{}: {e}", path.display()))?),
+        None => None,
+    };
+    if let Some(path) = args.report.as_ref().filter(|p| p.exists()) {
+        return Err(format!("--report: expected a new file, {} exists", path.display()));
+    }
     let evidence = Evidence { proof: Some(&proof), reveal: reveal.as_ref() };
-    let report = audit(BufReader::new(file), evidence, |mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new));
+    let mut report = audit(open(&log)?, evidence, |mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new));
+    // A header that does not parse is a finding already.
+    if let (Some(promised), Ok(reader)) = (&promised, LogReader::new(open(&log)?)) {
+        report = report.promised(promised, &reader.header().mandate);
+    }
+    if let Some(path) = &args.report {
+        let story = Story::read(open(&log)?, report.clone(), args.units);
+        let data = path.extension().is_some_and(|e| e == "json");
+        let text = if data { serde_json::to_string_pretty(&story).map_err(|e| e.to_string())? } else { story.page() };
+        let mut file = File::create_new(path).map_err(|e| format!("--report {}: {e}", path.display()))?;
+        file.write_all(text.as_bytes()).map_err(|e| format!("--report {}: {e}", path.display()))?;
+    }
     let text = if args.json { serde_json::to_string_pretty(&report).map_err(|e| e.to_string())? } else { render(&report) };
     print(&text)?;
     Ok(match report.verdict {
@@ -120,6 +153,10 @@ fn run() -> Result<ExitCode, String> {
         Verdict::Rejected => ExitCode::from(1),
         Verdict::Undecided => ExitCode::from(2),
     })
+}
+
+fn open(log: &Path) -> Result<BufReader<File>, String> {
+    Ok(BufReader::with_capacity(1 << 16, File::open(log).map_err(|e| format!("{}: {e}", log.display()))?))
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {
