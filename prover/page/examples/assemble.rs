@@ -38,7 +38,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .replace("{{VERSION}}", env!("CARGO_PKG_VERSION"))
         .replace("{{HASH}}", &base64(&Sha256::digest(&script)))
         .replace("{{SCRIPT}}", &script);
-    if ["STYLE", "VERSION", "HASH", "SCRIPT", "MODULE", "WORKER", "STYLE_TEXT"].iter().any(|name| page.contains(&format!("{{{{{name}}}}}"))) {
+    if ["STYLE", "VERSION", "HASH", "SCRIPT", "MODULE", "WORKER", "STYLE_TEXT"].iter().any(|name| page.contains(&format!("{{{{{name}}}}}")))
+    {
         return Err("a placeholder was left".into());
     }
     if let Some(folder) = std::path::Path::new(out).parent() {

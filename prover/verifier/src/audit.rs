@@ -74,10 +74,17 @@ impl Report {
     pub fn promised(mut self, promised: &Mandate, log: &Mandate) -> Self {
         let (expected, got) = (mandate_digest(promised), mandate_digest(log));
         if expected != got {
-            self.findings.insert(0, Finding::mismatch(Code::MandateOther, expected, got).on_line(1).field("mandate"));
-            self.verdict = judge(&self.findings);
-            self.statement = None;
+            self = self.and(Finding::mismatch(Code::MandateOther, expected, got).on_line(1).field("mandate"));
         }
+        self
+    }
+
+    /// The report with one more error.
+    #[must_use]
+    pub fn and(mut self, finding: Finding) -> Self {
+        self.findings.insert(0, finding);
+        self.verdict = judge(&self.findings);
+        self.statement = self.statement.filter(|_| self.verdict == Verdict::Accepted);
         self
     }
 

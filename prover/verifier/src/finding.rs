@@ -124,6 +124,14 @@ pub enum Code {
     PostedHeadMismatch,
     /// Decisions that no posted proof covers.
     ProofNotPosted,
+    /// Two logs of one genesis tell two histories.
+    Equivocation,
+    /// A storage proof does not follow from the block header.
+    StateProofInvalid,
+    /// What a storage proof shows is not what the log says.
+    StateMismatch,
+    /// The node gave no storage proofs: its word stands for the vault's state.
+    StateUnproven,
     /// The chain could not be read: nothing can be said about it.
     ChainUnreadable,
 }

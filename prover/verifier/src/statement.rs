@@ -72,6 +72,19 @@ impl Statement {
             format!("The observations of all {} decisions are those that the vault computed itself on chain.", chain.decisions),
             format!("Log and vault have the same decisions, and every swap of the vault in the pool is one of their orders ({} filled, {} not).", chain.filled, chain.unfilled),
         ]);
+        if let Some(header) = &chain.header {
+            self.shows.push(format!(
+                "Registration, number of decisions and last head are what the vault's storage held in block {} ({}), by Merkle proofs under that block's header.",
+                header.number, header.hash
+            ));
+            self.does_not_show.insert(
+                0,
+                format!(
+                    "That block {} of hash {} is of the chain that everybody uses: compare the hash with another source.",
+                    header.number, header.hash
+                ),
+            );
+        }
         self.does_not_show.insert(
             0,
             format!(

@@ -152,7 +152,12 @@ fn orders_heads_and_swaps_match_both_ways() {
     assert_eq!(with(&|f| f.decisions[5].head_before[31] ^= 1), vec![(Code::ChainHeadMismatch, Some(5))]);
     assert_eq!(with(&|f| f.decisions[5].head_after[31] ^= 1), vec![(Code::ChainHeadMismatch, Some(5))]);
     // A fill that the pool does not know, one that it knows otherwise, a swap nobody decided, a second swap in one decision.
-    assert_eq!(with(&|f| drop(f.swaps.remove(0))), vec![(Code::SwapMismatch, step(filled))]);
+    assert_eq!(
+        with(&|f| {
+            f.swaps.remove(0);
+        }),
+        vec![(Code::SwapMismatch, step(filled))]
+    );
     assert_eq!(with(&|f| f.swaps[0].amount0 += 1), vec![(Code::SwapMismatch, step(filled))]);
     assert_eq!(with(&|f| f.swaps[0].amount1 += 1), vec![(Code::SwapMismatch, step(filled))]);
     let stray = SwapSeen { tx_hash: [250; 32], amount0: 1, amount1: -1 };
@@ -169,11 +174,11 @@ fn omissions_on_either_side_are_found() {
     assert!(found.contains(&(Code::DecisionNotInLog, Some(39))), "{found:?}");
     assert!(found.contains(&(Code::PostedHeadMismatch, None)), "a proof of more than the log has: {found:?}");
     pair.entries.push(last);
-    drop(pair.facts.decisions.pop());
+    pair.facts.decisions.pop();
     assert!(codes(&pair).contains(&(Code::DecisionNotOnChain, Some(39))));
     // A record left out of the middle.
     let mut pair = honest();
-    drop(pair.entries.remove(20));
+    pair.entries.remove(20);
     let found = codes(&pair);
     assert!(found.contains(&(Code::ObservationMismatch, Some(21))) && found.contains(&(Code::DecisionNotInLog, Some(39))), "{found:?}");
 }

@@ -4,7 +4,10 @@
 //! Exit status: 0 accepted, 1 rejected, 2 could not tell (files unreadable, wrong usage).
 
 use probity_strategy::Mandate;
-use probity_verifier::{Evidence, FileDigest, Keys, LogReader, MAX_ENVELOPE, ParamsSource, Report, Reveal, Story, Units, Verdict, audit};
+use probity_verifier::{
+    Evidence, FileDigest, Keys, LogReader, MAX_ENVELOPE, Outcome, ParamsSource, Report, Reveal, Severity, Story, Units, Verdict, audit,
+    selftest,
+};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -26,6 +29,9 @@ const USAGE: &str = "usage: probity-verify --log FILE --proof FILE [--mandate FI
   --report FILE  write a page for people (FILE.html) or the same as data (FILE.json); never over an existing file
   --units WORDS  how the report reads raw units, as USDC:6/WETH:18 (the log does not say)
   --version      print the version
+
+       probity-verify selftest [--json]
+  attacks the log and proof inside this program in every field and says whether each attack is found
 
 Exit status: 0 accepted, 1 rejected, 2 could not tell.";
 
@@ -111,8 +117,40 @@ fn main() -> ExitCode {
     }
 }
 
+/// Every attack on the public vectors; 0 if each gives its finding, 1 if not.
+fn check_itself(json: bool) -> Result<ExitCode, String> {
+    let outcomes = selftest().map_err(|e| e.to_string())?;
+    let missed = outcomes.iter().filter(|o| !o.found).count();
+    let mut lines = Vec::new();
+    for Outcome { attack, found, report } in &outcomes {
+        let codes: Vec<_> = report.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.code).collect();
+        if json {
+            lines.push(serde_json::json!({
+                "attack": attack.name, "field": attack.field, "expected": attack.expect, "found": found, "verdict": report.verdict, "errors": codes,
+            }).to_string());
+        } else {
+            lines.push(format!("{} {}: {:?} {codes:?}", if *found { "ok    " } else { "MISSED" }, attack.name, report.verdict));
+        }
+    }
+    if !json {
+        lines.push(format!("{} vectors, {missed} missed", outcomes.len()));
+    }
+    print(&lines.join("\n"))?;
+    Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
 fn run() -> Result<ExitCode, String> {
-    let args = Args::parse(std::env::args_os().skip(1))?;
+    let words: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    if let Some((first, rest)) = words.split_first()
+        && first == "selftest"
+    {
+        return match rest {
+            [] => check_itself(false),
+            [word] if word == "--json" => check_itself(true),
+            _ => Err(format!("selftest: expected nothing or --json\n\n{USAGE}")),
+        };
+    }
+    let args = Args::parse(words)?;
     if let Some(text) = &args.text {
         print(text)?;
         return Ok(ExitCode::SUCCESS);

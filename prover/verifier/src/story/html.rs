@@ -145,6 +145,15 @@ fn coverage(story: &Story, out: &mut String) {
                 grouped(chain.proofs_posted.into()),
                 grouped(chain.decisions_posted.into())
             );
+            let _ = match &chain.header {
+                Some(h) => write!(
+                    out,
+                    "<p>Trusted block header: <code>{}</code> (block {}). Registration, number of decisions and last head follow from it by Merkle proofs; events are the node's word.</p>",
+                    escape(&h.hash),
+                    grouped(h.number.into())
+                ),
+                None => write!(out, "<p>All of it on that node's word.</p>"),
+            };
         }
         None => out.push_str("<p class=\"soft\">Not compared with the chain: when proofs were posted is not known here.</p>"),
     }

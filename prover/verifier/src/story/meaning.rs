@@ -60,6 +60,10 @@ impl Code {
             Self::ChainHeadMismatch => "The chain holds another history than this log.",
             Self::PostedHeadMismatch => "The operator posted a proof of another history than this log.",
             Self::ProofNotPosted => "Not every decision is covered by a proof on chain yet.",
+            Self::Equivocation => "The agent's owner showed different people different histories, or somebody made one of the two up. If both are proven, it was the owner.",
+            Self::StateProofInvalid => "The node said something about the vault that its own block header contradicts: the node lies or is broken.",
+            Self::StateMismatch => "The vault's storage, as the block header fixes it, does not hold this log's history.",
+            Self::StateUnproven => "The node could not show that its answers follow from the block header (development chains and forks often cannot): its word stands for them.",
             Self::ChainUnreadable => "The chain could not be read. This says nothing about the agent.",
         }
     }
