@@ -29,24 +29,31 @@ const send = (method, params = {}, sessionId) => new Promise((yes, no) => {
 });
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
-async function run(one) {
+// One page for all cases, as a reader who tries one file after another: the keys are derived once.
+let sessionId;
+const tell = (method, params) => send(method, params, sessionId);
+const value = async expression => {
+  const { result, exceptionDetails } = await tell('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
+  if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+  return result.value;
+};
+
+async function open() {
   const { targetId } = await send('Target.createTarget', { url: 'about:blank' });
-  const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true });
-  const tell = (method, params) => send(method, params, sessionId);
-  const value = async expression => {
-    const { result, exceptionDetails } = await tell('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
-    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
-    return result.value;
-  };
-  heard.length = 0;
+  ({ sessionId } = await send('Target.attachToTarget', { targetId, flatten: true }));
   for (const domain of ['Page', 'Runtime', 'Network', 'DOM', 'Log', 'Accessibility']) await tell(domain + '.enable');
   await tell('Network.emulateNetworkConditions', { offline: true, latency: 0, downloadThroughput: 0, uploadThroughput: 0 });
+  await tell('Page.navigate', { url: pathToFileURL(resolve(page)).href });
+  for (let i = 0; i < 100 && await value('document.readyState') !== 'complete'; i++) await pause(50);
+}
+
+async function run(one) {
+  await value('delete document.body.dataset.verdict; files.fill(null); 0');
+  heard.length = 0;
   if (one.shot) {
     await tell('Emulation.setDeviceMetricsOverride', { width: one.shot.width, height: one.shot.height, deviceScaleFactor: 1, mobile: false });
     await tell('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: one.shot.dark ? 'dark' : 'light' }] });
   }
-  await tell('Page.navigate', { url: pathToFileURL(resolve(page)).href });
-  for (let i = 0; i < 100 && await value('document.readyState') !== 'complete'; i++) await pause(50);
   const { root } = await tell('DOM.getDocument');
   for (const name of ['log', 'proof', 'mandate']) {
     if (!one[name]) continue;
@@ -61,7 +68,7 @@ async function run(one) {
   const focused = await value('document.activeElement.id');
   await key(' ', ' ');
   const start = Date.now();
-  while (!await value("document.body.dataset.verdict ?? ''") && Date.now() - start < 170000) await pause(100);
+  while (!await value("document.body.dataset.verdict ?? ''") && Date.now() - start < 300000) await pause(100);
   const said = await value(`({
     verdict: document.body.dataset.verdict ?? 'none',
     state: document.getElementById('state').textContent,
@@ -81,15 +88,17 @@ async function run(one) {
     const { data } = await tell('Page.captureScreenshot', { captureBeyondViewport: false });
     writeFileSync(one.shot.path, Buffer.from(data, 'base64'));
   }
-  await send('Target.closeTarget', { targetId });
   return { name: one.name, focused, ...said, unnamed, asked, problems };
 }
 
 try {
+  await open();
   const out = [];
   for (const one of cases) out.push(await run(one));
   console.log(JSON.stringify(out));
 } finally {
-  child.kill();
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  const gone = new Promise(done => child.on('exit', done));
+  child.kill('SIGKILL');
+  await gone;
+  rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 }

@@ -48,8 +48,9 @@ fn keys(mandate: &Mandate) -> Result<Arc<Keys>, probity_verifier::KeysError> {
 /// Audits and tells the story: `{"story": …, "html": …}`, or `{"problem": …}` if the mandate or the units do not parse.
 #[must_use]
 pub fn answer(input: &Input) -> String {
-    match told(input) {
-        Ok(story) => serde_json::json!({ "html": story.section(), "story": story }).to_string(),
+    let told = told(input).and_then(|story| serde_json::to_value(&story).map(|value| (story, value)).map_err(|e| e.to_string()));
+    match told {
+        Ok((story, value)) => serde_json::json!({ "html": story.section(), "story": value }).to_string(),
         Err(problem) => serde_json::json!({ "problem": problem }).to_string(),
     }
 }

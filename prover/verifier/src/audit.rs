@@ -130,6 +130,15 @@ pub struct Evidence<'a> {
 
 /// Audits a log. `keys` is asked for the keys of the log's own mandate, usually [`Keys::for_mandate_with`].
 pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Report {
+    audit_with(log, evidence, |header| prove(header, evidence.proof, keys))
+}
+
+/// The audit, with the proof's part of it from the caller.
+pub(crate) fn audit_with<R: BufRead>(
+    log: R,
+    evidence: Evidence<'_>,
+    proof: impl FnOnce(&Header) -> Result<(Proven, Origin), Finding>,
+) -> Report {
     let mut reader = match LogReader::new(log) {
         Ok(reader) => reader,
         Err(e) => return Report::new(None, None, Coverage::default(), vec![log_finding(&e)]),
@@ -140,7 +149,7 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
         findings.push(Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)));
         return Report::new(None, None, Coverage::default(), findings);
     }
-    let (proven, origin) = prove(&header, evidence.proof, keys).map_err(|f| findings.push(f)).ok().unzip();
+    let (proven, origin) = proof(&header).map_err(|f| findings.push(f)).ok().unzip();
     if let Some(Origin::Insecure { name, .. }) = &origin {
         let message = format!("expected parameters of a ceremony, got those named insecure ({name:?}): their maker can prove anything");
         findings.push(Finding::new(Severity::Warn, Code::InsecureParameters, message).field("parameters"));
@@ -232,7 +241,7 @@ fn check_header(header: &Header) -> Vec<Finding> {
     findings
 }
 
-fn prove(
+pub(crate) fn prove(
     header: &Header,
     proof: Option<&[u8]>,
     keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,

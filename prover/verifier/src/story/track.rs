@@ -2,7 +2,7 @@
 
 use crate::Entry;
 use probity_strategy::{Amount, Mandate, Observation, Order, Portfolio, Side, State, Valuation};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The index that performance is measured with begins here.
 pub(crate) const INDEX: u128 = 1_000_000_000;
@@ -10,6 +10,11 @@ pub(crate) const INDEX: u128 = 1_000_000_000;
 const MAX_POINTS: usize = 1_024;
 /// Most fills that are drawn.
 const MAX_MARKS: usize = 240;
+
+/// Big integers travel as decimal strings: JSON numbers lose digits past 2^53, and some readers refuse them past 2^64.
+fn decimal<T: std::fmt::Display, S: Serializer>(value: &T, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(value)
+}
 
 /// One drawn point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -19,10 +24,13 @@ pub struct Point {
     /// Unix time, s.
     pub time_s: u64,
     /// Value of what the vault held, raw quote.
+    #[serde(serialize_with = "decimal")]
     pub nav: u128,
     /// Performance index without flows, 10^9 at the first decision.
+    #[serde(serialize_with = "decimal")]
     pub index: u128,
     /// Price index, 10^9 at the first decision.
+    #[serde(serialize_with = "decimal")]
     pub price: u128,
     /// Weight of the base asset, bps.
     pub weight_bps: i64,
@@ -36,6 +44,7 @@ pub struct Mark {
     /// Bought or sold.
     pub side: Side,
     /// Performance index then.
+    #[serde(serialize_with = "decimal")]
     pub index: u128,
 }
 
@@ -43,8 +52,10 @@ pub struct Mark {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Performance {
     /// Value at the first decision, raw quote.
+    #[serde(serialize_with = "decimal")]
     pub first_nav: u128,
     /// Value at the last decision, raw quote.
+    #[serde(serialize_with = "decimal")]
     pub last_nav: u128,
     /// Return without deposits and withdrawals, chained from decision to decision, parts of a million.
     pub return_ppm: i64,
@@ -53,8 +64,10 @@ pub struct Performance {
     /// Deepest fall of the index from its highest point, parts of a million.
     pub deepest_fall_ppm: i64,
     /// Put in after the first decision, valued then, raw quote.
+    #[serde(serialize_with = "decimal")]
     pub put_in: u128,
     /// Taken out, valued then, raw quote.
+    #[serde(serialize_with = "decimal")]
     pub taken_out: u128,
     /// Decisions with funds put in or taken out.
     pub flows: u32,
@@ -65,10 +78,13 @@ pub struct Performance {
     /// Decisions that the agent was halted at.
     pub halted: u32,
     /// Value of what was bought, at the price decided on, raw quote.
+    #[serde(serialize_with = "decimal")]
     pub bought: u128,
     /// Value of what was sold, at the price decided on, raw quote.
+    #[serde(serialize_with = "decimal")]
     pub sold: u128,
     /// What fills cost against the price decided on (positive: lost), raw quote: pool fee, impact, and what the price moved meanwhile.
+    #[serde(serialize_with = "decimal")]
     pub fill_cost: i128,
     /// First observation, Unix s.
     pub first_time_s: u64,
@@ -79,7 +95,7 @@ pub struct Performance {
 }
 
 /// The closest that a limit came to its bound.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Closest {
     /// The value, in the limit's own unit; none if nothing was ever measured.
     pub value: Option<u128>,
@@ -102,7 +118,7 @@ impl Closest {
 }
 
 /// How close the limits came.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Closeness {
     /// Weight after a buy as ordered, bps.
     pub weight_bps: Closest,
