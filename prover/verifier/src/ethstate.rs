@@ -126,8 +126,8 @@ fn walk(field: &'static str, root: &[u8; 32], key: &[u8; 32], proof: &[Vec<u8>])
     if proof.len() > MAX_DEPTH {
         return Err(wrong(field, format!("at most {MAX_DEPTH} nodes"), proof.len().to_string()));
     }
-    // The empty trie has no nodes.
-    if proof.is_empty() && due == keccak256(&[0x80]) {
+    // The empty trie has no nodes, or the one that is the empty string.
+    if due == keccak256(&[0x80]) && proof.iter().all(|node| node == &[0x80]) && proof.len() < 2 {
         return Ok(None);
     }
     let malformed = || wrong(field, "a node of a Merkle-Patricia trie", "other bytes");
@@ -394,6 +394,8 @@ mod tests {
         let empty = (0..20).map(word).find(|w| !places_hold(&places, w)).unwrap();
         assert_eq!(slot(&root, &empty, std::slice::from_ref(&branch)), Ok([0; 32]));
         assert_eq!(slot(&keccak256(&[0x80]), &one, &[]), Ok([0; 32]), "the empty trie");
+        assert_eq!(slot(&keccak256(&[0x80]), &one, &[vec![0x80]]), Ok([0; 32]), "as some nodes write it");
+        assert!(slot(&[1; 32], &one, &[vec![0x80]]).is_err());
         // Another node, a missing one, one too many, another root.
         assert!(slot(&root, &one, &[branch.clone(), l2]).is_err());
         assert!(slot(&root, &one, std::slice::from_ref(&branch)).is_err());
