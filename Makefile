@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools figures-backtest figures-prover clean
+.PHONY: help build demo test lint wasm tools page figures-audit figures-backtest figures-prover clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
@@ -12,6 +12,8 @@ help:
 	@echo "make tools   anvil, the Solidity compiler and the published contracts, from npm (needs node and npm)"
 	@echo "make figures-backtest   decisions and swaps a second into target/figures/backtest.json (MARKET=path.csv for recorded data)"
 	@echo "make figures-prover     folding, compressing, verifying, memory, beside the bare multiplications, into target/figures/prover.json"
+	@echo "make figures-audit      what an audit costs, into target/figures/audit.json"
+	@echo "make page    the verifier as one HTML file that works offline: target/page/probity.html"
 	@echo "make wasm    the verifier for wasm32-unknown-unknown"
 
 build:
@@ -32,6 +34,12 @@ wasm:
 	rustup target add wasm32-unknown-unknown
 	cargo build $(PROFILE) -p probity-verifier --lib --target wasm32-unknown-unknown
 
+# The verifier as one HTML file that works offline.
+page:
+	rustup target add wasm32-unknown-unknown
+	cargo build $(PROFILE) -p probity-page --lib --target wasm32-unknown-unknown
+	cargo run $(PROFILE) -p probity-page --example assemble -- target/wasm32-unknown-unknown/release/probity_page.wasm target/page/probity.html
+
 # The lock file pins everything by its digest; no package's scripts are run.
 PACKAGES := chain/contracts/node_modules/.package-lock.json
 
@@ -41,6 +49,10 @@ $(PACKAGES): chain/contracts/package-lock.json
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "node and npm were not found: install Node.js 18 or later" >&2; exit 1; }
 	@echo "installing anvil, solc and the published contracts into chain/contracts/node_modules"
 	@cd chain/contracts && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules/.package-lock.json
+
+figures-audit:
+	cargo build $(PROFILE) -p probity-verifier --bin probity-verify
+	cargo run $(PROFILE) -p probity-prover --example audit -- --verifier target/release/probity-verify --out target/figures/audit.json
 
 figures-backtest:
 	cargo run $(PROFILE) -p probity-backtest --example speed -- $(if $(MARKET),--data $(MARKET)) --out target/figures/backtest.json

@@ -6,9 +6,12 @@ use crate::settings::Settings;
 use crate::{output, secret};
 use anyhow::{Context, Result};
 use probity_strategy::Mandate;
-use probity_verifier::{Evidence, Keys, KeysError, LogReader, MAX_ENVELOPE, Report, Verdict, audit, audit_chain};
+use probity_verifier::{
+    Code, Evidence, Finding, Histories, Keys, KeysError, LogReader, MAX_ENVELOPE, ParamsSource, Report, Severity, Story, Verdict, audit,
+    audit_chain, audit_state, histories, log_end,
+};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,8 +29,47 @@ pub(crate) fn run(args: &AuditArgs, settings: &Settings, json: bool) -> Result<E
         None => of(&args.log, evidence, derive)?,
         Some(url) => crate::run::on_runtime(with_chain(&args.log, evidence, url, derive))?,
     };
+    let report = further(args, report, &source)?;
     output::data(json, "audit", &report, || text(&report))?;
     Ok(code(&report))
+}
+
+/// The promised mandate, another log of the same agent, and the page for people.
+fn further(args: &AuditArgs, mut report: Report, source: &ParamsSource) -> Result<Report> {
+    if let Some(path) = &args.mandate {
+        let bytes = std::fs::read(path).with_context(|| format!("--mandate {}", path.display()))?;
+        let promised: Mandate = serde_json::from_slice(&bytes).with_context(|| format!("--mandate {}", path.display()))?;
+        // A header that does not parse is a finding already.
+        if let Ok(reader) = LogReader::new(open(&args.log)?) {
+            report = report.promised(&promised, &reader.header().mandate);
+        }
+    }
+    if let (Some(log), Some(proof)) = (&args.other_log, &args.other_proof) {
+        let derive = |mandate: &Mandate| Keys::for_mandate_with(mandate, source).map(Arc::new);
+        let other = of(log, Evidence { proof: Some(&read_proof(proof)?), ..Evidence::default() }, derive)?;
+        match histories((open(&args.log)?, &report), (open(log)?, &other)).context("comparing the two logs")? {
+            Histories::Apart => output::talk("the other log is of another agent or another mandate: nothing to compare"),
+            Histories::One { shared } => output::talk(format!("the two logs tell one history, {shared} decisions long")),
+            Histories::Two(found) => {
+                if let Some(path) = &args.evidence {
+                    create(path, "--evidence", &(serde_json::to_string_pretty(&found)? + "\n"))?;
+                }
+                report = report.and(found.finding());
+            }
+        }
+    }
+    if let Some(path) = &args.report {
+        let story = Story::read(open(&args.log)?, report.clone(), args.units.clone());
+        let data = path.extension().is_some_and(|e| e == "json");
+        create(path, "--report", &if data { serde_json::to_string_pretty(&story)? + "\n" } else { story.page() })?;
+    }
+    Ok(report)
+}
+
+fn create(path: &Path, flag: &str, text: &str) -> Result<()> {
+    let place = || format!("{flag} {}: expected a new file", path.display());
+    let mut file = File::create_new(path).with_context(place)?;
+    file.write_all(text.as_bytes()).with_context(place)
 }
 
 /// Audits a log file against its evidence; `keys` is asked for the keys of the log's own mandate.
@@ -50,7 +92,19 @@ pub(crate) async fn with_chain(
     let seen = Seen::of(url, &header).await?;
     let posted = if evidence.proof.is_none() { Some(seen.proof().await?) } else { None };
     let report = of(log, Evidence { proof: evidence.proof.or(posted.as_deref()), ..evidence }, keys)?;
-    let (coverage, findings) = audit_chain(open(log)?, &seen.facts);
+    let (mut coverage, mut findings) = audit_chain(open(log)?, &seen.facts);
+    let decisions = log_end(open(log)?).map_or(0, |(decisions, _)| decisions);
+    match seen.state(decisions).await? {
+        Some((slots, state)) => {
+            let (header, more) = audit_state(open(log)?, &slots, &state);
+            findings.extend(more);
+            coverage.header = header;
+        }
+        None => {
+            let what = "expected eth_getProof to answer, got a refusal: the vault's state is the node's word";
+            findings.push(Finding::new(Severity::Info, Code::StateUnproven, what));
+        }
+    }
     Ok(report.with_chain(coverage, findings))
 }
 
@@ -87,6 +141,9 @@ pub(crate) fn text(report: &Report) -> String {
             "chain ({}, block {}): {} decisions found in both, {} orders filled, {} not, {} proofs posted that cover {} decisions",
             chain.node, chain.block_number, chain.decisions, chain.filled, chain.unfilled, chain.proofs_posted, chain.decisions_posted
         ));
+    }
+    if let Some(header) = report.chain.as_ref().and_then(|c| c.header.as_ref()) {
+        lines.push(format!("trusted block header: {} (block {}), state root {}", header.hash, header.number, header.state_root));
     }
     lines.extend(report.findings.iter().map(|f| format!("  {f}")));
     if let Some(statement) = &report.statement {

@@ -189,6 +189,24 @@ pub(crate) struct AuditArgs {
     /// Opening of the commitment (model and salt): replays every decision natively.
     #[arg(long, value_name = "FILE")]
     pub(crate) reveal: Option<PathBuf>,
+    /// The mandate you were promised (JSON): the log has to keep this one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mandate: Option<PathBuf>,
+    /// Write a page for people (FILE.html) or the same as data (FILE.json); never over an existing file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// How the report reads raw units, as USDC:6/WETH:18 (the log does not say).
+    #[arg(long, value_name = "QUOTE:DECIMALS/BASE:DECIMALS", requires = "report")]
+    pub(crate) units: Option<probity_verifier::Units>,
+    /// Another log of the same agent: whether the two tell one history.
+    #[arg(long, value_name = "FILE", requires = "other_proof")]
+    pub(crate) other_log: Option<PathBuf>,
+    /// Its proof.
+    #[arg(long, value_name = "FILE", requires = "other_log")]
+    pub(crate) other_proof: Option<PathBuf>,
+    /// Where the evidence goes if the two logs part (JSON); never over an existing file.
+    #[arg(long, value_name = "FILE", requires = "other_log")]
+    pub(crate) evidence: Option<PathBuf>,
 }
 
 /// Flags of `prove`.

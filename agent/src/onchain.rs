@@ -1,9 +1,9 @@
 //! What a node says about a vault, gathered for the verifier's comparison.
 
 use anyhow::{Context, Result, ensure};
-use probity_chain::{Decided, Posted, VaultView};
+use probity_chain::{Decided, HeaderPart, Posted, VaultView, vault_storage};
 use probity_strategy::Side;
-use probity_verifier::{ChainFacts, DecisionSeen, Header, PostedSeen, RegistrationSeen, SwapSeen};
+use probity_verifier::{ChainFacts, DecisionSeen, Header, HeaderField, PostedSeen, RegistrationSeen, StateSeen, SwapSeen, VaultSlots};
 
 /// Facts, and the proof bytes of the post that reaches farthest.
 pub(crate) struct Seen {
@@ -56,6 +56,40 @@ impl Seen {
             head,
         };
         Ok(Self { facts, posted: posted.into_iter().max_by_key(|p| p.steps), view })
+    }
+
+    /// The vault's storage by proofs under the header of the block that the facts were read at; none if the node makes no proofs or its
+    /// blocks have no state root.
+    pub(crate) async fn state(&self, decisions: u32) -> Result<Option<(VaultSlots, StateSeen)>> {
+        let storage = vault_storage()?;
+        let place = |name: &str| storage.get(name).copied().with_context(|| format!("vault artifact: no variable {name}"));
+        let next = place("nextStep")?;
+        let slots = VaultSlots {
+            registration: place("_registration")?.slot,
+            head: place("head")?.slot,
+            next_step: (next.slot, next.offset),
+            head_at: place("headAt")?.slot,
+        };
+        let number = self.facts.block_number;
+        let Some(found) = self.view.storage(&slots.wanted(decisions), number).await? else { return Ok(None) };
+        ensure!(found.code_matches, "the code at the vault's address in block {number} is not this program's vault");
+        let header = self.view.header(number).await?;
+        // Forks of a development chain have no state roots: nothing can be proven under zero.
+        if header.fields.get(3).is_none_or(|root| root.bytes.iter().all(|b| *b == 0)) {
+            return Ok(None);
+        }
+        let field = |part: HeaderPart| if part.number { HeaderField::Number(part.bytes) } else { HeaderField::Bytes(part.bytes) };
+        Ok(Some((
+            slots,
+            StateSeen {
+                header_hash: header.hash,
+                header: header.fields.into_iter().map(field).collect(),
+                vault: self.view.address().0,
+                account: found.account,
+                code: found.code,
+                slots: found.slots,
+            },
+        )))
     }
 
     /// The bytes of the posted proof that reaches farthest.

@@ -18,7 +18,7 @@ const input = {
     optimizer: { enabled: true, runs: 1000 },
     // Without the hash of the sources' text, comments can change and the code stays.
     metadata: { bytecodeHash: "none" },
-    outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"] } },
+    outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences", "storageLayout"] } },
   },
 };
 
@@ -37,13 +37,15 @@ if (problems.length > 0) process.exit(1);
 
 mkdirSync(out, { recursive: true });
 for (const name of contracts) {
-  const { abi, evm } = result.contracts[`${name}.sol`][name];
+  const { abi, evm, storageLayout } = result.contracts[`${name}.sol`][name];
   const artifact = {
     abi,
     bytecode: `0x${evm.bytecode.object}`,
     deployedBytecode: `0x${evm.deployedBytecode.object}`,
     // Where the constructor writes the immutables into the code.
     immutables: Object.values(evm.deployedBytecode.immutableReferences).flat().sort((a, b) => a.start - b.start),
+    // Where state variables are, for storage proofs: slot, and byte from the right.
+    storage: Object.fromEntries(storageLayout.storage.map(({ label, slot, offset }) => [label, { slot: Number(slot), offset }])),
   };
   writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
 }

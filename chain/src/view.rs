@@ -161,7 +161,11 @@ impl VaultView {
     /// Whether the code at the address is this version's vault, the places of its immutables aside. Those are read by
     /// [`Self::operator`], [`Self::pool`] and [`Self::tokens`].
     pub async fn code_matches(&self) -> Result<bool, ChainError> {
-        let mut code = self.rpc.get_code(self.address(), None).await.map_err(|e| self.fail("eth_getCode", e))?.to_vec();
+        Self::is_vault(self.rpc.get_code(self.address(), None).await.map_err(|e| self.fail("eth_getCode", e))?.to_vec())
+    }
+
+    /// Whether this code is this version's vault, the places of its immutables aside.
+    pub(crate) fn is_vault(mut code: Vec<u8>) -> Result<bool, ChainError> {
         let artifact: Artifact = serde_json::from_str(ARTIFACT).map_err(|e| ChainError::value("vault artifact", "immutables", e))?;
         if code.len() != PROBITYVAULT_DEPLOYED_BYTECODE.len() {
             return Ok(false);

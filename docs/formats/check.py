@@ -2,10 +2,11 @@
 """Checks a probity decision log without the program that wrote it: plain Python 3, no packages, no proof.
 
 Recomputes the mandate digest, the chain of heads (Poseidon, its constants generated here), and the public arithmetic: step, clock, price
-at the tick, fills, halts, limits of the orders, turnover, seal. With --opening, also that the commitment opens to the model.
-It does not check proofs, and it cannot say whether an observation is true: that takes the proof, and the chain.
+at the tick, fills, halts, limits of the orders, turnover, seal. With --opening, also that the commitment opens to the model. With --proof,
+also that the envelope around a proof speaks of this log; whether the proof inside is true, it cannot say.
+It cannot say either whether an observation is true: that takes the proof, and the chain.
 
-usage: check.py LOG... [--opening OPENING]     exit status: 0 nothing wrong, 1 something wrong, 2 could not tell
+usage: check.py LOG... [--opening OPENING] [--proof ENVELOPE]     exit status: 0 nothing wrong, 1 something wrong, 2 could not tell
 """
 import hashlib, json, re, sys
 
@@ -348,7 +349,24 @@ class Walk:
                 self.say("order_limit", f"expected {what}; got {order['side']} of {amount} for at least {order['min_out']}")
 
 
-def check(raw, opening, out):
+def envelope(raw):
+    """The claims of a proof envelope: commitment, mandate digest, decisions, head."""
+    if len(raw) > 65536 or len(raw) < 213 or raw[:8] != b"PROBITYP":
+        raise Bad("proof: expected PROBITYP, 213 … 65536 bytes")
+    number = lambda at, n: int.from_bytes(raw[at : at + n], "big")
+    if number(8, 2) != 1 or raw[12] not in (1, 2):
+        raise Bad("proof: expected format 1, engine 1 or 2")
+    if number(209, 4) != len(raw) - 213:
+        raise Bad("proof.length: expected the bytes that follow")
+    digests = [number(at, 32) for at in (13, 49, 81, 113, 145, 177)]
+    if any(v >= P for v in digests):
+        raise Bad("proof: expected canonical field elements")
+    if digests[3] >= 2**32 or not number(45, 4):
+        raise Bad("proof: expected decisions below 2^32, and folds")
+    return {"engine": ("transparent", "pairing")[raw[12] - 1], **dict(zip(("commitment", "mandate", "decisions", "head"), digests[1:5]))}
+
+
+def check(raw, opening, proof, out):
     """Checks the bytes of one log; returns the number of errors."""
     errors, line, sealed = 0, 1, None
 
@@ -381,6 +399,13 @@ def check(raw, opening, out):
         if opening and commitment(opening) != header["model_commitment"]:
             say("reveal_mismatch", "the opening does not open the commitment")
         walk = Walk(m, header["genesis_head"], say)
+        heads = [header["genesis_head"]]
+        if proof:
+            for name, ours in (("commitment", header["model_commitment"]), ("mandate", digest)):
+                if proof[name] != ours:
+                    say(f"proof_other_{name}", f"expected 0x{ours:064x}")
+            if proof["engine"] != m["proof_engine"]:
+                say("proof_other_parameters", f"expected a proof of the {m['proof_engine']} engine")
         for line, text_line in enumerate(lines[1:], 2):
             found = parse(text_line, "line")
             if sealed:
@@ -395,7 +420,14 @@ def check(raw, opening, out):
             else:
                 entry = ENTRY(found, "line")
                 walk.entry(entry["record"], entry["head"])
-        out(f"{walk.step} decisions, {errors} errors; no proof was looked at")
+                heads.append(entry["head"])
+        if proof and proof["decisions"] > walk.step:
+            say("log_shorter_than_proof", f"expected {proof['decisions']} decisions")
+        elif proof and heads[proof["decisions"]] != proof["head"]:
+            say("proof_other_head", f"expected 0x{proof['head']:064x} after {proof['decisions']} decisions")
+        elif proof and proof["decisions"] < walk.step:
+            say("unproven_tail", f"the proof claims {proof['decisions']} of {walk.step} decisions", "error" if sealed else "note")
+        out(f"{walk.step} decisions, {errors} errors; {'the proof itself was not checked' if proof else 'no proof was looked at'}")
     except Bad as e:
         say("log_malformed", str(e))
     if not sealed:
@@ -404,8 +436,13 @@ def check(raw, opening, out):
 
 
 def main(args):
-    opening = None
+    opening = proof = None
     try:
+        if "--proof" in args:
+            at = args.index("--proof")
+            with open(args[at + 1], "rb") as f:
+                proof = envelope(f.read())
+            args = args[:at] + args[at + 2 :]
         if "--opening" in args:
             at = args.index("--opening")
             with open(args[at + 1], "rb") as f:
@@ -424,7 +461,7 @@ def main(args):
         print(f"check.py: {e}", file=sys.stderr)
         return 2
     name = len(logs) > 1
-    return int(sum(check(raw, opening, lambda t: print(f"{path}: {t}" if name else t)) for path, raw in logs) > 0)
+    return int(sum(check(raw, opening, proof, lambda t: print(f"{path}: {t}" if name else t)) for path, raw in logs) > 0)
 
 
 if __name__ == "__main__":

@@ -165,10 +165,10 @@ fn a_stretch_alone_shows_its_part_to_who_asks_for_it(run: &Run) {
     let other = Digest::from_scalar(probity_verifier::Scalar::from(5));
     let start = envelope.start.unwrap();
     for changed in [
-        probity_verifier::Point { commitment: other, ..start },
-        probity_verifier::Point { decisions: 7, ..start },
-        probity_verifier::Point { head: other, ..start },
-        probity_verifier::Point { state: other, ..start },
+        probity_verifier::Waypoint { commitment: other, ..start },
+        probity_verifier::Waypoint { decisions: 7, ..start },
+        probity_verifier::Waypoint { head: other, ..start },
+        probity_verifier::Waypoint { state: other, ..start },
     ] {
         let mut forged = envelope.clone();
         forged.start = Some(changed);
@@ -176,7 +176,7 @@ fn a_stretch_alone_shows_its_part_to_who_asks_for_it(run: &Run) {
     }
     // A start at decision 0 that is not genesis would smuggle in a state: it does not parse.
     let mut smuggled = envelope;
-    smuggled.start = Some(probity_verifier::Point { decisions: 0, ..start });
+    smuggled.start = Some(probity_verifier::Waypoint { decisions: 0, ..start });
     let finding = Envelope::from_bytes(&smuggled.to_bytes()).unwrap_err();
     assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofMalformed, Some("start.decisions")));
 }

@@ -5,8 +5,12 @@ use crate::finding::{Code, Finding, Severity};
 use crate::keys::{Keys, KeysError};
 use crate::replay::{Replay, Reveal};
 use crate::walk::Walk;
-use crate::{ChainCoverage, Envelope, Header, Line, LogError, LogReader, Origin, Proven, Statement, genesis_head, mandate_digest};
+use crate::{
+    ChainCoverage, Digest, Envelope, Header, Line, LogError, LogReader, Origin, Proven, Statement, genesis_head, mandate_digest, next_head,
+    rotation_head,
+};
 use probity_strategy::Mandate;
+use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 use serde::Serialize;
 use std::io::BufRead;
 use std::sync::Arc;
@@ -66,6 +70,25 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report with the mandate that the auditor was promised held against the log's.
+    #[must_use]
+    pub fn promised(mut self, promised: &Mandate, log: &Mandate) -> Self {
+        let (expected, got) = (mandate_digest(promised), mandate_digest(log));
+        if expected != got {
+            self = self.and(Finding::mismatch(Code::MandateOther, expected, got).on_line(1).field("mandate"));
+        }
+        self
+    }
+
+    /// The report with one more error.
+    #[must_use]
+    pub fn and(mut self, finding: Finding) -> Self {
+        self.findings.insert(0, finding);
+        self.verdict = judge(&self.findings);
+        self.statement = self.statement.filter(|_| self.verdict == Verdict::Accepted);
+        self
+    }
+
     pub(crate) fn new(statement: Option<Statement>, parameters: Option<Origin>, coverage: Coverage, findings: Vec<Finding>) -> Self {
         let verdict = judge(&findings);
         let statement = statement.filter(|_| verdict == Verdict::Accepted);
@@ -112,6 +135,15 @@ pub struct Evidence<'a> {
 
 /// Audits a log. `keys` is asked for the keys of the log's own mandate, usually [`Keys::for_mandate_with`].
 pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Report {
+    audit_with(log, evidence, |header| prove(header, evidence, keys))
+}
+
+/// The audit, with the proof's part of it from the caller.
+pub(crate) fn audit_with<R: BufRead>(
+    log: R,
+    evidence: Evidence<'_>,
+    proof: impl FnOnce(&Header) -> Result<(Proven, Origin), Finding>,
+) -> Report {
     let mut reader = match LogReader::new(log) {
         Ok(reader) => reader,
         Err(e) => return Report::new(None, None, Coverage::default(), vec![log_finding(&e)]),
@@ -122,37 +154,41 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
         findings.push(Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)));
         return Report::new(None, None, Coverage::default(), findings);
     }
-    let (proven, origin) = prove(&header, evidence, keys).map_err(|f| findings.push(f)).ok().unzip();
+    let (proven, origin) = proof(&header).map_err(|f| findings.push(f)).ok().unzip();
     findings.extend(origin.as_ref().and_then(Origin::warning));
     let mut replay = evidence.reveal.and_then(|reveal| Replay::open(&header, reveal).map_err(|f| findings.push(f)).ok());
     let mut walk = Walk::new(&header, proven);
-    loop {
-        match reader.next_line() {
-            Ok(Some(Line::Entry(entry))) => {
-                walk.entry(reader.line(), &entry, &mut findings);
-                if let Some(replay) = &mut replay {
-                    let step = entry.record.observation.step;
-                    findings.extend(replay.step(&entry.record).map(|f| f.at(reader.line(), step)));
-                    walk.coverage.replayed = walk.coverage.replayed.saturating_add(1);
+    let mut last = header.genesis_head;
+    'log: loop {
+        let lines = batch(&mut reader, &mut last);
+        for (at, line, head) in lines {
+            match line {
+                Ok(Some(Line::Entry(entry))) => {
+                    walk.entry(at, &entry, head, &mut findings);
+                    if let Some(replay) = &mut replay {
+                        let step = entry.record.observation.step;
+                        findings.extend(replay.step(&entry.record).map(|f| f.at(at, step)));
+                        walk.coverage.replayed = walk.coverage.replayed.saturating_add(1);
+                    }
+                }
+                Ok(Some(Line::Announcement(announcement))) => {
+                    walk.announcement(at, &announcement, head, &mut findings);
+                    if let Some(replay) = &mut replay {
+                        replay.announce(&announcement.rotation);
+                    }
+                }
+                Ok(Some(Line::Seal(seal))) => walk.seal(at, &seal, &mut findings),
+                Ok(None) => break 'log,
+                Err(e) => {
+                    findings.push(log_finding(&e));
+                    break 'log;
                 }
             }
-            Ok(Some(Line::Announcement(announcement))) => {
-                walk.announcement(reader.line(), &announcement, &mut findings);
-                if let Some(replay) = &mut replay {
-                    replay.announce(&announcement.rotation);
-                }
+            if findings.len() >= MAX_FINDINGS {
+                findings.truncate(MAX_FINDINGS.saturating_sub(1));
+                findings.push(Finding::error(Code::TooMany, format!("{MAX_FINDINGS} findings: stopped reading")).on_line(at));
+                break 'log;
             }
-            Ok(Some(Line::Seal(seal))) => walk.seal(reader.line(), &seal, &mut findings),
-            Ok(None) => break,
-            Err(e) => {
-                findings.push(log_finding(&e));
-                break;
-            }
-        }
-        if findings.len() >= MAX_FINDINGS {
-            findings.truncate(MAX_FINDINGS.saturating_sub(1));
-            findings.push(Finding::error(Code::TooMany, format!("{MAX_FINDINGS} findings: stopped reading")).on_line(reader.line()));
-            break;
         }
     }
     let (statement, coverage) = walk.finish(&header, evidence.segment, &mut findings);
@@ -161,6 +197,38 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
         None => s,
     });
     Report::new(statement, origin, coverage, findings)
+}
+
+/// Lines read at once: enough to share their hashes among the processors, few enough to stay small.
+const BATCH: usize = 1_024;
+
+/// A line with its number and, for a decision, the head that its record should have.
+type Hashed = (u64, Result<Option<Line>, LogError>, Digest);
+
+/// The next lines, at most [`BATCH`]; the end or an error comes last. Each head is hashed from the log's own word for the one before,
+/// so that one break is reported once, and so that heads do not wait for each other.
+fn batch<R: BufRead>(reader: &mut LogReader<R>, last: &mut Digest) -> Vec<Hashed> {
+    let mut lines = Vec::with_capacity(BATCH);
+    while lines.len() < BATCH {
+        let line = reader.next_line();
+        let before = *last;
+        match &line {
+            Ok(Some(Line::Entry(entry))) => *last = entry.head,
+            Ok(Some(Line::Announcement(announcement))) => *last = announcement.head,
+            _ => {}
+        }
+        let end = !matches!(line, Ok(Some(_)));
+        lines.push((reader.line(), line, before));
+        if end {
+            break;
+        }
+    }
+    lines.par_iter_mut().for_each(|(_, line, head)| match line {
+        Ok(Some(Line::Entry(entry))) => *head = next_head(head, &entry.record),
+        Ok(Some(Line::Announcement(announcement))) => *head = rotation_head(head, &announcement.rotation),
+        _ => {}
+    });
+    lines
 }
 
 fn log_finding(error: &LogError) -> Finding {
@@ -183,7 +251,7 @@ fn check_header(header: &Header) -> Vec<Finding> {
     findings
 }
 
-fn prove(
+pub(crate) fn prove(
     header: &Header,
     evidence: Evidence<'_>,
     keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,

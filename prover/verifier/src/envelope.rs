@@ -33,7 +33,7 @@ pub struct Envelope {
     /// Claimed end of the chain: commitment, mandate, decisions, head, state.
     pub end: [Digest; 5],
     /// Claimed start of a segment; none if the chain starts at genesis.
-    pub start: Option<Point>,
+    pub start: Option<Waypoint>,
     proof: Vec<u8>,
 }
 
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Envelope {
 
 /// A place in a chain of decisions: everything in z but the mandate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Point {
+pub struct Waypoint {
     /// Commitment to the weights in force.
     pub commitment: Digest,
     /// Decisions from genesis.
@@ -56,7 +56,7 @@ pub struct Point {
     pub state: Digest,
 }
 
-impl Point {
+impl Waypoint {
     fn z(&self, mandate: &Digest) -> [Scalar; 5] {
         let [commitment, head, state] = [self.commitment, self.head, self.state].map(Digest::to_scalar);
         [commitment, mandate.to_scalar(), Scalar::from(u64::from(self.decisions)), head, state]
@@ -72,9 +72,9 @@ impl Point {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proven {
     /// Where it starts; none at genesis.
-    pub start: Option<Point>,
+    pub start: Option<Waypoint>,
     /// Where it ends.
-    pub end: Point,
+    pub end: Waypoint,
     /// Folds between.
     pub folds: u32,
 }
@@ -91,7 +91,7 @@ impl Proven {
         if next.start == Some(self.end) {
             return Ok(());
         }
-        let name = |p: &Point| format!("decision {} at head {}", p.decisions, p.head);
+        let name = |p: &Waypoint| format!("decision {} at head {}", p.decisions, p.head);
         let got = next.start.as_ref().map_or_else(|| "genesis".to_owned(), name);
         let message =
             format!("expected a proof that starts where the one before ends ({}, same state), got one from {got}", name(&self.end));
@@ -112,7 +112,7 @@ impl Envelope {
             ByEngine::Transparent(proof) => encode(proof),
             ByEngine::Pairing(proof) => encode(proof),
         }?;
-        let start = start.map(|z| Point::of(&z.map(Digest::from_scalar))).transpose()?;
+        let start = start.map(|z| Waypoint::of(&z.map(Digest::from_scalar))).transpose()?;
         Ok(Self { engine, parameters: keys.parameters(), folds, end: end.map(Digest::from_scalar), start, proof })
     }
 
@@ -183,7 +183,7 @@ impl Envelope {
                 if decisions == 0 {
                     return Err(malformed("start.decisions", "more than 0: genesis has no state to bring", decisions));
                 }
-                Some(Point { commitment, decisions, head: rest.digest("start.head")?, state: rest.digest("start.state")? })
+                Some(Waypoint { commitment, decisions, head: rest.digest("start.head")?, state: rest.digest("start.state")? })
             }
             [other] => return Err(malformed("start", "0 (genesis) or 1 (elsewhere)", other)),
         };
@@ -211,7 +211,7 @@ impl Envelope {
         if got_mandate != expected_mandate {
             return Err(Finding::mismatch(Code::ProofOtherMandate, expected_mandate, got_mandate).field("end.mandate"));
         }
-        let end = Point::of(&self.end)?;
+        let end = Waypoint::of(&self.end)?;
         let before = self.start.map_or(0, |start| start.decisions);
         let most = u64::from(self.folds).saturating_mul(u64::from(keys.decisions_per_fold()));
         let made = end.decisions.checked_sub(before).filter(|made| *made > 0);

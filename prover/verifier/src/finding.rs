@@ -26,6 +26,8 @@ pub enum Code {
     LogUnreadable,
     /// The mandate of the header is out of range.
     MandateInvalid,
+    /// The mandate of the header is not the one that the auditor was promised.
+    MandateOther,
     /// A digest of the header is not the digest of what the header holds.
     HeaderMismatch,
     /// A head is not the hash of the head before and the record.
@@ -128,6 +130,14 @@ pub enum Code {
     PostedHeadMismatch,
     /// Decisions that no posted proof covers.
     ProofNotPosted,
+    /// Two logs of one genesis tell two histories.
+    Equivocation,
+    /// A storage proof does not follow from the block header.
+    StateProofInvalid,
+    /// What a storage proof shows is not what the log says.
+    StateMismatch,
+    /// The node gave no storage proofs: its word stands for the vault's state.
+    StateUnproven,
     /// The chain could not be read: nothing can be said about it.
     ChainUnreadable,
 }

@@ -116,6 +116,9 @@ pub struct ChainCoverage {
     pub proofs_posted: u32,
     /// Decisions covered by the posted proof that reaches farthest.
     pub decisions_posted: u32,
+    /// The block header that the vault's registration, number of decisions and last head were proven under; none: the node's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<crate::TrustedHeader>,
 }
 
 /// Compares a log with the chain. Lines that do not parse end the comparison: the audit of the log itself reports them.

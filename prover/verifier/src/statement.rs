@@ -1,6 +1,6 @@
 //! The claim that an accepted audit supports, in words, with what it does not show.
 
-use crate::{ChainCoverage, Digest, Header, Origin, Point, Proven, Rotation};
+use crate::{ChainCoverage, Digest, Header, Origin, Proven, Rotation, Waypoint};
 use serde::Serialize;
 
 const NOT_TRUE: &str = "That the observations are true: prices, balances and fills have to be compared with the chain.";
@@ -40,7 +40,7 @@ impl Statement {
     /// The statement of a verified proof over the log of `header`, whose weights rotated as said.
     #[must_use]
     pub fn new(header: &Header, proven: &Proven, rotations: &[Rotation], from_time_s: u64, to_time_s: u64) -> Self {
-        let (from, Point { decisions, head, .. }) = (proven.from(), proven.end);
+        let (from, Waypoint { decisions, head, .. }) = (proven.from(), proven.end);
         let rotations: Vec<Rotation> = rotations.iter().filter(|r| r.at_step < decisions).copied().collect();
         let which = if from == 0 {
             format!("Each of the first {decisions} decisions")
@@ -104,6 +104,19 @@ impl Statement {
             format!("The observations of all {} decisions are those that the vault computed itself on chain.", chain.decisions),
             format!("Log and vault have the same decisions, and every swap of the vault in the pool is one of their orders ({} filled, {} not).", chain.filled, chain.unfilled),
         ]);
+        if let Some(header) = &chain.header {
+            self.shows.push(format!(
+                "Registration, number of decisions and last head are what the vault's storage held in block {} ({}), by Merkle proofs under that block's header.",
+                header.number, header.hash
+            ));
+            self.does_not_show.insert(
+                0,
+                format!(
+                    "That block {} of hash {} is of the chain that everybody uses: compare the hash with another source.",
+                    header.number, header.hash
+                ),
+            );
+        }
         self.does_not_show.insert(
             0,
             format!(

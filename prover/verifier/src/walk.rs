@@ -3,7 +3,7 @@
 use crate::audit::Coverage;
 use crate::bounds::{self, Context};
 use crate::finding::{Code, Finding, Severity};
-use crate::{Announcement, Digest, Entry, Header, Proven, Rotation, Seal, Statement, next_head, rotation_head};
+use crate::{Announcement, Digest, Entry, Header, Proven, Rotation, Seal, Statement};
 use probity_strategy::{Mandate, Observation, Portfolio, State, Valuation, oriented, price_x64};
 
 /// What the pass carries from decision to decision.
@@ -51,15 +51,15 @@ impl Walk {
         }
     }
 
-    /// Checks one decision.
-    pub(crate) fn entry(&mut self, line: u64, entry: &Entry, findings: &mut Vec<Finding>) {
+    /// Checks one decision; `head` is the hash of the head before and the record.
+    pub(crate) fn entry(&mut self, line: u64, entry: &Entry, head: Digest, findings: &mut Vec<Finding>) {
         let (obs, decision) = (&entry.record.observation, entry.record.decision);
         let before = findings.len();
         if let Some(seal) = self.sealed_at {
             findings.push(Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {seal}, got a decision")));
         }
         self.meet(findings);
-        self.chain(entry, findings);
+        self.chain(entry, head, findings);
         self.rotate();
         let gap = self.clock(obs, findings);
         self.market(obs, findings);
@@ -96,13 +96,12 @@ impl Walk {
         self.tie(line, obs, findings);
     }
 
-    fn chain(&mut self, entry: &Entry, findings: &mut Vec<Finding>) {
+    fn chain(&mut self, entry: &Entry, head: Digest, findings: &mut Vec<Finding>) {
         let step = entry.record.observation.step;
         if step != self.next_step {
             findings.push(Finding::mismatch(Code::StepIndex, self.next_step, step).field("record.observation.step"));
         }
         self.next_step = step.saturating_add(1);
-        let head = next_head(&self.head, &entry.record);
         if head != entry.head {
             findings.push(Finding::mismatch(Code::HeadMismatch, head, entry.head).field("head"));
         }
@@ -111,12 +110,11 @@ impl Walk {
     }
 
     /// Checks the announcement of other weights.
-    pub(crate) fn announcement(&mut self, line: u64, announced: &Announcement, findings: &mut Vec<Finding>) {
+    pub(crate) fn announcement(&mut self, line: u64, announced: &Announcement, head: Digest, findings: &mut Vec<Finding>) {
         let mut refuse = |f: Finding| findings.push(f.on_line(line));
         if let Some(seal) = self.sealed_at {
             refuse(Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {seal}, got an announcement")));
         }
-        let head = rotation_head(&self.head, &announced.rotation);
         if head != announced.head {
             refuse(Finding::mismatch(Code::HeadMismatch, head, announced.head).field("head"));
         }

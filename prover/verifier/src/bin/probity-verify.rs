@@ -4,7 +4,10 @@
 //! Exit status: 0 accepted, 1 rejected, 2 could not tell (files unreadable, wrong usage).
 
 use probity_strategy::Mandate;
-use probity_verifier::{Evidence, FileDigest, Keys, MAX_ENVELOPE, ParamsSource, Report, Reveal, Verdict, audit, audit_disclosure};
+use probity_verifier::{
+    Evidence, FileDigest, Keys, LogReader, MAX_ENVELOPE, Outcome, ParamsSource, Report, Reveal, Severity, Story, Units, Verdict, audit,
+    audit_disclosure, selftest,
+};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +15,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 const USAGE: &str =
-    "usage: probity-verify (--log FILE | --disclosure FILE) --proof FILE [--before FILE …] [--segment] [--reveal FILE] [--json]
+    "usage: probity-verify (--log FILE | --disclosure FILE) --proof FILE [--before FILE …] [--segment] [--mandate FILE] [--reveal FILE] [--json]
+                      [--report FILE [--units QUOTE:DECIMALS/BASE:DECIMALS]]
                       [--ptau FILE [--ptau-digest HEX | --insecure-ptau NAME]]
 
   --log FILE     decision log (JSON Lines)
@@ -20,17 +24,25 @@ const USAGE: &str =
   --proof FILE   proof envelope
   --before FILE  a proof that ends where the next one starts; repeated in order, all of them before --proof
   --segment      a proof of part of the log is what is wanted: what it leaves out is no error
+  --mandate FILE the mandate you were promised (JSON); the log has to keep this one
   --reveal FILE  revealed model and salt (JSON): replays every decision as well
   --ptau FILE    powers-of-tau file, for a proof of the pairing engine; its digest must be pinned in this program
   --ptau-digest HEX     take the file with this BLAKE2b-512 (as b2sum prints it) instead
   --insecure-ptau NAME  take any file; the report calls the parameters insecure, by this name
   --json         one JSON document on standard output
+  --report FILE  write a page for people (FILE.html) or the same as data (FILE.json); never over an existing file
+  --units WORDS  how the report reads raw units, as USDC:6/WETH:18 (the log does not say)
   --version      print the version
+
+       probity-verify selftest [--json]
+  attacks the log and proof inside this program in every field and says whether each attack is found
 
 Exit status: 0 accepted, 1 rejected, 2 could not tell.";
 
 /// Largest reveal file, bytes.
 const MAX_REVEAL: u64 = 16 * 1024 * 1024;
+/// Largest mandate file, bytes.
+const MAX_MANDATE: u64 = 64 * 1024;
 
 /// One byte above the limit: the envelope parser then names the limit itself.
 const MAX_PROOF: u64 = MAX_ENVELOPE as u64 + 1;
@@ -42,7 +54,10 @@ struct Args {
     proof: Option<PathBuf>,
     before: Vec<PathBuf>,
     segment: bool,
+    mandate: Option<PathBuf>,
     reveal: Option<PathBuf>,
+    report: Option<PathBuf>,
+    units: Option<Units>,
     ptau: Option<PathBuf>,
     ptau_digest: Option<FileDigest>,
     insecure_ptau: Option<String>,
@@ -63,6 +78,12 @@ impl Args {
                 Some("--proof") => path(&mut args.proof, "--proof")?,
                 Some(name @ "--before") => args.before.push(value(name)?.into()),
                 Some("--segment") => args.segment = true,
+                Some("--mandate") => path(&mut args.mandate, "--mandate")?,
+                Some("--report") => path(&mut args.report, "--report")?,
+                Some(name @ "--units") => {
+                    let units = value(name)?.to_string_lossy().parse().map_err(|e| format!("{name}: {e}"))?;
+                    once(&mut args.units, units, name)?;
+                }
                 Some("--reveal") => path(&mut args.reveal, "--reveal")?,
                 Some("--ptau") => path(&mut args.ptau, "--ptau")?,
                 Some(name @ "--ptau-digest") => {
@@ -109,8 +130,40 @@ fn main() -> ExitCode {
     }
 }
 
+/// Every attack on the public vectors; 0 if each gives its finding, 1 if not.
+fn check_itself(json: bool) -> Result<ExitCode, String> {
+    let outcomes = selftest().map_err(|e| e.to_string())?;
+    let missed = outcomes.iter().filter(|o| !o.found).count();
+    let mut lines = Vec::new();
+    for Outcome { attack, found, report } in &outcomes {
+        let codes: Vec<_> = report.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.code).collect();
+        if json {
+            lines.push(serde_json::json!({
+                "attack": attack.name, "field": attack.field, "expected": attack.expect, "found": found, "verdict": report.verdict, "errors": codes,
+            }).to_string());
+        } else {
+            lines.push(format!("{} {}: {:?} {codes:?}", if *found { "ok    " } else { "MISSED" }, attack.name, report.verdict));
+        }
+    }
+    if !json {
+        lines.push(format!("{} vectors, {missed} missed", outcomes.len()));
+    }
+    print(&lines.join("\n"))?;
+    Ok(if missed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
 fn run() -> Result<ExitCode, String> {
-    let args = Args::parse(std::env::args_os().skip(1))?;
+    let words: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
+    if let Some((first, rest)) = words.split_first()
+        && first == "selftest"
+    {
+        return match rest {
+            [] => check_itself(false),
+            [word] if word == "--json" => check_itself(true),
+            _ => Err(format!("selftest: expected nothing or --json\n\n{USAGE}")),
+        };
+    }
+    let args = Args::parse(words)?;
     if let Some(text) = &args.text {
         print(text)?;
         return Ok(ExitCode::SUCCESS);
@@ -128,12 +181,28 @@ fn run() -> Result<ExitCode, String> {
         Some(path) => Some(serde_json::from_slice::<Reveal>(&read(path, MAX_REVEAL)?).map_err(|e| format!("{}: {e}", path.display()))?),
         None => None,
     };
-    let file = File::open(&log).map_err(|e| format!("{}: {e}", log.display()))?;
+    let promised = match &args.mandate {
+        Some(path) => Some(serde_json::from_slice::<Mandate>(&read(path, MAX_MANDATE)?).map_err(|e| format!("{}: {e}", path.display()))?),
+        None => None,
+    };
+    if let Some(path) = args.report.as_ref().filter(|p| p.exists()) {
+        return Err(format!("--report: expected a new file, {} exists", path.display()));
+    }
     let before = args.before.iter().map(|path| read(path, MAX_PROOF)).collect::<Result<Vec<_>, _>>()?;
     let evidence = Evidence { proof: Some(&proof), reveal: reveal.as_ref(), before: &before, segment: args.segment };
     let keys = |mandate: &Mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new);
-    let file = BufReader::new(file);
-    let report = if part { audit_disclosure(file, evidence, keys) } else { audit(file, evidence, keys) };
+    let mut report = if part { audit_disclosure(open(&log)?, evidence, keys) } else { audit(open(&log)?, evidence, keys) };
+    // A header that does not parse is a finding already.
+    if let (Some(promised), Ok(reader)) = (&promised, LogReader::new(open(&log)?)) {
+        report = report.promised(promised, &reader.header().mandate);
+    }
+    if let Some(path) = &args.report {
+        let story = Story::read(open(&log)?, report.clone(), args.units);
+        let data = path.extension().is_some_and(|e| e == "json");
+        let text = if data { serde_json::to_string_pretty(&story).map_err(|e| e.to_string())? } else { story.page() };
+        let mut file = File::create_new(path).map_err(|e| format!("--report {}: {e}", path.display()))?;
+        file.write_all(text.as_bytes()).map_err(|e| format!("--report {}: {e}", path.display()))?;
+    }
     let text = if args.json { serde_json::to_string_pretty(&report).map_err(|e| e.to_string())? } else { render(&report) };
     print(&text)?;
     Ok(match report.verdict {
@@ -141,6 +210,10 @@ fn run() -> Result<ExitCode, String> {
         Verdict::Rejected => ExitCode::from(1),
         Verdict::Undecided => ExitCode::from(2),
     })
+}
+
+fn open(log: &Path) -> Result<BufReader<File>, String> {
+    Ok(BufReader::with_capacity(1 << 16, File::open(log).map_err(|e| format!("{}: {e}", log.display()))?))
 }
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, String> {

@@ -9,8 +9,8 @@ use probity_strategy::{
     price_x64,
 };
 use probity_verifier::{
-    CIRCUIT_VERSION, Code, Digest, Domain, ENVELOPE_VERSION, Entry, Envelope, Evidence, Header, Keys, LogWriter, Point, Report, Reveal,
-    Rotation, Salt, Scalar, Severity, audit, commit_model, hash, next_head,
+    CIRCUIT_VERSION, Code, Digest, Domain, ENVELOPE_VERSION, Entry, Envelope, Evidence, Header, Keys, LogWriter, Report, Reveal, Rotation,
+    Salt, Scalar, Severity, Waypoint, audit, commit_model, hash, next_head,
 };
 use serde_json::Value;
 use std::fmt::Write;
@@ -201,7 +201,7 @@ fn envelope_layout_is_as_documented() {
         let digest = |b: u8| Digest::from_bytes([b; 32]).unwrap();
         assert_eq!((envelope.engine, envelope.parameters, envelope.folds), (engine, digest(0x0a), 3));
         assert_eq!(envelope.end, [commitment, digest(1), digest(2), digest(3), digest(4)]);
-        let point = Point { commitment: digest(6), decisions: 7, head: digest(8), state: digest(9) };
+        let point = Waypoint { commitment: digest(6), decisions: 7, head: digest(8), state: digest(9) };
         assert_eq!(envelope.start, start.then_some(point));
         assert_eq!(envelope.to_bytes(), bytes);
     }

@@ -65,3 +65,26 @@ fn schemas_take_the_golden_files_and_no_other_fields() {
         }
     }
 }
+
+/// The other schemas: golden files of openings and models, and reports of honest and attacked logs.
+#[test]
+fn schemas_take_openings_models_and_reports() {
+    let schema = |name: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(folder().join(name)).unwrap()).unwrap() };
+    let golden =
+        |name: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(folder().join("golden").join(name)).unwrap()).unwrap() };
+    let mut pairs = vec![(schema("opening.schema.json"), golden("opening.json")), (schema("model.schema.json"), golden("model.json"))];
+    let report = schema("report.schema.json");
+    let logs = std::iter::once(golden_log()).chain(probity_verifier::attacks().into_iter().map(|a| a.log));
+    pairs.extend(logs.map(|log| (report.clone(), serde_json::to_value(crate::audited(&log, 0)).unwrap())));
+    for (schema, value) in pairs {
+        assert!(matches(&schema, &schema, &value), "{}: {value}", schema["title"]);
+        let mut more = value.clone();
+        more.as_object_mut().unwrap().insert("surplus".to_owned(), Value::from(1));
+        assert!(!matches(&schema, &schema, &more));
+        for name in schema["required"].as_array().unwrap() {
+            let mut less = value.clone();
+            less.as_object_mut().unwrap().remove(name.as_str().unwrap());
+            assert!(!matches(&schema, &schema, &less), "{name}");
+        }
+    }
+}
