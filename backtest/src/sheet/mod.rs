@@ -2,9 +2,11 @@
 
 mod axis;
 mod chart;
+mod critic;
 mod months;
+mod risk;
 
-use crate::{Backtest, Baseline, Evidence, Frictions, Metrics, Scale, calendar::utc, metrics::count};
+use crate::{Backtest, Baseline, Critic, Evidence, Frictions, Metrics, Scale, calendar::utc, metrics::count};
 use axis::Axis;
 use chart::{Chart, Layer, Point};
 use probity_strategy::Side;
@@ -31,6 +33,8 @@ pub struct Sheet<'a> {
     pub cash: &'a Baseline,
     /// Sharpe ratio against luck; none if the run is too short for it.
     pub evidence: Option<&'a Evidence>,
+    /// What the critic found; none if it was not asked.
+    pub critic: Option<&'a Critic>,
     /// Further things to hold against the figures.
     pub cautions: &'a [String],
 }
@@ -128,7 +132,9 @@ impl Sheet<'_> {
         put(self.caution_box(&m));
         put(equity_section(&own, &hold, &cash, span));
         put(self.trades_section(span));
+        put(risk::section(&own, hold.get(1..).unwrap_or(&[]), self.run.interval_s, span));
         put(month_section(&own, &hold));
+        put(self.critic.map_or_else(String::new, |c| critic::sections(c, unit)));
         put("<div class=\"pair\">".into());
         put(self.cost_section(&m, unit));
         put(self.identity_section());
@@ -179,6 +185,7 @@ impl Sheet<'_> {
         } else {
             items.push("Too short, or nothing ever moved: no interval and no deflated Sharpe ratio can be given.".into());
         }
+        items.extend(self.critic.map(critic::objections).into_iter().flatten());
         if let Some(k) = self.run.halted_at {
             items.push(format!("Halted by the mandate's drawdown limit at decision {k}: from there on it held the quote token."));
         }
@@ -305,7 +312,11 @@ fn month_section(own: &[Point], hold: &[Point]) -> String {
                 _ => "",
             };
             let total = if i == 12 { " total" } else { "" };
-            let _ = write!(table, "<td class=\"{tone}{total}\">{text}</td>");
+            // A month of 25 % or more has the full tint.
+            let heat = cell.filter(|_| i < 12 && !tone.is_empty()).map_or_else(String::new, |v| {
+                format!(" style=\"background: color-mix(in srgb, var(--{tone}) {:.0}%, transparent)\"", (v.abs() / 0.25).min(1.0) * 55.0)
+            });
+            let _ = write!(table, "<td class=\"{tone}{total}\"{heat}>{text}</td>");
         }
         table.push_str("</tr>");
     }
