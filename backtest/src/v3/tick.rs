@@ -1,6 +1,9 @@
 //! Ticks and root prices (white paper §6.1, §6.2): sqrt(1.0001^tick) in Q64.96, rounded up, over the whole range.
 
-use super::{PoolError, wide::U256};
+use super::{
+    PoolError,
+    wide::{U256, quotient},
+};
 
 /// Smallest tick of a pool.
 pub const MIN_TICK: i32 = -887_272;
@@ -53,7 +56,7 @@ pub fn sqrt_ratio_at_tick(tick: i32) -> Result<U256, PoolError> {
     }
     let ratio = match ratio {
         None => U256::ONE << 128,
-        Some(r) if tick > 0 => U256::MAX / U256::from(r),
+        Some(r) if tick > 0 => quotient(U256::MAX, U256::from(r)),
         Some(r) => U256::from(r),
     };
     let (q, rest): (U256, u64) = (ratio >> 32, ratio.as_limbs().first().copied().unwrap_or(0) & 0xffff_ffff);
@@ -112,18 +115,13 @@ pub fn tick_at_sqrt_ratio(price: U256) -> Result<i32, PoolError> {
     }
     let near = estimate(price);
     let whole = near.floor();
-    let mut tick = integer(whole).clamp(MIN_TICK, MAX_TICK - 1);
-    // The estimate is good to a part in 10^7 of a tick. Away from a tick's edge nothing has to be tried.
+    let tick = integer(whole).clamp(MIN_TICK, MAX_TICK - 1);
+    // The estimate is good to a part in 10^7 of a tick: away from a tick's edge there is nothing to try, at one only it.
     if (0.001..0.999).contains(&(near - whole)) && tick == integer(whole) {
         return Ok(tick);
     }
-    while sqrt_ratio_at_tick(tick)? > price {
-        tick -= 1;
-    }
-    while tick < MAX_TICK - 1 && sqrt_ratio_at_tick(tick + 1)? <= price {
-        tick += 1;
-    }
-    Ok(tick)
+    let edge = integer(near.round()).clamp(MIN_TICK, MAX_TICK);
+    Ok(if sqrt_ratio_at_tick(edge)? <= price { edge.min(MAX_TICK - 1) } else { edge - 1 })
 }
 
 #[cfg(test)]

@@ -99,8 +99,20 @@ fn whole(limbs: &[u64; 8]) -> Option<U256> {
 
 /// floor(a·b / d) and whether something was left; none if d is 0 or the result leaves 256 bits.
 fn divided(a: U256, b: U256, d: U256) -> Option<(U256, bool)> {
+    if let ([a0, a1, 0, 0], [b0, 0, 0, 0], [d0, 0, 0, 0]) = (a.as_limbs(), b.as_limbs(), d.as_limbs())
+        && *d0 > 0
+        && let Some(product) = ((u128::from(*a1) << 64) | u128::from(*a0)).checked_mul(u128::from(*b0))
+    {
+        return Some((wide(product / u128::from(*d0)), product % u128::from(*d0) != 0));
+    }
     let product: U512 = a.widening_mul(b);
     divide(*product.as_limbs(), d)
+}
+
+/// floor(a / d); 0 if d is 0.
+pub(crate) fn quotient(a: U256, d: U256) -> U256 {
+    let [x, y, z, w] = *a.as_limbs();
+    divide([x, y, z, w, 0, 0, 0, 0], d).map_or(U256::ZERO, |(q, _)| q)
 }
 
 /// floor(a·b / 2^96) and whether something was left; none if the result leaves 256 bits.
