@@ -277,3 +277,93 @@ fn text(c: &Compared) -> String {
     let head = if c.not_decided > 0 { "THIS MODEL DID NOT MAKE THIS LOG.\n" } else { "" };
     format!("{head}{}\n{table}{tail}\n{}", output::table(&rows.map(|(k, v)| (k.to_owned(), v))), c.assumption)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use probity_backtest::{Feed, Market, Venue};
+    use probity_strategy::Fill;
+    use probity_verifier::{Header, LogWriter, Reveal, Salt, commit_model};
+    use std::path::PathBuf;
+
+    /// A live log, made as a vault would: through a pool, with an order that fails and a deposit.
+    fn live(dir: &std::path::Path) -> (CompareArgs, Settings) {
+        let settings = crate::settings::load(None, &[("trials.path", dir.join("t.jsonl").display().to_string())]).unwrap().settings;
+        let file = crate::strategy_file::model(None).unwrap();
+        let (mut state_word, mut cents) = (5u64, 200_000u64);
+        let bars = (0..300u64).map(|i| {
+            state_word = state_word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            cents = cents * (9_900 + (state_word >> 33) % 201) / 10_000;
+            let close = probity_backtest::price_from_decimal(&format!("{}.{:02}", cents / 100, cents % 100), Scale::default()).unwrap();
+            Bar { open_s: 1_700_000_100 + i * 300, close }
+        });
+        let data = Dataset { sha256: String::new(), interval_s: 300, bars: bars.collect(), gaps: probity_backtest::Gaps::default() };
+        let mandate = crate::strategy_file::backtest_mandate(&settings, file.shape.clone(), 300, 1_700_000_100).unwrap();
+        let salt = Salt::new([7; 32]);
+        let header = Header::new(mandate.clone(), commit_model(&file.shape, &file.model, &salt));
+        let log = dir.join("live.jsonl");
+        let mut writer = LogWriter::create(&log, &header, false).unwrap();
+        let engine = Engine::new(mandate, file.model.clone()).unwrap();
+        let frictions = Frictions { fee_bps: 5, slippage_bps: 0, gas_quote: Amount::ZERO };
+        let terms = Terms { frictions, market: Market::ConstantLiquidity { liquidity: 1_000_000_000_000_000_000 } };
+        let mut venue = Venue::new(&terms, true, 100_000_000_000, 0).unwrap();
+        let (mut state, mut fill, mut orders) = (State::genesis(engine.mandate()), None, 0);
+        for (k, q) in Feed::of(&data, true).quotes.iter().enumerate() {
+            venue.settle(q).unwrap();
+            if k == 150 {
+                venue.quote += 5_000_000_000;
+            }
+            let (quote, base) = (Amount::new(venue.quote).unwrap(), Amount::new(venue.base).unwrap());
+            let step = engine.step(&state, &q.observe(state.step, quote, base, Amount::saturating(1_000), fill.take()));
+            if let Some(order) = step.decision.order {
+                orders += 1;
+                // The third order never reaches the chain.
+                if orders != 3 {
+                    fill = venue.execute(&order, q.price_x64).map(|o| Fill { amount_out: Amount::new(o.amount_out).unwrap() });
+                }
+            }
+            writer.append(&step.record).unwrap();
+            state = step.next_state;
+        }
+        assert!(orders > 20, "{orders}");
+        let opening: PathBuf = dir.join("opening.json");
+        secret::write_opening(&opening, &Reveal { model: file.model, salt }).unwrap();
+        (CompareArgs { log, model: None, opening: Some(opening), data: None }, settings)
+    }
+
+    #[test]
+    fn every_unit_of_the_difference_is_explained() {
+        let dir = tempfile::tempdir().unwrap();
+        let (args, settings) = live(dir.path());
+        let c = compared(&args, &settings).unwrap();
+        assert_eq!((c.decisions, c.not_decided, c.live_failed), (300, 0, 1));
+        assert!(c.flows_quote == 5_000_000_000 && c.live_quote != c.backtest_quote);
+        assert_eq!(c.differences.first().unwrap().cause, "same order, another fill");
+        assert!(c.differences.iter().any(|d| d.cause == "same order, live it was not filled" || d.live.contains("not filled")));
+        // Rounding of a price times a balance, once a difference.
+        assert!(
+            c.rest_quote.unsigned_abs() <= u128::try_from(c.differences.len() + 3).unwrap(),
+            "{} of {}",
+            c.rest_quote,
+            c.live_quote - c.backtest_quote
+        );
+
+        // Another model decides otherwise, and that is said.
+        let mut file = crate::strategy_file::model(None).unwrap();
+        file.model.policy.band_bps += 300;
+        let path = dir.path().join("other.json");
+        file.save(&path).unwrap();
+        let other = CompareArgs { model: Some(path), opening: None, ..args };
+        assert!(compared(&other, &settings).unwrap().not_decided > 0);
+        // A series that does not cover the log is refused by the decision it lacks.
+        let csv = dir.path().join("bars.csv");
+        std::fs::write(
+            &csv,
+            "ts_ms,open,high,low,close,volume\n1700000100000,2000,2000,2000,2000,1\n1700000400000,2000,2000,2000,2000,1\n",
+        )
+        .unwrap();
+        let error = compared(&CompareArgs { data: Some(csv), ..other }, &settings).unwrap_err().to_string();
+        assert!(error.contains("decision 2"), "{error}");
+    }
+}
