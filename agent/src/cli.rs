@@ -381,6 +381,9 @@ pub(crate) struct TrainArgs {
     /// Evaluations (one every 20 steps) without improvement before stopping.
     #[arg(long, default_value_t = 8)]
     pub(crate) patience: usize,
+    /// Least share of decisions that must buy, and that must sell, for a policy to be chosen; 0 leaves it to the objective.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub(crate) min_activity: f64,
     /// Widths of the hidden layers; empty for a linear model.
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_values_t = [32, 16], conflicts_with = "linear")]
     pub(crate) hidden: Vec<u16>,
@@ -419,6 +422,9 @@ pub(crate) struct WalkForwardArgs {
     /// Bars of the moving average beside it.
     #[arg(long, value_name = "BARS", default_value_t = 720)]
     pub(crate) average: usize,
+    /// Least share of decisions that must buy, and that must sell, for a policy to be chosen; 0 leaves it to the objective.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub(crate) min_activity: f64,
     /// Random strategies of the same turnover beside it.
     #[arg(long, default_value_t = 200)]
     pub(crate) random: usize,

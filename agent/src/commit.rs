@@ -81,12 +81,24 @@ pub(crate) fn bind(file: &ModelFile, settings: &Settings) -> Result<Bound> {
 }
 
 impl Bound {
-    /// Writes opening and binding, both readable by their owner only; never over another one.
+    /// Writes binding and opening, in this order, both readable by their owner only; never over another one.
     pub(crate) fn write(&self, opening: &Path) -> Result<()> {
         let beside = beside(opening);
+        ensure!(!opening.exists(), "{}: exists and is never overwritten", opening.display());
         ensure!(!beside.exists(), "{}: exists and is never overwritten", beside.display());
-        secret::write_opening(opening, &self.reveal)?;
-        secret::write_secret(&beside, &serde_json::to_vec(&self.binding)?)
+        secret::write_secret(&beside, &serde_json::to_vec(&self.binding)?)?;
+        secret::write_opening(opening, &self.reveal)
+    }
+
+    /// The same in a run's own folder, where a start that was cut off may have left a binding without its opening.
+    pub(crate) fn write_in(&self, dir: &Path, opening: &Path) -> Result<()> {
+        let beside = beside(opening);
+        if beside.exists() && !opening.exists() {
+            std::fs::remove_file(&beside).with_context(|| beside.display().to_string())?;
+        }
+        let public = dir.join("commitment.json");
+        std::fs::write(&public, serde_json::to_string_pretty(&self.public)? + "\n").with_context(|| public.display().to_string())?;
+        self.write(opening)
     }
 }
 

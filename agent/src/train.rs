@@ -41,6 +41,7 @@ pub(crate) fn run(args: &TrainArgs, settings: &Settings, json: bool) -> Result<E
         window: args.window,
         cost_bps: args.cost_bps,
         patience: args.patience,
+        min_activity: args.min_activity,
         quantised_forward: !args.float_forward,
         progress: true,
         ..TrainConfig::default()

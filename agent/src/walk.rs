@@ -82,6 +82,7 @@ struct Walked {
     decisions: usize,
     missing_bars: u64,
     average_bars: usize,
+    min_activity: f64,
     costs: Vec<AtCost>,
 }
 
@@ -99,7 +100,7 @@ pub(crate) fn run(args: &WalkForwardArgs, settings: &Settings, json: bool) -> Re
     let ledger = Ledger::open(settings)?;
     let used = serde_json::json!({
         "mandate": settings.mandate, "first": args.first, "test_days": args.test_days, "validation_days": args.validation_days,
-        "cost_bps": args.cost_bps, "hidden": args.hidden, "linear": args.linear, "max_steps": args.max_steps,
+        "cost_bps": args.cost_bps, "hidden": args.hidden, "linear": args.linear, "max_steps": args.max_steps, "min_activity": args.min_activity,
     });
     let mut trial = Trial::new("walk-forward", &args.data, (0, u64::MAX), None, used)?;
     trial.seed = Some(args.seed);
@@ -159,6 +160,7 @@ fn walked(args: &WalkForwardArgs, settings: &Settings) -> Result<Walked> {
         decisions: part.bars.len(),
         missing_bars: part.gaps.missing,
         average_bars: args.average,
+        min_activity: args.min_activity,
         costs,
     })
 }
@@ -198,6 +200,7 @@ impl One<'_> {
                 validation_to: from_s,
                 cost_bps: self.cost_bps.into(),
                 max_steps: self.args.max_steps,
+                min_activity: self.args.min_activity,
                 ..TrainConfig::default()
             };
             let trained = train_in(self.shape, self.series, &config, None).with_context(|| format!("training before {}", utc(from_s)))?;

@@ -54,7 +54,7 @@ fn follow(
 }
 
 fn weight_of(value: u128, nav: u128) -> i64 {
-    if nav == 0 { 0 } else { i64::try_from(value.saturating_mul(10_000) / nav).unwrap_or(0) }
+    value.saturating_mul(10_000).checked_div(nav).and_then(|w| i64::try_from(w).ok()).unwrap_or(0)
 }
 
 fn order(venue: &Venue, change: i64, nav: u128, value: u128) -> Option<Order> {

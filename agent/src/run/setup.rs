@@ -126,9 +126,8 @@ fn opening(dir: &Path, model: Option<&Path>, settings: &Settings) -> Result<Open
     let file = strategy_file::model(model)?;
     file.save(&model_path)?;
     let bound = commit::bind(&file, settings)?;
-    // The public part first: the opening is what a restart looks for.
-    std::fs::write(dir.join("commitment.json"), serde_json::to_string_pretty(&bound.public)? + "\n").context("commitment.json")?;
-    bound.write(&salt_path)?;
+    // The opening comes last: it is what a restart looks for.
+    bound.write_in(dir, &salt_path)?;
     Ok(Opening { shape: file.shape, reveal: bound.reveal })
 }
 

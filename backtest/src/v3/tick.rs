@@ -67,7 +67,7 @@ pub fn sqrt_ratio_at_tick(tick: i32) -> Result<U256, PoolError> {
 fn high_product(a: u128, b: u128) -> u128 {
     const LOW: u128 = (1 << 64) - 1;
     let ((ah, al), (bh, bl)) = ((a >> 64, a & LOW), (b >> 64, b & LOW));
-    let middle = ah * bl + (al * bl >> 64);
+    let middle = ah * bl + ((al * bl) >> 64);
     let other = al * bh + (middle & LOW);
     ah * bh + (middle >> 64) + (other >> 64)
 }
@@ -175,7 +175,7 @@ mod tests {
         #[test]
         fn estimates_hold_anywhere_between_two_ticks(tick in MIN_TICK..MAX_TICK, part in any::<u64>()) {
             let (at, next) = (sqrt_ratio_at_tick(tick).unwrap(), sqrt_ratio_at_tick(tick + 1).unwrap());
-            let inside = at + ((next - at) * U256::from(part) >> 64);
+            let inside = at + (((next - at) * U256::from(part)) >> 64);
             prop_assert_eq!(tick_at_sqrt_ratio(inside).unwrap(), tick);
             let off = estimate(at) - f64::from(tick);
             // The root price itself is rounded up to a whole number: that is all at the low end.

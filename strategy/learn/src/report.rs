@@ -70,10 +70,9 @@ pub fn quantisation(
         };
         rows.push(([*a, *b, *c].map(f64::from), [*x, *y, *z].map(f64::from)));
     }
-    let dot = |f: fn(&([f64; 3], [f64; 3]), usize) -> f64| rows.iter().map(|r| (0..3).map(|i| f(r, i)).sum::<f64>()).sum::<f64>();
     let at = |row: &[f64; 3], i: usize| row.get(i).copied().unwrap_or(0.0);
-    let square = dot(|r, i| r.1.get(i).map_or(0.0, |v| v * v));
-    let both = dot(|r, i| r.0.get(i).copied().unwrap_or(0.0) * r.1.get(i).copied().unwrap_or(0.0));
+    let square: f64 = rows.iter().flat_map(|(_, theirs)| theirs).map(|v| v * v).sum();
+    let both: f64 = rows.iter().flat_map(|(ours, theirs)| ours.iter().zip(theirs)).map(|(a, b)| a * b).sum();
     let unit = if square > 0.0 { both / square } else { 1.0 };
     if unit.is_nan() || unit <= 0.0 {
         return Err(LearnError::value("float network", "the one that the model was made of", "one whose outputs point the other way"));
