@@ -3,14 +3,14 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools page figures-audit figures-backtest figures-prover clean
+.PHONY: help build demo test lint wasm tools page figures-audit figures-backtest figures-peers figures-prover clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
 	@echo "make test    every test"
 	@echo "make lint    rustfmt and clippy"
 	@echo "make tools   anvil, the Solidity compiler and the published contracts, from npm (needs node and npm)"
-	@echo "make figures-backtest   decisions and swaps a second into target/figures/backtest.json (MARKET=path.csv for recorded data)"
+	@echo "make figures-backtest   decisions and swaps a second into target/figures/backtest.json (MARKET=path.csv for recorded data, PEERS=1 beside other programs)"
 	@echo "make figures-prover     folding, compressing, verifying, memory, beside the bare multiplications, into target/figures/prover.json"
 	@echo "make figures-audit      what an audit costs, into target/figures/audit.json"
 	@echo "make page    the verifier as one HTML file that works offline: target/page/probity.html"
@@ -55,7 +55,15 @@ figures-audit:
 	cargo run $(PROFILE) -p probity-prover --example audit -- --verifier target/release/probity-verify --out target/figures/audit.json
 
 figures-backtest:
-	cargo run $(PROFILE) -p probity-backtest --example speed -- $(if $(MARKET),--data $(MARKET)) --out target/figures/backtest.json
+	mkdir -p target/figures
+	cargo run $(PROFILE) -p probity-backtest --example speed -- $(if $(MARKET),--data $(MARKET)) --out target/figures/backtest.json --bars-out target/figures/peers-bars.csv
+	@if [ -n "$(PEERS)" ]; then $(MAKE) --no-print-directory figures-peers; else echo "other programs on the same rule: make figures-backtest PEERS=1 (Python 3.11, from PyPI into target/peers)"; fi
+
+# The versions are pinned; they are installed apart from everything else.
+figures-peers:
+	@test -x target/peers/bin/python || python3 -m venv target/peers
+	target/peers/bin/pip install --quiet --disable-pip-version-check -r backtest/benches/peers/requirements.txt
+	target/peers/bin/python backtest/benches/peers/peers.py --bars target/figures/peers-bars.csv --merge target/figures/backtest.json
 
 figures-prover:
 	cargo run $(PROFILE) -p probity-prover --example figures -- target/figures

@@ -82,7 +82,7 @@ pub(crate) fn setup(data: &Path, span: (u64, u64), file: ModelFile, settings: &S
 }
 
 /// The market the settings name.
-fn market(settings: &Settings, dataset: &Dataset) -> Result<Market> {
+pub(crate) fn market(settings: &Settings, dataset: &Dataset) -> Result<Market> {
     let b = &settings.backtest;
     Ok(match b.venue {
         VenueKind::Flat => Market::Flat,

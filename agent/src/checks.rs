@@ -4,7 +4,7 @@ use crate::backtest::{Setup, setup, signals};
 use crate::cli::{BacktestCheck, SeriesArgs};
 use crate::ledger::{Ledger, Trial};
 use crate::settings::Settings;
-use crate::{output, strategy_file};
+use crate::{compare, output, strategy_file, sweep};
 use anyhow::Result;
 use probity_backtest::{Dataset, Lookahead, LookaheadPlan, Warmup, lookahead, run as run_engine, warmup};
 use probity_learn::Candle;
@@ -14,6 +14,8 @@ use std::process::ExitCode;
 /// Runs a check: 0 it holds, 1 it does not.
 pub(crate) fn run(check: &BacktestCheck, settings: &Settings, json: bool) -> Result<ExitCode> {
     match check {
+        BacktestCheck::Sweep(args) => sweep::run(args, settings, json),
+        BacktestCheck::Compare(args) => compare::run(args, settings, json),
         BacktestCheck::Lookahead { series, window, cuts } => {
             let plan = LookaheadPlan { window: *window, cuts: *cuts };
             let found = logged("lookahead", series, settings, |s| {

@@ -37,8 +37,22 @@ pub(crate) enum Command {
     Backtest(BacktestArgs),
     /// Train a model on a recorded series.
     Train(TrainArgs),
+    /// Retrain again and again, each time on what was known, and trade what comes after: results out of sample beside baselines.
+    WalkForward(WalkForwardArgs),
+    /// Float networks in and out of integer models.
+    Model {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: ModelAction,
+    },
+    /// Recorded data: look it over, make it.
+    Data {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: DataAction,
+    },
     /// List the trial ledger and check its chain; exit code 1 if it is broken.
-    Trials,
+    Trials(TrialsArgs),
     /// Salt and commit to a model: writes the opening (secret) and prints the commitment (public).
     Commit(CommitArgs),
     /// The development chains of a run.
@@ -305,6 +319,59 @@ pub(crate) enum BacktestCheck {
         #[arg(long, value_name = "BPS")]
         max_spread_bps: Option<u32>,
     },
+    /// Many policies, costs and windows in parallel, one JSON line each; an interrupted sweep goes on in its file.
+    Sweep(SweepArgs),
+    /// The period of a live log, live and backtested: the difference, trade by trade. Exit code 1 if the model did not make the log.
+    Compare(CompareArgs),
+}
+
+/// Flags of `backtest sweep`. Every list leaves the model's own value where it is left out.
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// What to run over.
+    #[command(flatten)]
+    pub(crate) series: SeriesArgs,
+    /// Gains of the policy, times the model's own.
+    #[arg(long, value_delimiter = ',', value_name = "TIMES")]
+    pub(crate) gain: Vec<f64>,
+    /// Half-widths of the no-trade zone.
+    #[arg(long, value_delimiter = ',', value_name = "BPS")]
+    pub(crate) band_bps: Vec<u16>,
+    /// Largest moves in one step.
+    #[arg(long, value_delimiter = ',', value_name = "BPS")]
+    pub(crate) max_step_bps: Vec<u16>,
+    /// Steps without trades after an order.
+    #[arg(long, value_delimiter = ',', value_name = "STEPS")]
+    pub(crate) cooldown_steps: Vec<u16>,
+    /// Pool fees.
+    #[arg(long, value_delimiter = ',', value_name = "BPS")]
+    pub(crate) fee_bps: Vec<u16>,
+    /// Windows of equal length that the series is cut into.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) windows: usize,
+    /// JSON lines: a header with the plan, then one line each.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Threads; as many as there are cores if left out.
+    #[arg(long)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// Flags of `backtest compare`.
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// The live decision log.
+    #[arg(value_name = "LIVE_LOG")]
+    pub(crate) log: PathBuf,
+    /// Model file.
+    #[arg(long, value_name = "FILE", required_unless_present = "opening")]
+    pub(crate) model: Option<PathBuf>,
+    /// Opening of the log's commitment, in place of a model file.
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    pub(crate) opening: Option<PathBuf>,
+    /// OHLCV series to backtest on; the log's own prices if left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// A recorded series and a model.
@@ -360,6 +427,179 @@ pub(crate) struct TrainArgs {
     /// Evaluations (one every 20 steps) without improvement before stopping.
     #[arg(long, default_value_t = 8)]
     pub(crate) patience: usize,
+    /// Least share of decisions that must buy, and that must sell, for a policy to be chosen; 0 leaves it to the objective.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub(crate) min_activity: f64,
+    /// Widths of the hidden layers; empty for a linear model.
+    #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_values_t = [32, 16], conflicts_with = "linear")]
+    pub(crate) hidden: Vec<u16>,
+    /// No hidden layer: the baseline that a network has to beat.
+    #[arg(long)]
+    pub(crate) linear: bool,
+    /// Train through floats and round at the end, in place of through the integer network's own rounding.
+    #[arg(long)]
+    pub(crate) float_forward: bool,
+    /// Keep the state of the training here (private); a training that was interrupted goes on from it, to the same model.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Also write the float network (safetensors, private). Never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights_out: Option<PathBuf>,
+}
+
+/// Flags of `walk-forward`.
+#[derive(Debug, Args)]
+pub(crate) struct WalkForwardArgs {
+    /// OHLCV series (CSV, may be gzipped, or Parquet).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// Start of the first part that is traded; everything before it is for the first training.
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, default_value = "2018-07-01")]
+    pub(crate) first: u64,
+    /// Days traded with one model.
+    #[arg(long, default_value_t = 183)]
+    pub(crate) test_days: u64,
+    /// Days before them that stop the training and choose the policy.
+    #[arg(long, default_value_t = 183)]
+    pub(crate) validation_days: u64,
+    /// Costs of a trade: each is trained for, and paid.
+    #[arg(long, value_delimiter = ',', value_name = "BPS", default_values_t = [5, 30])]
+    pub(crate) cost_bps: Vec<u16>,
+    /// Bars of the moving average beside it.
+    #[arg(long, value_name = "BARS", default_value_t = 720)]
+    pub(crate) average: usize,
+    /// Least share of decisions that must buy, and that must sell, for a policy to be chosen; 0 leaves it to the objective.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub(crate) min_activity: f64,
+    /// Random strategies of the same turnover beside it.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) random: usize,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Widths of the hidden layers.
+    #[arg(long, value_delimiter = ',', value_name = "WIDTHS", default_values_t = [32, 16], conflicts_with = "linear")]
+    pub(crate) hidden: Vec<u16>,
+    /// No hidden layer.
+    #[arg(long)]
+    pub(crate) linear: bool,
+    /// Most optimiser steps of one training.
+    #[arg(long, value_name = "STEPS", default_value_t = 600)]
+    pub(crate) max_steps: usize,
+    /// Write the figures (walk-forward.json) and the curves (equity-COST.csv) into this folder. Nothing is overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Float networks and integer models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelAction {
+    /// Make an integer model of a float network trained elsewhere (PyTorch-style state dict in safetensors), and report.
+    Import {
+        /// The float network.
+        #[arg(long, value_name = "FILE")]
+        weights: PathBuf,
+        /// OHLCV series to measure activations and choose the policy on.
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        /// Where the model is written, readable by the owner only. Never overwritten.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Bars before this time measure the activations.
+        #[arg(long, value_name = "TIME", value_parser = crate::time::parse, default_value = "2022-01-01")]
+        validation_from: u64,
+        /// Bars from there to this time choose the policy; later ones are held out for the report.
+        #[arg(long, value_name = "TIME", value_parser = crate::time::parse, default_value = "2023-01-01")]
+        validation_to: u64,
+        /// Cost of a trade, bps of its size.
+        #[arg(long, value_name = "BPS", default_value_t = 5.0)]
+        cost_bps: f64,
+    },
+    /// What quantising costs: decisions that flip, distance of the outputs, on held-out bars.
+    Quantisation {
+        /// The float network (`train --weights-out`, or from elsewhere).
+        #[arg(long, value_name = "FILE")]
+        weights: PathBuf,
+        /// The integer model made of it.
+        #[arg(long, value_name = "FILE")]
+        model: PathBuf,
+        /// OHLCV series.
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        /// First bar; take one that neither training nor the choice of the policy has seen.
+        #[arg(long, value_name = "TIME", value_parser = crate::time::parse, default_value = "2023-01-01")]
+        from: u64,
+        /// Bars before this time.
+        #[arg(long, value_name = "TIME", value_parser = crate::time::parse, default_value_t = u64::MAX)]
+        to: u64,
+        /// Exit code 1 if more decisions of 10,000 flip.
+        #[arg(long, value_name = "FLIPS")]
+        max_flips: Option<f64>,
+    },
+}
+
+/// Recorded data.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataAction {
+    /// Gaps, duplicates, order, impossible bars: everything at once. Exit code 1 if a backtest would refuse the file.
+    Check {
+        /// Bars (CSV, may be gzipped, or Parquet).
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Read a pool's Swap, Mint and Burn logs from a node; an interrupted pull goes on.
+    Pull {
+        /// The node; what follows its host may be a secret and is never shown.
+        #[arg(long, value_name = "URL", env = "PROBITY_RPC", hide_env_values = true)]
+        rpc: String,
+        /// The pool.
+        #[arg(long, value_name = "ADDRESS")]
+        pool: String,
+        /// First block.
+        #[arg(long, value_name = "BLOCK")]
+        from: u64,
+        /// Last block; 64 behind the newest if left out.
+        #[arg(long, value_name = "BLOCK")]
+        to: Option<u64>,
+        /// Most blocks asked for at once.
+        #[arg(long, value_name = "BLOCKS", default_value_t = 2_000)]
+        chunk: u64,
+        /// CSV file. Never overwritten.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Bars of a pool's recorded swaps; an interval without a swap gets none.
+    Bars {
+        /// Logs as `data pull` writes them.
+        #[arg(long, value_name = "FILE")]
+        logs: PathBuf,
+        /// Seconds of one bar.
+        #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+        interval_s: u32,
+        /// Base is the pool's token0 (default: token1, as in USDC/WETH).
+        #[arg(long)]
+        base_is_token0: bool,
+        /// Decimals of the quote token.
+        #[arg(long, default_value_t = 6)]
+        quote_decimals: u8,
+        /// Decimals of the base token.
+        #[arg(long, default_value_t = 18)]
+        base_decimals: u8,
+        /// CSV file. Never overwritten.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// Flags of `trials`.
+#[derive(Debug, Args)]
+pub(crate) struct TrialsArgs {
+    /// Commitment file whose ledger head must be in this ledger; exit code 1 if it is not.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) commitment: Option<PathBuf>,
+    /// Its opening, with the binding beside it: checks that the commitment was made over that head.
+    #[arg(long, value_name = "FILE", requires = "commitment")]
+    pub(crate) opening: Option<PathBuf>,
 }
 
 /// Flags of `commit`.
@@ -371,4 +611,7 @@ pub(crate) struct CommitArgs {
     /// Where the opening (model and salt) is written, readable by the owner only. Never overwritten.
     #[arg(long, value_name = "FILE")]
     pub(crate) opening: PathBuf,
+    /// Where the public part (commitment, shape, head of the trial ledger) is written. Never overwritten.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public: Option<PathBuf>,
 }

@@ -1,11 +1,12 @@
-//! The trial ledger: every backtest, check and training leaves a line, failures too, chained by hashes.
+//! The trial ledger: every backtest, sweep, check and training leaves a line, failures too, chained by hashes.
 //!
 //! One line is `{"hash":"…","trial":{…}}`; the hash is SHA-256 over a tag and the bytes of the trial as written, and the
 //! trial names the hash before it. A changed, dropped or reordered line breaks the chain. What the chain cannot show: lines
 //! cut off at the end, a ledger begun anew, a run that was killed. Note its head down elsewhere to cover the first two.
 
-use crate::output;
+use crate::cli::TrialsArgs;
 use crate::settings::Settings;
+use crate::{commit, output};
 use anyhow::{Context, Result, ensure};
 use probity_learn::ModelFile;
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub(crate) struct Trial {
     pub(crate) time_s: u64,
     /// Version of the program.
     pub(crate) program: String,
-    /// `backtest`, `train`, `lookahead` or `warmup`.
+    /// `backtest`, `train`, `walk-forward`, `sweep`, `import`, `lookahead`, `warmup` or `compare`.
     pub(crate) command: String,
     /// The data file, as named.
     pub(crate) data: String,
@@ -73,6 +74,9 @@ pub(crate) struct Listing {
     pub(crate) head: String,
     /// The trials that could be read.
     pub(crate) trials: Vec<Trial>,
+    /// The hash of every line.
+    #[serde(skip)]
+    pub(crate) hashes: Vec<String>,
     /// Where the chain is broken: line (from 1) and what is wrong.
     pub(crate) broken: Vec<(usize, String)>,
 }
@@ -193,11 +197,12 @@ fn parts(line: &str) -> Option<(&str, &str)> {
 }
 
 fn read(text: &str) -> Listing {
-    let mut out = Listing { head: "0".repeat(64), ..Listing::default() };
+    let mut out = Listing::empty();
     for (i, line) in text.lines().enumerate() {
         let mut broken = |problem: String| out.broken.push((i + 1, problem));
         let Some((hash, body)) = parts(line) else {
             broken("not a line of the ledger".into());
+            out.hashes.push(String::new());
             continue;
         };
         if digest(body) != hash {
@@ -216,11 +221,17 @@ fn read(text: &str) -> Listing {
             Err(error) => broken(format!("not a trial: {error}")),
         }
         hash.clone_into(&mut out.head);
+        out.hashes.push(hash.to_owned());
     }
     out
 }
 
 impl Listing {
+    /// A ledger without a line.
+    pub(crate) fn empty() -> Self {
+        Self { head: "0".repeat(64), ..Self::default() }
+    }
+
     /// How often a data file has been looked at.
     pub(crate) fn tried(&self, data_sha256: &str) -> Tried {
         let mut out = Tried::default();
@@ -232,7 +243,9 @@ impl Listing {
                     out.backtests += 1;
                     out.sharpes.extend(field("sharpe_per_interval").and_then(serde_json::Value::as_f64));
                 }
-                "train" => out.policies += field("policies_tried").and_then(serde_json::Value::as_u64).unwrap_or(0),
+                "train" | "walk-forward" | "sweep" | "import" => {
+                    out.policies += field("policies_tried").and_then(serde_json::Value::as_u64).unwrap_or(0)
+                }
                 _ => {}
             }
         }
@@ -241,10 +254,20 @@ impl Listing {
 }
 
 /// `probity trials`: lists the ledger and checks its chain; exit code 1 if it is broken.
-pub(crate) fn run(settings: &Settings, json: bool) -> Result<ExitCode> {
+pub(crate) fn run(args: &TrialsArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
     let path = PathBuf::from(&settings.trials.path);
     ensure!(path.is_file(), "setting trials.path {}: no trial has been made yet", path.display());
     let listing = Ledger { path }.list()?;
+    if let Some(commitment) = &args.commitment {
+        let wrong = commit::check(commitment, args.opening.as_deref(), &listing)?;
+        let value = serde_json::json!({ "commitment": commitment, "opened": args.opening.is_some(), "wrong": wrong });
+        output::data(json, "bound", &value, || match wrong.as_slice() {
+            [] if args.opening.is_some() => "The commitment was made over this ledger, and its opening proves it.".to_owned(),
+            [] => "The commitment names a head that is in this ledger. That it was made over it shows with --opening.".to_owned(),
+            wrong => wrong.join("\n"),
+        })?;
+        return Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) });
+    }
     output::data(json, "trials", &listing, || text(&listing))?;
     Ok(if listing.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

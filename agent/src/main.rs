@@ -5,12 +5,15 @@ mod backtest;
 mod checks;
 mod cli;
 mod commit;
+mod compare;
+mod data;
 mod demo;
 mod disclose;
 mod inspect;
 mod journal;
 mod ledger;
 mod market;
+mod model;
 mod onchain;
 mod output;
 mod prove;
@@ -20,8 +23,10 @@ mod run;
 mod secret;
 mod settings;
 mod strategy_file;
+mod sweep;
 mod time;
 mod train;
+mod walk;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
@@ -68,8 +73,11 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Audit(args) => audit::run(args, &loaded.settings, cli.json),
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
         Command::Train(args) => train::run(args, &loaded.settings, cli.json),
-        Command::Trials => ledger::run(&loaded.settings, cli.json),
-        Command::Commit(args) => commit::run(args, cli.json),
+        Command::WalkForward(args) => walk::run(args, &loaded.settings, cli.json),
+        Command::Model { action } => model::run(action, &loaded.settings, cli.json),
+        Command::Data { action } => data::run(action, cli.json),
+        Command::Trials(args) => ledger::run(args, &loaded.settings, cli.json),
+        Command::Commit(args) => commit::run(args, &loaded.settings, cli.json),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
         Command::Disclose(args) => disclose::run(args, cli.json),
         Command::Prove(args) => reprove::run(args, &loaded.settings, cli.json),

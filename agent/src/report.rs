@@ -1,10 +1,13 @@
-//! `probity backtest --out DIR`: manifest, curves, trades and one page, into a folder of its own. Nothing is overwritten.
+//! `probity backtest --out DIR`: manifest, curves, trades, figures and one page, into a folder of its own. Nothing is overwritten.
+//!
+//! `manifest.json`, `equity.csv`, `trades.csv` and `critic.json` depend on data, model, settings and program alone: the same
+//! inputs give the same bytes. `report.json` and `report.html` also depend on the trial ledger, which every run makes longer.
 
 use crate::backtest::Ran;
 use crate::ledger::{Ledger, Listing, model_digest};
 use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
-use probity_backtest::{Evidence, Scale, Sheet, Trials, evidence, utc};
+use probity_backtest::{Baseline, Critic, Evidence, Metrics, Scale, Sheet, Trials, critic, evidence, moving_average, utc};
 use probity_verifier::mandate_digest;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -22,12 +25,34 @@ struct Manifest<'a> {
     mandate: &'a probity_strategy::Mandate,
     settings: serde_json::Value,
     assumption: String,
-    /// Hash of the last line of the trial ledger, this run's.
-    trial: String,
-    evidence: &'a Option<Evidence>,
-    /// SHA-256 of the files beside the manifest.
+    /// Seed of the bootstrap; the run itself has no chance in it.
+    seed: u64,
+    /// SHA-256 of the files beside the manifest that depend on nothing else.
     files: Vec<(&'static str, String)>,
 }
+
+/// What the ledger adds.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    version: u16,
+    /// Of manifest.json.
+    manifest_sha256: String,
+    /// Hash of the last line of the trial ledger, this run's.
+    trial: String,
+    strategy: Metrics,
+    buy_and_hold: &'a Metrics,
+    cash: &'a Metrics,
+    moving_average: &'a Metrics,
+    moving_average_bars: usize,
+    evidence: &'a Option<Evidence>,
+    critic: &'a Critic,
+    cautions: &'a [String],
+}
+
+/// Seed of the bootstrap.
+const SEED: u64 = 7;
+/// Bars of the moving average beside the run: a month of hours.
+const AVERAGE: usize = 720;
 
 #[derive(Debug, Serialize)]
 struct Data<'a> {
@@ -53,7 +78,7 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
     let tried = listing.tried(&ran.result.data_sha256);
     let number = tried.backtests.max(1).saturating_add(usize::try_from(tried.policies)?);
     let trials = Trials { number, sharpes: tried.sharpes.clone() };
-    let weighed = evidence(ran.result.interval_s, &ran.result.equity, &ran.hold.equity, &trials, 7);
+    let weighed = evidence(ran.result.interval_s, &ran.result.equity, &ran.hold.equity, &trials, SEED);
     let mandate = ran.setup.engine.mandate();
     let digest = mandate_digest(mandate).to_string();
     let name = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
@@ -69,6 +94,12 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
     .map(|(k, v)| (k.to_owned(), v))
     .to_vec();
     let cautions = cautions(&listing, &model, ran);
+    let s = &ran.setup;
+    let liquidity = settings.backtest.liquidity.parse().ok().filter(|l| *l > 0);
+    let liquidity = liquidity
+        .with_context(|| format!("setting backtest.liquidity: expected a whole number above 0, got {:?}", settings.backtest.liquidity))?;
+    let critic = critic(&s.engine, &s.dataset, &s.terms, s.quote, &ran.result, &ran.hold, liquidity)?;
+    let average = moving_average(&s.dataset, &s.terms, s.quote, AVERAGE)?;
     let page = Sheet {
         data: &name,
         identity: &identity,
@@ -79,11 +110,14 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         hold: &ran.hold,
         cash: &ran.cash,
         evidence: weighed.as_ref(),
+        critic: Some(&critic),
+        average: Some((AVERAGE, &average.baseline)),
         cautions: &cautions,
     }
     .html();
     let mut files = Vec::new();
-    for (file, text) in [("equity.csv", equity(ran)?), ("trades.csv", trades(ran)?), ("report.html", page)] {
+    let found = serde_json::to_string_pretty(&critic)? + "\n";
+    for (file, text) in [("equity.csv", equity(ran, &average.baseline)?), ("trades.csv", trades(ran)?), ("critic.json", found)] {
         files.push((file, hex::encode(Sha256::digest(&text))));
         create(&dir.join(file), &text)?;
     }
@@ -104,15 +138,31 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         mandate,
         settings: serde_json::json!({ "backtest": settings.backtest, "mandate": settings.mandate }),
         assumption,
-        trial: listing.head,
-        evidence: &weighed,
+        seed: SEED,
         files,
     };
-    create(&dir.join("manifest.json"), &(serde_json::to_string_pretty(&manifest)? + "\n"))?;
+    let manifest = serde_json::to_string_pretty(&manifest)? + "\n";
+    let report = Report {
+        version: 1,
+        manifest_sha256: hex::encode(Sha256::digest(&manifest)),
+        trial: listing.head,
+        strategy: ran.result.metrics(),
+        buy_and_hold: &ran.hold.metrics,
+        cash: &ran.cash.metrics,
+        moving_average: &average.baseline.metrics,
+        moving_average_bars: AVERAGE,
+        evidence: &weighed,
+        critic: &critic,
+        cautions: &cautions,
+    };
+    create(&dir.join("report.json"), &(serde_json::to_string_pretty(&report)? + "\n"))?;
+    create(&dir.join("report.html"), &page)?;
+    create(&dir.join("manifest.json"), &manifest)?;
     Ok(dir.join("report.html"))
 }
 
-fn create(path: &Path, text: &str) -> Result<()> {
+/// Writes a new file; never over another one.
+pub(crate) fn create(path: &Path, text: &str) -> Result<()> {
     let place = || format!("{}: expected a new file", path.display());
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).with_context(place)?;
     std::io::Write::write_all(&mut file, text.as_bytes()).with_context(place)
@@ -147,12 +197,12 @@ fn cautions(listing: &Listing, model: &str, ran: &Ran) -> Vec<String> {
     out
 }
 
-fn equity(ran: &Ran) -> Result<String> {
-    let mut text = String::from("time_s,nav_quote_raw,weight_bps,buy_and_hold_quote_raw,cash_quote_raw\n");
+fn equity(ran: &Ran, average: &Baseline) -> Result<String> {
+    let mut text = String::from("time_s,nav_quote_raw,weight_bps,buy_and_hold_quote_raw,cash_quote_raw,moving_average_quote_raw\n");
     // The baselines have one point before the first bar.
-    let beside = ran.hold.equity.iter().skip(1).zip(ran.cash.equity.iter().skip(1));
-    for (own, (hold, cash)) in ran.result.equity.iter().zip(beside) {
-        writeln!(text, "{},{},{},{},{}", own.time_s, own.nav, own.weight_bps, hold.nav, cash.nav)?;
+    let beside = ran.hold.equity.iter().skip(1).zip(ran.cash.equity.iter().skip(1)).zip(&average.equity);
+    for (own, ((hold, cash), mean)) in ran.result.equity.iter().zip(beside) {
+        writeln!(text, "{},{},{},{},{},{}", own.time_s, own.nav, own.weight_bps, hold.nav, cash.nav, mean.nav)?;
     }
     Ok(text)
 }

@@ -44,7 +44,8 @@ pub(crate) fn write_opening(path: &Path, opening: &Reveal) -> Result<()> {
     write_secret(path, &serde_json::to_vec(opening)?)
 }
 
-fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a new file that only its owner may read.
+pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -1,9 +1,10 @@
 //! The model a command works with, and the mandate its settings make.
 
 use crate::settings::Settings;
-use anyhow::{Context, Result, anyhow};
-use probity_learn::ModelFile;
-use probity_strategy::{Amount, Limits, Mandate, ModelShape};
+use anyhow::{Context, Result, anyhow, ensure};
+use probity_backtest::{Dataset, Scale};
+use probity_learn::{ModelFile, Series};
+use probity_strategy::{Amount, Limits, Mandate, ModelShape, tick_at_price};
 use std::path::Path;
 
 /// The strategy that ships with the program; `strategy/learn/models/default.md` says how it was trained and how it did.
@@ -19,6 +20,30 @@ pub(crate) fn model(path: Option<&Path>) -> Result<ModelFile> {
             Ok(ModelFile::new(file.shape, file.model)?)
         }
     }
+}
+
+/// The series a model learns from: the same reader, and the same strictness, as a backtest's.
+pub(crate) fn series(data: &Path) -> Result<Series> {
+    let dataset = Dataset::read(data, Scale::default(), None, None).with_context(|| format!("--data {}", data.display()))?;
+    series_of(&dataset)
+}
+
+/// Closing times and ticks of bars.
+pub(crate) fn series_of(dataset: &Dataset) -> Result<Series> {
+    let times = dataset.bars.iter().map(|b| b.open_s + u64::from(dataset.interval_s)).collect();
+    let ticks = dataset.bars.iter().map(|b| tick_at_price(b.close)).collect();
+    Ok(Series::new(dataset.sha256.clone(), dataset.interval_s, times, ticks)?)
+}
+
+/// The shape with these hidden layers.
+pub(crate) fn shape(hidden: &[u16], linear: bool) -> Result<ModelShape> {
+    let hidden = if linear { &[] } else { hidden };
+    ensure!(
+        hidden.len() <= 3 && hidden.iter().all(|w| (1..=128).contains(w)),
+        "--hidden: expected up to three widths of 1 … 128, got {hidden:?}"
+    );
+    let dims = std::iter::once(16).chain(hidden.iter().copied()).chain([3]).collect();
+    Ok(ModelShape { dims, shifts: vec![7; hidden.len()] })
 }
 
 /// Where a mandate holds.

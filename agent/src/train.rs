@@ -2,10 +2,10 @@
 
 use crate::cli::TrainArgs;
 use crate::ledger::{Ledger, Trial, model_digest};
-use crate::output;
 use crate::settings::Settings;
+use crate::{output, strategy_file};
 use anyhow::{Context, Result, ensure};
-use probity_learn::{ModelFile, Series, TrainConfig, TrainReport, train};
+use probity_learn::{ModelFile, TrainConfig, TrainReport, train_in};
 use probity_strategy::ModelShape;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -28,6 +28,9 @@ pub(crate) fn run(args: &TrainArgs, settings: &Settings, json: bool) -> Result<E
     ensure!(!args.out.exists(), "--out {}: exists and is never overwritten; name another file", args.out.display());
     let folder = args.out.parent().filter(|p| !p.as_os_str().is_empty());
     ensure!(folder.is_none_or(std::path::Path::is_dir), "--out {}: expected a folder that exists", args.out.display());
+    if let Some(path) = args.weights_out.as_deref().filter(|p| p.exists()) {
+        anyhow::bail!("--weights-out {}: exists and is never overwritten; name another file", path.display());
+    }
     let config = TrainConfig {
         seed: args.seed,
         validation_from: args.validation_from,
@@ -38,10 +41,12 @@ pub(crate) fn run(args: &TrainArgs, settings: &Settings, json: bool) -> Result<E
         window: args.window,
         cost_bps: args.cost_bps,
         patience: args.patience,
+        min_activity: args.min_activity,
+        quantised_forward: !args.float_forward,
         progress: true,
         ..TrainConfig::default()
     };
-    let shape = ModelShape::default();
+    let shape = strategy_file::shape(&args.hidden, args.linear)?;
     let ledger = Ledger::open(settings)?;
     let mut trial = Trial::new("train", &args.data, (0, config.validation_to), None, serde_json::to_value(&config)?)?;
     trial.seed = Some(config.seed);
@@ -55,10 +60,13 @@ pub(crate) fn run(args: &TrainArgs, settings: &Settings, json: bool) -> Result<E
 }
 
 fn make(args: &TrainArgs, shape: &ModelShape, config: &TrainConfig) -> Result<(ModelFile, TrainReport)> {
-    let series = Series::read(&args.data).context("--data")?;
-    let made = train(shape, &series, config)?;
-    made.0.save(&args.out).context("--out")?;
-    Ok(made)
+    let series = strategy_file::series(&args.data)?;
+    let made = train_in(shape, &series, config, args.checkpoint.as_deref())?;
+    made.file.save(&args.out).context("--out")?;
+    if let Some(path) = &args.weights_out {
+        made.net.save(path).context("--weights-out")?;
+    }
+    Ok((made.file, made.report))
 }
 
 fn text(t: &Trained) -> String {
@@ -71,6 +79,7 @@ fn text(t: &Trained) -> String {
         ("bars trained on, validated on", format!("{}, {}", r.train_bars, r.validation_bars)),
         ("optimiser steps, step kept", format!("{}, {}", r.steps, r.best_step)),
         ("objective on validation", format!("{:+.4} → {:+.4} bps a step", r.validation_before, r.validation_after)),
+        ("Sharpe on validation, beyond half-and-half", format!("{:+.2}", r.validation_sharpe)),
         ("decisions changed by quantising", format!("{:.2} %", r.decision_flips * 100.0)),
         ("largest change of the target by it", format!("{:.0} bps", r.largest_target_error_bps)),
         ("policies tried on validation", r.policies_tried.to_string()),

@@ -5,8 +5,10 @@
 #![expect(clippy::print_stdout, reason = "a command-line example")]
 
 use probity_backtest::v3::{Direction, Exact, Pool, sqrt_ratio_at_tick};
-use probity_backtest::{Bar, Dataset, Frictions, Gaps, Market, Scale, Terms, price_from_decimal, run};
-use probity_strategy::{Amount, Engine, Limits, Mandate, Model, ModelShape, ProofEngine, State};
+use probity_backtest::{
+    Bar, Dataset, Feed, Frictions, Gaps, Grid, Market, Ruled, Scale, Terms, moving_average, price_from_decimal, run, sweep,
+};
+use probity_strategy::{Amount, Engine, Limits, Mandate, Model, ModelShape, Price, ProofEngine, State};
 use std::{collections::BTreeMap, hint::black_box, path::Path, time::Instant};
 
 type Failure = Box<dyn std::error::Error>;
@@ -23,6 +25,14 @@ struct Figure {
     unit: &'static str,
     median: f64,
     best: f64,
+    /// The same by the time this thread was on a processor: what other programs take away is left out. None where the
+    /// work is other threads', or the system does not tell.
+    on_cpu: Option<f64>,
+}
+
+/// Nanoseconds this thread has been on a processor, as Linux counts them.
+fn on_cpu() -> Option<f64> {
+    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }
 
 fn main() -> Result<(), Failure> {
@@ -41,7 +51,7 @@ fn main() -> Result<(), Failure> {
     let records = run(&engine, &data, &flat, quote, Amount::ZERO)?.records;
     let n = u32::try_from(records.len())?;
 
-    let figures = [
+    let mut figures = vec![
         rate("engine steps over recorded observations", n, || {
             let mut state = State::genesis(engine.mandate());
             for record in &records {
@@ -60,9 +70,37 @@ fn main() -> Result<(), Failure> {
         })?,
         swaps("v3 swaps within a range", 0)?,
         swaps("v3 swaps across ten ticks", 10)?,
+        multiply_adds()?,
+        rate("bars, rule above the mean of 720", n, || {
+            black_box(moving_average(&data, &flat, quote, MEAN)?);
+            Ok(())
+        })?,
     ];
+    let rule = moving_average(&data, &flat, quote, MEAN)?;
+    if let Some(out) = options.get("--bars-out") {
+        let mut text = String::from("time_s,price\n");
+        for q in &Feed::of(&data, true).quotes {
+            text += &format!("{},{:.12}\n", q.time_s, price(q.price_x64));
+        }
+        std::fs::write(out, text)?;
+    }
+    let sweeps = sweeps(&engine, &data, &flat, quote)?;
+    figures.extend(sweeps);
+    let median = |what: &str| figures.iter().find(|f| f.what.starts_with(what)).map_or(0.0, |f| f.median);
+    let own = |what: &str| figures.iter().find(|f| f.what.starts_with(what)).and_then(|f| f.on_cpu);
+    let macs = f64::from(u32::try_from(engine.mandate().model.weights())?);
+    let keys = serde_json::json!({
+        "decisions_per_s": median("engine steps"), "share_of_limit": median("engine steps") * macs / median("multiply-adds"),
+        "backtest_decisions_per_s": median("backtest decisions, flat"), "swaps_per_s": median("v3 swaps within"),
+        "swaps10_per_s": median("v3 swaps across"), "rule_s": f64::from(n) / median("bars, rule"),
+        "sweep_1000_s": 1_000.0 / median("strategies swept, one thread"),
+        "sweep_scaling_1_to_2": median("strategies swept, two threads") / median("strategies swept, one thread"),
+        "decisions_per_cpu_s": own("engine steps"), "swaps_per_cpu_s": own("v3 swaps within"), "swaps10_per_cpu_s": own("v3 swaps across"),
+        "share_of_limit_on_cpu": own("engine steps").zip(own("multiply-adds")).map(|(a, b)| a * macs / b),
+    });
     let report = serde_json::json!({
-        "version": 1, "data": source, "data_sha256": data.sha256, "bars": data.bars.len(), "threads": 1,
+        "version": 1, "keys": keys,
+        "rule": { "bars": MEAN, "fee_bps": 5, "trades": rule.trades.len(), "last_value": last(&rule) }, "data": source, "data_sha256": data.sha256, "bars": data.bars.len(), "threads": 1,
         "machine": machine(), "figures": figures,
     });
     let text = serde_json::to_string_pretty(&report)?;
@@ -76,18 +114,72 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Bars of the mean of the rule that peers run too.
+const MEAN: usize = 720;
+
+/// USDC for one WETH.
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "for other programs, which count in doubles")]
+fn price(price: Price) -> f64 {
+    price.x64() as f64 / 18_446_744_073_709_551_616.0 * 1e12
+}
+
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "for other programs, which count in doubles")]
+fn last(rule: &Ruled) -> f64 {
+    rule.baseline.equity.last().map_or(0.0, |p| p.nav as f64) / 1e6
+}
+
+/// The machine's limit: sums of products of 16-bit numbers that lie in the first cache, as fast as the compiler makes them.
+fn multiply_adds() -> Result<Figure, Failure> {
+    const WIDTH: usize = 2_048;
+    let a: Vec<i16> = (0..WIDTH).map(|i| i16::try_from(i % 127).unwrap_or(0)).collect();
+    let b: Vec<i16> = (0..WIDTH).map(|i| i16::try_from(i * 7 % 127).unwrap_or(0)).collect();
+    let rounds = 20_000u32;
+    rate("multiply-adds, the machine's limit", rounds * u32::try_from(WIDTH)?, || {
+        for _ in 0..rounds {
+            let (a, b) = (black_box(&a), black_box(&b));
+            black_box(a.iter().zip(b.iter()).fold(0i32, |s, (x, y)| s.wrapping_add(i32::from(*x).wrapping_mul(i32::from(*y)))));
+        }
+        Ok(())
+    })
+}
+
+/// A thousand strategies over the series would take minutes here: 64 are timed, on one thread and on two.
+fn sweeps(engine: &Engine, data: &Dataset, terms: &Terms, quote: Amount) -> Result<Vec<Figure>, Failure> {
+    let grid =
+        Grid { gain: (1..=8).map(|i| f64::from(i) / 4.0).collect(), band_bps: (1..=8).map(|i| i * 100).collect(), ..Grid::default() };
+    let jobs = grid.jobs(engine.model(), terms, data.bars.len())?;
+    let count = u32::try_from(jobs.len())?;
+    let mut out = Vec::new();
+    for (what, threads) in [("strategies swept, one thread", 1), ("strategies swept, two threads", 2)] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        out.push(rate_of(3, what, count, || {
+            black_box(pool.install(|| sweep(engine.mandate(), engine.model(), data, terms, quote, &jobs, &|| ()))?);
+            Ok(())
+        })?);
+    }
+    Ok(out)
+}
+
 /// Rounds of `count` pieces of work each, in pieces a second.
-fn rate(what: &'static str, count: u32, mut work: impl FnMut() -> Result<(), Failure>) -> Result<Figure, Failure> {
+fn rate(what: &'static str, count: u32, work: impl FnMut() -> Result<(), Failure>) -> Result<Figure, Failure> {
+    rate_of(7, what, count, work)
+}
+
+fn rate_of(rounds: usize, what: &'static str, count: u32, mut work: impl FnMut() -> Result<(), Failure>) -> Result<Figure, Failure> {
     work()?;
-    let mut rates = Vec::new();
-    for _ in 0..7 {
-        let start = Instant::now();
+    let (mut rates, mut own) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let (start, before) = (Instant::now(), on_cpu());
         work()?;
         rates.push(f64::from(count) / start.elapsed().as_secs_f64());
+        own.extend(before.zip(on_cpu()).map(|(a, b)| f64::from(count) / ((b - a) / 1e9)));
     }
     rates.sort_by(f64::total_cmp);
-    let at = |i: usize| rates.get(i).copied().unwrap_or(0.0).round();
-    Ok(Figure { what, unit: "1/s", median: at(3), best: at(6) })
+    own.sort_by(f64::total_cmp);
+    // A round of other threads' work leaves this one nearly idle.
+    let on_cpu = own.get(own.len() / 2).copied().filter(|v| *v < rates.last().copied().unwrap_or(0.0) * 50.0);
+    let at = |i: usize| rates.get(i).copied().unwrap_or(0.0);
+    Ok(Figure { what, unit: "1/s", median: at(rounds / 2), best: at(rounds - 1), on_cpu })
 }
 
 /// Swaps there and back in a pool with a position between every two usable ticks.

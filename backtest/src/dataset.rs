@@ -1,13 +1,13 @@
 //! Recorded bars: read strictly, never filled, never repaired.
 
-use crate::BacktestError;
+use crate::{BacktestError, parquet_file};
 use flate2::read::GzDecoder;
 use probity_strategy::Price;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::{io::Read, path::Path};
 
-const COLUMNS: [&str; 6] = ["ts_ms", "open", "high", "low", "close", "volume"];
+pub(crate) const COLUMNS: [&str; 6] = ["ts_ms", "open", "high", "low", "close", "volume"];
 
 /// Decimals of the two tokens: a market price is quote units for one base unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -58,19 +58,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads `ts_ms,open,high,low,close,volume` from a `.csv` or `.csv.gz` file.
+    /// Reads `ts_ms,open,high,low,close,volume` from a `.csv`, `.csv.gz` or `.parquet` file.
     ///
     /// `from` and `to` keep the bars that open at `from ≤ time < to` (unix seconds); the hash is of the whole file.
     pub fn read(path: &Path, scale: Scale, from: Option<u64>, to: Option<u64>) -> Result<Self, BacktestError> {
-        let fail = |source| BacktestError::Read { path: path.display().to_string(), source };
-        let bytes = std::fs::read(path).map_err(fail)?;
-        let sha256 = hex::encode(Sha256::digest(&bytes));
-        let mut text = Vec::new();
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            GzDecoder::new(bytes.as_slice()).read_to_end(&mut text).map_err(fail)?;
-        } else {
-            text = bytes;
-        }
+        let (sha256, text) = text_of(path)?;
         let bars = parse(&text, scale)?;
         let interval_s = step_of(&bars)?;
         let kept: Vec<Bar> = bars.into_iter().filter(|b| from.is_none_or(|f| b.open_s >= f) && to.is_none_or(|t| b.open_s < t)).collect();
@@ -94,6 +86,22 @@ impl Dataset {
     pub(crate) fn count_gaps(&mut self) {
         self.gaps = gaps_of(&self.bars, self.interval_s);
     }
+}
+
+/// SHA-256 of a file as it lies on disk, and its text: plain, out of gzip, or written out of Parquet.
+pub(crate) fn text_of(path: &Path) -> Result<(String, Vec<u8>), BacktestError> {
+    let fail = |source| BacktestError::Read { path: path.display().to_string(), source };
+    let bytes = std::fs::read(path).map_err(fail)?;
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    let mut text = Vec::new();
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        GzDecoder::new(bytes.as_slice()).read_to_end(&mut text).map_err(fail)?;
+    } else if bytes.starts_with(parquet_file::MAGIC) {
+        text = parquet_file::csv_of(bytes)?;
+    } else {
+        text = bytes;
+    }
+    Ok((sha256, text))
 }
 
 fn parse(text: &[u8], scale: Scale) -> Result<Vec<Bar>, BacktestError> {
@@ -158,7 +166,7 @@ fn parse(text: &[u8], scale: Scale) -> Result<Vec<Bar>, BacktestError> {
 }
 
 /// A decimal of at most 13 + 12 digits as an integer times 10^12; no sign, no exponent, no float on the way.
-fn fixed(text: &str) -> Option<u128> {
+pub(crate) fn fixed(text: &str) -> Option<u128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |s: &str, most: usize| !s.is_empty() && s.len() <= most && s.bytes().all(|b| b.is_ascii_digit());
     // Recorded volumes carry binary rounding dust; digits past the twelfth are below every price step, cut them off.

@@ -5,26 +5,39 @@
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod calendar;
+mod critic;
 mod dataset;
 mod error;
 mod evidence;
+mod examine;
 mod feed;
 mod lookahead;
 mod metrics;
+mod overfit;
+mod parquet_file;
+mod pool_logs;
+mod rules;
 mod run;
 mod sheet;
+mod sweep;
 pub mod v3;
 mod venue;
 mod warmup;
 
 pub use calendar::utc;
+pub use critic::{AtCost, AtSize, Crisis, Critic, Fills, critic};
 pub use dataset::{Bar, Dataset, Gaps, Scale, price_from_decimal};
 pub use error::BacktestError;
 pub use evidence::{Evidence, Interval, Trials, evidence};
+pub use examine::{Examination, Found, examine};
 pub use feed::{Feed, Quoted};
 pub use lookahead::{Future, Leak, Lookahead, LookaheadPlan, lookahead};
 pub use metrics::{Baseline, Metrics, Sharpe, buy_and_hold, cash};
-pub use run::{Backtest, EquityPoint, Trade, inputs, run};
+pub use overfit::{Blocks, Overfitting, overfitting};
+pub use pool_logs::{PoolBars, bars_of_logs};
+pub use rules::{Ruled, moving_average, shifted};
+pub use run::{Backtest, EquityPoint, Timing, Trade, inputs, run, run_in};
 pub use sheet::Sheet;
+pub use sweep::{Grid, Job, Line, chosen, sweep};
 pub use venue::{Frictions, Market, Outcome, Terms, Venue};
 pub use warmup::{Start, Warmup, warmup};

@@ -37,7 +37,7 @@ pub struct Metrics {
 }
 
 #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "figures for people, far above f64's precision needs")]
-fn float(v: u128) -> f64 {
+pub(crate) fn float(v: u128) -> f64 {
     v as f64
 }
 
@@ -120,7 +120,7 @@ pub struct Baseline {
     pub metrics: Metrics,
 }
 
-fn held(feed: &Feed, venue: &Venue, trades: Vec<Trade>, start: Amount) -> Result<Baseline, BacktestError> {
+pub(crate) fn held(feed: &Feed, venue: &Venue, trades: Vec<Trade>, start: Amount) -> Result<Baseline, BacktestError> {
     let start_s = feed.quotes.first().map_or(0, |q| q.time_s.saturating_sub(u64::from(feed.interval_s)));
     let mut equity = vec![EquityPoint { time_s: start_s, nav: start.raw(), weight_bps: 0 }];
     for q in &feed.quotes {

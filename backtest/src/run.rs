@@ -1,7 +1,7 @@
 //! A run: observe, step, execute, and again.
 
 use crate::{BacktestError, Dataset, Feed, Gaps, Metrics, Terms, Venue, metrics};
-use probity_strategy::{Amount, Engine, FEATURES, Fill, Observation, Record, Side, State, Valuation};
+use probity_strategy::{Amount, Engine, FEATURES, Fill, Observation, Order, Price, Record, Side, State, Valuation};
 use serde::Serialize;
 
 /// Net asset value after the decision of one step has executed.
@@ -55,6 +55,8 @@ pub struct Backtest {
     pub failed: u32,
     /// First decision at which the engine was halted.
     pub halted_at: Option<u32>,
+    /// Raw quote and base at the end.
+    pub balances: (Amount, Amount),
 }
 
 /// Runs the engine over the dataset from the given raw balances.
@@ -62,6 +64,27 @@ pub struct Backtest {
 /// The engine's interval must be the dataset's. The mandate's genesis is moved to the first bar's open, so that the
 /// first decision is at its close.
 pub fn run(engine: &Engine, data: &Dataset, terms: &Terms, quote: Amount, base: Amount) -> Result<Backtest, BacktestError> {
+    run_in(engine, data, terms, quote, base, Timing::AtClose)
+}
+
+/// When an order meets the market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timing {
+    /// At the close that was observed.
+    AtClose,
+    /// At the next close, against the same bound: as late as a decision may be. It fails where the price has moved past it.
+    NextClose,
+}
+
+/// The same with orders that may be late.
+pub fn run_in(
+    engine: &Engine,
+    data: &Dataset,
+    terms: &Terms,
+    quote: Amount,
+    base: Amount,
+    timing: Timing,
+) -> Result<Backtest, BacktestError> {
     let mut mandate = engine.mandate().clone();
     if mandate.interval_s != data.interval_s {
         let (expected, got) = (data.interval_s.to_string(), mandate.interval_s.to_string());
@@ -82,29 +105,24 @@ pub fn run(engine: &Engine, data: &Dataset, terms: &Terms, quote: Amount, base: 
         trades: Vec::new(),
         failed: 0,
         halted_at: None,
+        balances: (quote, base),
     };
     // No deposits during a run: one constant share count makes the value per share the value itself.
     let shares = Amount::saturating(1_000_000);
+    let mut late: Option<Order> = None;
     for quoted in &feed.quotes {
         venue.settle(quoted)?;
+        if let Some(order) = late.take() {
+            fill = out.execute(&mut venue, state.step.saturating_sub(1), &order, quoted.price_x64)?;
+        }
         let now = |venue: &Venue, fill| -> Result<Observation, BacktestError> {
             Ok(quoted.observe(state.step, Amount::new(venue.quote)?, Amount::new(venue.base)?, shares, fill))
         };
         let step = engine.step(&state, &now(&venue, fill.take())?);
         if let Some(order) = step.decision.order {
-            match venue.execute(&order, quoted.price_x64) {
-                Some(done) => {
-                    fill = Some(Fill { amount_out: Amount::new(done.amount_out)? });
-                    out.trades.push(Trade {
-                        step: state.step,
-                        side: order.side,
-                        amount_in: order.amount_in,
-                        amount_out: done.amount_out,
-                        size_quote: done.size_quote,
-                        cost_quote: done.cost_quote + done.gas_quote,
-                    });
-                }
-                None => out.failed += 1,
+            match timing {
+                Timing::AtClose => fill = out.execute(&mut venue, state.step, &order, quoted.price_x64)?,
+                Timing::NextClose => late = Some(order),
             }
         }
         if step.decision.halted && out.halted_at.is_none() {
@@ -115,6 +133,7 @@ pub fn run(engine: &Engine, data: &Dataset, terms: &Terms, quote: Amount, base: 
         out.records.push(step.record);
         state = step.next_state;
     }
+    out.balances = (Amount::new(venue.quote)?, Amount::new(venue.base)?);
     Ok(out)
 }
 
@@ -137,6 +156,23 @@ pub fn inputs(engine: &Engine, result: &Backtest) -> Result<Vec<[i32; FEATURES]>
 }
 
 impl Backtest {
+    /// Executes an order and writes down what became of it.
+    fn execute(&mut self, venue: &mut Venue, step: u32, order: &Order, price: Price) -> Result<Option<Fill>, BacktestError> {
+        let Some(done) = venue.execute(order, price) else {
+            self.failed += 1;
+            return Ok(None);
+        };
+        self.trades.push(Trade {
+            step,
+            side: order.side,
+            amount_in: order.amount_in,
+            amount_out: done.amount_out,
+            size_quote: done.size_quote,
+            cost_quote: done.cost_quote + done.gas_quote,
+        });
+        Ok(Some(Fill { amount_out: Amount::new(done.amount_out)? }))
+    }
+
     /// The figures of the run.
     #[must_use]
     pub fn metrics(&self) -> Metrics {

@@ -1,6 +1,7 @@
 //! Everything Ethereum: the only crate that names ethers. Plain integers and bytes at its edge; the agent converts.
 //!
 //! - The vault: [`Vault`] acts on it, [`VaultView`] reads what it promised, where it stands and what the chain recorded of it.
+//! - A pool's past: [`Pull`], its logs out of any node.
 //! - Sending: [`Sender`], one account; a sent transaction is unknown until its receipt.
 //! - Development chains: [`DevChain`], anvil as a fork of a real chain or of a stand-in mainnet with the real Uniswap v3.
 //!
@@ -16,6 +17,7 @@ mod mainnet;
 mod market;
 mod node;
 mod pool;
+mod pull;
 mod record;
 mod revert;
 mod rpc;
@@ -32,6 +34,7 @@ pub use ethers::types::Address;
 pub use mainnet::{FACTORY, POOL_500, POOL_3000, POSITION_MANAGER, SWAP_ROUTER, USDC, WETH};
 pub use market::Moved;
 pub use pool::{PoolInfo, TokenInfo};
+pub use pull::{PoolLog, Pull};
 pub use record::{Balances, Decided, Flow, Move, Observed, Outcome, Posted, Promise, SwapSeen};
 pub use rpc::{Bounded, REQUEST_TIMEOUT, RequestError, Rpc, connect, connect_within, host_of};
 pub use send::Sender;

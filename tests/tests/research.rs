@@ -66,7 +66,8 @@ fn a_model_is_trained_privately_and_every_trial_is_counted() {
     assert_eq!(run(dir, &["backtest", "--data", "nowhere.csv"]).status.code(), Some(2));
     let manifest: serde_json::Value = serde_json::from_slice(&read("report/manifest.json")).unwrap();
     // Two equal trainings of 72 policies each, one backtest.
-    assert_eq!(manifest["evidence"]["trials"], 145);
+    let report: serde_json::Value = serde_json::from_slice(&read("report/report.json")).unwrap();
+    assert_eq!(report["evidence"]["trials"], 145);
     assert_eq!(manifest["data"]["decisions"], 3_000);
     let page = String::from_utf8(read("report/report.html")).unwrap();
     assert!(page.contains("NOT OUT OF SAMPLE") && page.contains("Deflated Sharpe"), "the page says what speaks against it");
@@ -82,7 +83,7 @@ fn a_model_is_trained_privately_and_every_trial_is_counted() {
     assert_eq!(commands, ["train", "train", "backtest", "backtest"]);
     assert!(listing["trials"][3]["error"].as_str().unwrap().contains("nowhere.csv"));
     assert_eq!(listing["trials"][0]["model_sha256"], listing["trials"][2]["model_sha256"]);
-    assert_eq!(manifest["trial"], listing["trials"][3]["previous"]);
+    assert_eq!(report["trial"], listing["trials"][3]["previous"]);
 
     // Take out the failure, make the result look better: the chain says so.
     let ledger = dir.join(".probity/trials.jsonl");

@@ -10,7 +10,7 @@ use crate::run::live::Agent;
 use crate::run::proving::{Proving, Secrets};
 use crate::run::world::World;
 use crate::settings::Settings;
-use crate::{secret, strategy_file};
+use crate::{commit, secret, strategy_file};
 use anyhow::{Context, Result, bail, ensure};
 use probity_backtest::Scale;
 use probity_chain::{Address, DevChain, Origin, PoolInfo, Promise, Sender, Tools, Vault, VaultView};
@@ -42,7 +42,7 @@ pub(crate) struct Ready {
 
 /// Makes a run ready in its folder.
 pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal) -> Result<Ready> {
-    let opening = opening(&args.dir, args.model.as_deref())?;
+    let opening = opening(&args.dir, args.model.as_deref(), settings)?;
     let (file, salt) = (ModelFile::new(opening.shape, opening.reveal.model)?, opening.reveal.salt);
     let chain = chain(args, settings, &journal).await?;
     let params = tokio::task::spawn_blocking({
@@ -116,7 +116,7 @@ struct Opening {
 }
 
 /// The model of the run with its salt: kept in the folder from the first start on.
-fn opening(dir: &Path, model: Option<&Path>) -> Result<Opening> {
+fn opening(dir: &Path, model: Option<&Path>, settings: &Settings) -> Result<Opening> {
     let (model_path, salt_path) = (dir.join("model.json"), dir.join("opening.json"));
     if salt_path.exists() {
         ensure!(model.is_none(), "--model: this run has its model already ({}); another model needs another --dir", model_path.display());
@@ -125,9 +125,10 @@ fn opening(dir: &Path, model: Option<&Path>) -> Result<Opening> {
     }
     let file = strategy_file::model(model)?;
     file.save(&model_path)?;
-    let reveal = Reveal { model: file.model, salt: secret::salt(), then: None };
-    secret::write_opening(&salt_path, &reveal)?;
-    Ok(Opening { shape: file.shape, reveal })
+    let bound = commit::bind(&file, settings)?;
+    // The opening comes last: it is what a restart looks for.
+    bound.write_in(dir, &salt_path)?;
+    Ok(Opening { shape: file.shape, reveal: bound.reveal })
 }
 
 async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result<Chain> {

@@ -2,9 +2,11 @@
 
 mod axis;
 mod chart;
+mod critic;
 mod months;
+mod risk;
 
-use crate::{Backtest, Baseline, Evidence, Frictions, Metrics, Scale, calendar::utc, metrics::count};
+use crate::{Backtest, Baseline, Critic, Evidence, Frictions, Metrics, Scale, calendar::utc, metrics::count};
 use axis::Axis;
 use chart::{Chart, Layer, Point};
 use probity_strategy::Side;
@@ -31,6 +33,10 @@ pub struct Sheet<'a> {
     pub cash: &'a Baseline,
     /// Sharpe ratio against luck; none if the run is too short for it.
     pub evidence: Option<&'a Evidence>,
+    /// What the critic found; none if it was not asked.
+    pub critic: Option<&'a Critic>,
+    /// A moving-average rule in the same market: its bars and its curve.
+    pub average: Option<(usize, &'a Baseline)>,
     /// Further things to hold against the figures.
     pub cautions: &'a [String],
 }
@@ -126,9 +132,12 @@ impl Sheet<'_> {
         ));
         put(self.cards(&m));
         put(self.caution_box(&m));
-        put(equity_section(&own, &hold, &cash, span));
+        let average = self.average.map(|(bars, b)| (bars, curve(&b.equity)));
+        put(equity_section(&own, &hold, &cash, average.as_ref(), span));
         put(self.trades_section(span));
+        put(risk::section(&own, hold.get(1..).unwrap_or(&[]), self.run.interval_s, span));
         put(month_section(&own, &hold));
+        put(self.critic.map_or_else(String::new, |c| critic::sections(c, unit)));
         put("<div class=\"pair\">".into());
         put(self.cost_section(&m, unit));
         put(self.identity_section());
@@ -179,6 +188,7 @@ impl Sheet<'_> {
         } else {
             items.push("Too short, or nothing ever moved: no interval and no deflated Sharpe ratio can be given.".into());
         }
+        items.extend(self.critic.map(critic::objections).into_iter().flatten());
         if let Some(k) = self.run.halted_at {
             items.push(format!("Halted by the mandate's drawdown limit at decision {k}: from there on it held the quote token."));
         }
@@ -268,10 +278,13 @@ fn interval(seconds: u32) -> String {
     }
 }
 
-fn equity_section(own: &[Point], hold: &[Point], cash: &[Point], span: (u64, u64)) -> String {
-    let axis = Axis::around(own.iter().chain(hold).chain(cash).map(|p| p.1));
+fn equity_section(own: &[Point], hold: &[Point], cash: &[Point], average: Option<&(usize, Vec<Point>)>, span: (u64, u64)) -> String {
+    let mean: &[Point] = average.map_or(&[], |(_, curve)| curve);
+    let axis = Axis::around(own.iter().chain(hold).chain(cash).chain(mean).map(|p| p.1));
     let scale = if axis.log { " (logarithmic)" } else { "" };
-    let layers = vec![Layer::Line(cash, "cash"), Layer::Line(hold, "hold"), Layer::Line(own, "own")];
+    let layers = vec![Layer::Line(cash, "cash"), Layer::Line(mean, "mean"), Layer::Line(hold, "hold"), Layer::Line(own, "own")];
+    let rule = average
+        .map_or_else(String::new, |(bars, _)| format!("<span><i class=\"mean\"></i>in base while above the mean of {bars} bars</span>"));
     let equity = Chart { title: "Value of the portfolio", layers, axis, word: money, height: 320.0, dated: true };
     let (a, b) = (drawdown(own), drawdown(hold));
     let axis = Axis { high: 0.0, ..Axis::around(a.iter().chain(&b).map(|p| p.1)) };
@@ -280,7 +293,7 @@ fn equity_section(own: &[Point], hold: &[Point], cash: &[Point], span: (u64, u64
     let loss = Chart { title: "Loss from the last high", layers, axis: Axis { log: false, ..axis }, word, height: 150.0, dated: true };
     let names = "<p class=\"legend\"><span><i></i>strategy</span><span><i class=\"hold\"></i>buy and hold</span>";
     format!(
-        "<section><h2>Value in quote{scale}</h2>{names}<span><i class=\"cash\"></i>cash</span></p>{}<h2>Loss from the last high</h2>{names}</p>{}</section>",
+        "<section><h2>Value in quote{scale}</h2>{names}{rule}<span><i class=\"cash\"></i>cash</span></p>{}<h2>Loss from the last high</h2>{names}</p>{}</section>",
         equity.draw(span),
         loss.draw(span)
     )
@@ -305,7 +318,11 @@ fn month_section(own: &[Point], hold: &[Point]) -> String {
                 _ => "",
             };
             let total = if i == 12 { " total" } else { "" };
-            let _ = write!(table, "<td class=\"{tone}{total}\">{text}</td>");
+            // A month of 25 % or more has the full tint.
+            let heat = cell.filter(|_| i < 12 && !tone.is_empty()).map_or_else(String::new, |v| {
+                format!(" style=\"background: color-mix(in srgb, var(--{tone}) {:.0}%, transparent)\"", (v.abs() / 0.25).min(1.0) * 55.0)
+            });
+            let _ = write!(table, "<td class=\"{tone}{total}\"{heat}>{text}</td>");
         }
         table.push_str("</tr>");
     }

@@ -2,7 +2,7 @@
 //!
 //! All take liquidity L and root prices in Q64.96; none where the chain's arithmetic would revert.
 
-use super::wide::{Q96, U256, div_up, mul_div, mul_div_up, wide};
+use super::wide::{Q96, U256, div_up, mul_div, mul_div_up, mul_shift_96, wide};
 
 fn sorted(a: U256, b: U256) -> (U256, U256) {
     if a <= b { (a, b) } else { (b, a) }
@@ -21,7 +21,8 @@ pub(crate) fn amount0(a: U256, b: U256, liquidity: u128, up: bool) -> Option<U25
 /// Token1 between two root prices: L·(√high − √low).
 pub(crate) fn amount1(a: U256, b: U256, liquidity: u128, up: bool) -> Option<U256> {
     let (low, high) = sorted(a, b);
-    if up { mul_div_up(wide(liquidity), high - low, Q96) } else { mul_div(wide(liquidity), high - low, Q96) }
+    let (q, rest) = mul_shift_96(wide(liquidity), high - low)?;
+    if up && rest { q.checked_add(U256::ONE) } else { Some(q) }
 }
 
 /// The root price after `amount` of token0 has come in (`add`) or gone out, rounded up: 1/(1/√p ± amount/L).

@@ -6,6 +6,7 @@ use super::{
     sqrt_ratio_at_tick,
     step::{Left, PIPS, step},
     tick_at_sqrt_ratio,
+    ticks::Pause,
     wide::{U256, narrow, wide},
 };
 
@@ -159,9 +160,12 @@ impl Pool {
         let (mut given, mut taken, mut fee, mut crossed) = (U256::ZERO, U256::ZERO, U256::ZERO, 0u32);
         let mut moved_within = false;
         while price != limit && !matches!(left, Left::In(v) | Left::Out(v) if v.is_zero()) {
-            let (pause, net) = self.ticks.next(tick, down);
+            let Pause { tick: pause, known } = self.ticks.next(tick, down);
             let pause = pause.clamp(MIN_TICK, MAX_TICK);
-            let at_pause = sqrt_ratio_at_tick(pause)?;
+            let at_pause = match known {
+                Some((_, root)) => root,
+                None => sqrt_ratio_at_tick(pause)?,
+            };
             let target = if down { at_pause.max(limit) } else { at_pause.min(limit) };
             let m = step(price, target, liquidity, left, self.fee_pips).ok_or_else(over("swap"))?;
             let cost = m.amount_in.checked_add(m.fee).ok_or_else(over("amount_in"))?;
@@ -175,7 +179,7 @@ impl Pool {
             moved_within = m.price != at_pause && (moved_within || m.price != price);
             price = m.price;
             if price == at_pause {
-                if let Some(net) = net {
+                if let Some((net, _)) = known {
                     let change = if down { net.checked_neg() } else { Some(net) };
                     liquidity = change.and_then(|c| liquidity.checked_add_signed(c)).ok_or_else(over("liquidity"))?;
                     crossed += 1;

@@ -1,6 +1,9 @@
 //! Ticks and root prices (white paper §6.1, §6.2): sqrt(1.0001^tick) in Q64.96, rounded up, over the whole range.
 
-use super::{PoolError, wide::U256};
+use super::{
+    PoolError,
+    wide::{U256, quotient},
+};
 
 /// Smallest tick of a pool.
 pub const MIN_TICK: i32 = -887_272;
@@ -44,18 +47,29 @@ pub fn sqrt_ratio_at_tick(tick: i32) -> Result<U256, PoolError> {
         return Err(PoolError::value("tick", format!("{MIN_TICK} … {MAX_TICK}"), tick));
     }
     let magnitude = tick.unsigned_abs();
-    // Q128.128 of the ratio at −|tick|; the product of two numbers of at most 128 bits fits.
-    let mut ratio: U256 = U256::ONE << 128;
+    // Q128.128 of the ratio at −|tick|, below 1 as soon as one factor is in it.
+    let mut ratio: Option<u128> = None;
     for (i, factor) in FACTORS.iter().enumerate() {
         if (magnitude >> i) & 1 == 1 {
-            ratio = ratio.wrapping_mul(U256::from(*factor)) >> 128;
+            ratio = Some(ratio.map_or(*factor, |r| high_product(r, *factor)));
         }
     }
-    if tick > 0 {
-        ratio = U256::MAX / ratio;
-    }
+    let ratio = match ratio {
+        None => U256::ONE << 128,
+        Some(r) if tick > 0 => quotient(U256::MAX, U256::from(r)),
+        Some(r) => U256::from(r),
+    };
     let (q, rest): (U256, u64) = (ratio >> 32, ratio.as_limbs().first().copied().unwrap_or(0) & 0xffff_ffff);
     Ok(if rest == 0 { q } else { q.wrapping_add(U256::ONE) })
+}
+
+/// floor(a·b / 2^128).
+fn high_product(a: u128, b: u128) -> u128 {
+    const LOW: u128 = (1 << 64) - 1;
+    let ((ah, al), (bh, bl)) = ((a >> 64, a & LOW), (b >> 64, b & LOW));
+    let middle = ah * bl + ((al * bl) >> 64);
+    let other = al * bh + (middle & LOW);
+    ah * bh + (middle >> 64) + (other >> 64)
 }
 
 /// log2 with 16 fractional bits, by repeated squaring; a little below the true one. 0 has that of 1.
@@ -73,21 +87,41 @@ pub(crate) fn log2_x16(value: U256) -> i64 {
     i64::try_from(top).unwrap_or(0) * 65_536 + fraction
 }
 
+/// The logarithm of a root price in ticks: its error is that of one logarithm and one division of doubles, far below 10^-7.
+fn estimate(price: U256) -> f64 {
+    /// ln(sqrt(1.0001)).
+    const TICK: f64 = 4.999_750_016_665_417e-5;
+    let top = price.bit_len().saturating_sub(1);
+    let shifted: U256 = if top >= 63 { price >> (top - 63) } else { price << (63 - top) };
+    let mantissa = double(shifted.as_limbs().first().copied().unwrap_or(0)) / 9_223_372_036_854_775_808.0;
+    let exponent = f64::from(i32::try_from(top).unwrap_or(0) - 96);
+    (mantissa.ln() + exponent * std::f64::consts::LN_2) / TICK
+}
+
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "an estimate")]
+fn double(v: u64) -> f64 {
+    v as f64
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "a tick, clamped by the caller")]
+fn integer(v: f64) -> i32 {
+    v as i32
+}
+
 /// The largest tick whose root price is at most `price`.
 pub fn tick_at_sqrt_ratio(price: U256) -> Result<i32, PoolError> {
     if price < MIN_SQRT_RATIO || price >= MAX_SQRT_RATIO {
         return Err(PoolError::value("sqrt_price_x96", format!("{MIN_SQRT_RATIO} … below {MAX_SQRT_RATIO}"), price));
     }
-    // The logarithm gives the tick within one or two; the search below makes it exact.
-    let guess = ((log2_x16(price) - 96 * 65_536) * TICKS_OF_LOG2_X16) >> 32;
-    let mut tick = i32::try_from(guess).unwrap_or(0).clamp(MIN_TICK, MAX_TICK - 1);
-    while sqrt_ratio_at_tick(tick)? > price {
-        tick -= 1;
+    let near = estimate(price);
+    let whole = near.floor();
+    let tick = integer(whole).clamp(MIN_TICK, MAX_TICK - 1);
+    // The estimate is good to a part in 10^7 of a tick: away from a tick's edge there is nothing to try, at one only it.
+    if (0.001..0.999).contains(&(near - whole)) && tick == integer(whole) {
+        return Ok(tick);
     }
-    while tick < MAX_TICK - 1 && sqrt_ratio_at_tick(tick + 1)? <= price {
-        tick += 1;
-    }
-    Ok(tick)
+    let edge = integer(near.round()).clamp(MIN_TICK, MAX_TICK);
+    Ok(if sqrt_ratio_at_tick(edge)? <= price { edge.min(MAX_TICK - 1) } else { edge - 1 })
 }
 
 #[cfg(test)]
@@ -136,6 +170,18 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn estimates_hold_anywhere_between_two_ticks(tick in MIN_TICK..MAX_TICK, part in any::<u64>()) {
+            let (at, next) = (sqrt_ratio_at_tick(tick).unwrap(), sqrt_ratio_at_tick(tick + 1).unwrap());
+            let inside = at + (((next - at) * U256::from(part)) >> 64);
+            prop_assert_eq!(tick_at_sqrt_ratio(inside).unwrap(), tick);
+            let off = estimate(at) - f64::from(tick);
+            // The root price itself is rounded up to a whole number: that is all at the low end.
+            prop_assert!(off.abs() < 1e-4, "{}", off);
+        }
+
         #[test]
         fn ticks_invert(tick in MIN_TICK..MAX_TICK) {
             let (at, next) = (sqrt_ratio_at_tick(tick).unwrap(), sqrt_ratio_at_tick(tick + 1).unwrap());

@@ -1,6 +1,6 @@
 //! The initialised ticks of a pool, and the next place a swap has to pause at.
 
-use super::{MAX_TICK, MIN_TICK, PoolError};
+use super::{MAX_TICK, MIN_TICK, PoolError, sqrt_ratio_at_tick, wide::U256};
 
 /// One initialised tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,17 @@ pub struct Tick {
 pub struct TickTable {
     spacing: i32,
     ticks: Vec<Tick>,
+    /// Root price at each of them.
+    roots: Vec<U256>,
+}
+
+/// Where a swap pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pause {
+    /// The tick.
+    pub(crate) tick: i32,
+    /// Liquidity to add on the way up and the root price there, where it is initialised.
+    pub(crate) known: Option<(i128, U256)>,
 }
 
 impl TickTable {
@@ -26,7 +37,7 @@ impl TickTable {
         if !(1..=16_384).contains(&spacing) {
             return Err(PoolError::value("tick_spacing", "1 … 16384", spacing));
         }
-        Ok(Self { spacing, ticks: Vec::new() })
+        Ok(Self { spacing, ticks: Vec::new(), roots: Vec::new() })
     }
 
     /// The ticks in order.
@@ -53,6 +64,7 @@ impl TickTable {
         match (self.ticks.binary_search_by_key(&tick.index, |t| t.index), tick.gross) {
             (Ok(at), 0) => {
                 self.ticks.remove(at);
+                self.roots.remove(at);
             }
             (Ok(at), _) => {
                 if let Some(t) = self.ticks.get_mut(at) {
@@ -60,7 +72,10 @@ impl TickTable {
                 }
             }
             (Err(_), 0) => {}
-            (Err(at), _) => self.ticks.insert(at, tick),
+            (Err(at), _) => {
+                self.ticks.insert(at, tick);
+                self.roots.insert(at, sqrt_ratio_at_tick(tick.index)?);
+            }
         }
         Ok(())
     }
@@ -73,19 +88,19 @@ impl TickTable {
     }
 
     /// The next initialised tick within the word of 256 usable ticks, or the word's end: at or below `from` (`down`), or
-    /// above it. Second: the liquidity to add on the way up, where it is initialised.
-    pub(crate) fn next(&self, from: i32, down: bool) -> (i32, Option<i128>) {
+    /// above it.
+    pub(crate) fn next(&self, from: i32, down: bool) -> Pause {
         let slot = from.div_euclid(self.spacing);
-        if down {
-            let end = (slot >> 8 << 8) * self.spacing;
-            let upto = self.ticks.partition_point(|t| t.index <= from);
-            let found = upto.checked_sub(1).and_then(|i| self.ticks.get(i)).filter(|t| t.index >= end);
-            found.map_or((end, None), |t| (t.index, Some(t.net)))
+        let upto = self.ticks.partition_point(|t| t.index <= from);
+        let (end, at) = if down {
+            ((slot >> 8 << 8) * self.spacing, upto.checked_sub(1))
         } else {
-            let end = ((((slot + 1) >> 8) << 8) + 255) * self.spacing;
-            let at = self.ticks.partition_point(|t| t.index <= from);
-            let found = self.ticks.get(at).filter(|t| t.index <= end);
-            found.map_or((end, None), |t| (t.index, Some(t.net)))
+            (((((slot + 1) >> 8) << 8) + 255) * self.spacing, Some(upto))
+        };
+        let found = at.and_then(|i| Some((self.ticks.get(i)?, self.roots.get(i)?)));
+        match found.filter(|(t, _)| if down { t.index >= end } else { t.index <= end }) {
+            Some((t, root)) => Pause { tick: t.index, known: Some((t.net, *root)) },
+            None => Pause { tick: end, known: None },
         }
     }
 }
@@ -100,19 +115,24 @@ mod tests {
         for index in [-2_560, -30, 0, 50, 2_550, 2_560] {
             table.set(Tick { index, gross: 5, net: 5 }).unwrap();
         }
-        assert_eq!(table.next(49, false), (50, Some(5)));
-        assert_eq!(table.next(50, false), (2_550, Some(5)));
-        assert_eq!(table.next(2_550, false), (2_560, Some(5)));
-        assert_eq!(table.next(2_560, false), (5_110, None));
-        assert_eq!(table.next(50, true), (50, Some(5)));
-        assert_eq!(table.next(49, true), (0, Some(5)));
-        assert_eq!(table.next(-1, true), (-30, Some(5)));
-        assert_eq!(table.next(-31, true), (-2_560, Some(5)));
-        assert_eq!(table.next(-2_561, true), (-5_120, None));
-        assert_eq!(table.next(-31, false), (-30, Some(5)));
-        assert_eq!(table.next(-2_600, false), (-2_570, None));
+        let next = |table: &TickTable, from, down| {
+            let p = table.next(from, down);
+            assert!(p.known.is_none_or(|(_, root)| root == sqrt_ratio_at_tick(p.tick).unwrap()));
+            (p.tick, p.known.map(|(net, _)| net))
+        };
+        assert_eq!(next(&table, 49, false), (50, Some(5)));
+        assert_eq!(next(&table, 50, false), (2_550, Some(5)));
+        assert_eq!(next(&table, 2_550, false), (2_560, Some(5)));
+        assert_eq!(next(&table, 2_560, false), (5_110, None));
+        assert_eq!(next(&table, 50, true), (50, Some(5)));
+        assert_eq!(next(&table, 49, true), (0, Some(5)));
+        assert_eq!(next(&table, -1, true), (-30, Some(5)));
+        assert_eq!(next(&table, -31, true), (-2_560, Some(5)));
+        assert_eq!(next(&table, -2_561, true), (-5_120, None));
+        assert_eq!(next(&table, -31, false), (-30, Some(5)));
+        assert_eq!(next(&table, -2_600, false), (-2_570, None));
         table.set(Tick { index: 50, gross: 0, net: 0 }).unwrap();
-        assert_eq!(table.next(49, true), (0, Some(5)));
+        assert_eq!(next(&table, 49, true), (0, Some(5)));
         assert_eq!(table.get(50), None);
         assert!(table.set(Tick { index: 55, gross: 1, net: 1 }).is_err());
         assert!(table.set(Tick { index: 60, gross: 1, net: -2 }).is_err());

@@ -1,8 +1,13 @@
 //! From floats to the integer model, and the choice of the policy on the validation part.
 
-use crate::{LearnError, Series, Simulated, TrainConfig, simulate, surrogate::Surrogate};
+use crate::{
+    LearnError, Series, Simulated, TrainConfig,
+    grid::{Grid, round},
+    simulate,
+    surrogate::Surrogate,
+};
 use candle_core::{Device, Tensor};
-use probity_strategy::{BIAS_LIMIT, FEATURE_SHIFT, FEATURES, Model, ModelShape, PolicyParams, forward};
+use probity_strategy::{FEATURE_SHIFT, FEATURES, Model, ModelShape, PolicyParams, forward};
 
 /// Weight range ±5000 bps with 8 fractional bits onto ±127.
 const WEIGHT_SCALE: u16 = 104;
@@ -38,11 +43,6 @@ pub(crate) fn scaled(raw: &[i64; FEATURES], scales: &[u16; FEATURES]) -> [f32; 1
     out
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "bounded before")]
-fn round(v: f64, limit: i32) -> i32 {
-    v.round().clamp(-f64::from(limit), f64::from(limit)) as i32
-}
-
 /// Quantises the network and chooses the policy by running the integer policy on the validation part.
 pub(crate) fn quantise(
     shape: &ModelShape,
@@ -54,28 +54,9 @@ pub(crate) fn quantise(
     config: &TrainConfig,
 ) -> Result<Quantised, LearnError> {
     let sample: Vec<[f32; 15]> = train.iter().step_by((train.len() / 4_096).max(1)).copied().collect();
-    let activations = net.layers_of(&rows(&sample)?)?;
-    let (mut weights, mut biases, mut from_scale) = (Vec::new(), Vec::new(), 127.0f64);
-    for (i, (w, b)) in net.layers.iter().enumerate() {
-        let w: Vec<f32> = w.as_tensor().flatten_all()?.to_vec1()?;
-        let b: Vec<f32> = b.as_tensor().flatten_all()?.to_vec1()?;
-        let most = w.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
-        let mut scale = 127.0 / f64::from(most);
-        if let Some(shift) = shape.shifts.get(i) {
-            let mut seen: Vec<f32> = activations.get(i).map_or(Ok(Vec::new()), |a| a.flatten_all()?.to_vec1())?;
-            seen.sort_unstable_by(f32::total_cmp);
-            let high = seen.get(seen.len() * 9_999 / 10_000).copied().unwrap_or(1.0).max(1e-3);
-            let unit = f64::from(1u32 << shift);
-            scale = scale.min(127.0 / f64::from(high) * unit / from_scale);
-            weights.extend(w.iter().map(|v| i8::try_from(round(f64::from(*v) * scale, 127)).unwrap_or(0)));
-            biases.extend(b.iter().map(|v| round(f64::from(*v) * scale * from_scale, BIAS_LIMIT)));
-            from_scale *= scale / unit;
-        } else {
-            weights.extend(w.iter().map(|v| i8::try_from(round(f64::from(*v) * scale, 127)).unwrap_or(0)));
-            biases.extend(b.iter().map(|v| round(f64::from(*v) * scale * from_scale, BIAS_LIMIT)));
-            from_scale *= scale;
-        }
-    }
+    let grid = Grid::of(shape, net, &rows(&sample)?)?;
+    let (weights, biases) = grid.integers(net)?;
+    let from_scale = grid.outputs();
     let policy = PolicyParams { gain: 0, band_gain: 0, band_bps: 0, max_step_bps: 10_000, cooldown_steps: 0 };
     let mut model = Model { scales, weights, biases, policy };
     let (mut tried, mut best): (usize, Option<(f64, Simulated, PolicyParams)>) = (0, None);
@@ -105,7 +86,7 @@ pub(crate) fn quantise(
     Ok(Quantised { model, flips, target_error_bps, tried, validation })
 }
 
-fn rows(features: &[[f32; 15]]) -> Result<Tensor, LearnError> {
+pub(crate) fn rows(features: &[[f32; 15]]) -> Result<Tensor, LearnError> {
     // The weight feature of a weight of 5000 bps is 0.
     let flat: Vec<f32> = features.iter().flat_map(|f| f.iter().copied().chain([0.0])).collect();
     Ok(Tensor::from_vec(flat, (features.len(), FEATURES), &Device::Cpu)?)
@@ -113,7 +94,7 @@ fn rows(features: &[[f32; 15]]) -> Result<Tensor, LearnError> {
 
 /// Share of decisions that differ at a weight of 5000 bps, and the largest difference of the target.
 fn compare(shape: &ModelShape, net: &Surrogate, model: &Model, check: &[[f32; 15]], unit: f64) -> Result<(f64, f64), LearnError> {
-    let float = net.layers_of(&rows(check)?)?.pop().ok_or_else(|| LearnError::value("layers", "at least 1", 0))?.to_vec2::<f32>()?;
+    let float = net.layers_of(&rows(check)?, None)?.pop().ok_or_else(|| LearnError::value("layers", "at least 1", 0))?.to_vec2::<f32>()?;
     let policy = &model.policy;
     let decide = |o: [f64; 3]| {
         let target = (5_000.0 + (o[2] - o[0]) * f64::from(policy.gain) / 65_536.0).clamp(0.0, 10_000.0);

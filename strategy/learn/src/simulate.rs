@@ -4,7 +4,7 @@ use crate::{
     LearnError, Series,
     series::{advance, empty},
 };
-use probity_strategy::{Features, Model, ModelShape, forward, propose};
+use probity_strategy::{FEATURES, Features, Model, ModelShape, forward, propose};
 use serde::Serialize;
 
 /// Figures of one simulated run.
@@ -35,6 +35,35 @@ const WARMUP: u16 = 16;
 ///
 /// The features are warmed on the bars before `from`. Turnover and drawdown limits of a mandate are not applied.
 pub fn simulate(shape: &ModelShape, model: &Model, series: &Series, from: u64, to: u64, cost_bps: f64) -> Result<Simulated, LearnError> {
+    visited(shape, model, series, (from, to), cost_bps, &mut |_| ())
+}
+
+/// One decision of a simulated run.
+pub(crate) struct Visited {
+    pub(crate) time_s: u64,
+    pub(crate) inputs: [i32; FEATURES],
+    pub(crate) weight_bps: i64,
+    pub(crate) idle: bool,
+    /// Size of the trade with its sign, 0 for none.
+    pub(crate) moved: i64,
+}
+
+/// The move that the simulation carries out.
+pub(crate) fn traded(proposed: i64) -> i64 {
+    let (least, most) = TRADE_BPS;
+    let moved = proposed.clamp(-most, most);
+    if moved.abs() >= least { moved } else { 0 }
+}
+
+/// The same, showing every decision.
+pub(crate) fn visited(
+    shape: &ModelShape,
+    model: &Model,
+    series: &Series,
+    (from, to): (u64, u64),
+    cost_bps: f64,
+    visit: &mut dyn FnMut(Visited),
+) -> Result<Simulated, LearnError> {
     model.validate(shape)?;
     let mut state = empty();
     let (mut weight, mut wait) = (0.5f64, WARMUP);
@@ -59,11 +88,13 @@ pub fn simulate(shape: &ModelShape, model: &Model, series: &Series, from: u64, t
             weight = 0.5;
             continue;
         }
-        if let [a, b, c] = *forward(shape, model, &features.scaled(model)) {
-            let (least, most) = TRADE_BPS;
-            let moved = propose(&model.policy, [a, b, c], weight_bps, gap || wait > 0).clamp(-most, most);
+        let inputs = features.scaled(model);
+        if let [a, b, c] = *forward(shape, model, &inputs) {
+            let idle = gap || wait > 0;
+            let moved = traded(propose(&model.policy, [a, b, c], weight_bps, idle));
+            visit(Visited { time_s: *time, inputs, weight_bps, idle, moved });
             wait = wait.saturating_sub(1);
-            if moved.abs() >= least {
+            if moved != 0 {
                 let share = f64::from(i32::try_from(moved).unwrap_or(0)) / 10_000.0;
                 log += (1.0 - share.abs() * cost_bps / 10_000.0).ln();
                 weight = (weight + share).clamp(0.0, 1.0);

@@ -3,9 +3,13 @@
 //! Target weight: sigmoid(o2 − o0), whose tangent at 0 is the integer policy's clamp(5000 + gain·(o2−o0)). Band:
 //! `BAND + relu(o1)/4`. The weight moves to the edge of the band and then drifts with the price.
 
-use crate::LearnError;
+//!
+//! With a [`Grid`] the forward pass is that of the integer network, rounding and all, and the gradient goes straight through
+//! the rounding: what is trained is what will decide.
+
+use crate::{LearnError, grid::Grid};
 use candle_core::{Device, Tensor, Var};
-use probity_strategy::ModelShape;
+use probity_strategy::{BIAS_LIMIT, ModelShape};
 use rand_chacha::ChaCha8Rng;
 use rand_core::RngCore;
 
@@ -65,25 +69,41 @@ impl Surrogate {
         Ok(())
     }
 
-    /// Activations of every layer, the outputs last.
-    pub(crate) fn layers_of(&self, input: &Tensor) -> Result<Vec<Tensor>, LearnError> {
-        let mut all: Vec<Tensor> = Vec::new();
+    /// Weights and biases as the forward pass uses them: rounded to the grid, the gradient straight through.
+    pub(crate) fn ready(&self, grid: Option<&Grid>) -> Result<Ready, LearnError> {
+        let mut layers = Vec::with_capacity(self.layers.len());
         for (i, (w, b)) in self.layers.iter().enumerate() {
-            let x = all.last().unwrap_or(input).matmul(&w.as_tensor().t()?)?.broadcast_add(b)?;
-            all.push(if i + 1 == self.layers.len() { x } else { x.relu()? });
+            let on = grid.and_then(|g| g.layers.get(i));
+            let (w, b) = match on {
+                None => (w.as_tensor().clone(), b.as_tensor().clone()),
+                Some(l) => (through(w, l.weight, 127.0)?, through(b, l.weight * l.from, f64::from(BIAS_LIMIT))?),
+            };
+            layers.push((w.t()?, b, on.map(|l| l.to)));
         }
-        Ok(all)
+        Ok(Ready { layers })
+    }
+
+    /// Activations of every layer, the outputs last.
+    pub(crate) fn layers_of(&self, input: &Tensor, grid: Option<&Grid>) -> Result<Vec<Tensor>, LearnError> {
+        self.ready(grid)?.layers_of(input)
     }
 
     /// Mean net return of a step beyond that of a half-and-half portfolio, less the penalty on its square, in bps of the
-    /// value: what training maximises.
-    pub(crate) fn objective(&self, windows: &Windows, cost: f64, risk: f64) -> Result<Tensor, LearnError> {
+    /// value: what training maximises. Second: the net returns of every step, batch × 1 each.
+    pub(crate) fn objective(
+        &self,
+        windows: &Windows,
+        grid: Option<&Grid>,
+        cost: f64,
+        risk: f64,
+    ) -> Result<(Tensor, Vec<Tensor>), LearnError> {
+        let ready = self.ready(grid)?;
         let mut weight = windows.start.clone();
-        let mut total: Option<Tensor> = None;
+        let (mut total, mut nets): (Option<Tensor>, Vec<Tensor>) = (None, Vec::new());
         for (features, returns) in windows.features.iter().zip(&windows.returns) {
             let seen = ((&weight - 0.5)? * 2.0)?;
             let input = Tensor::cat(&[features, &seen], 1)?;
-            let all = self.layers_of(&input)?;
+            let all = ready.layers_of(&input)?;
             let out = all.last().ok_or_else(|| LearnError::value("layers", "at least 1", 0))?;
             let edge = (out.narrow(1, 2, 1)? - out.narrow(1, 0, 1)?)?;
             let band = ((out.narrow(1, 1, 1)?.relu()? * 0.25)? + BAND)?;
@@ -92,7 +112,9 @@ impl Surrogate {
             weight = (weight + &moved)?;
             let gain = (&weight * returns)?;
             let active = ((&weight - 0.5)? * returns)?;
-            let paid = ((moved.abs()? * cost)? + (active.sqr()? * (0.5 + risk / 2.0))?)?;
+            let charge = (moved.abs()? * cost)?;
+            let paid = (&charge + (active.sqr()? * (0.5 + risk / 2.0))?)?;
+            nets.push((&active - charge)?.detach());
             let net = (active - paid)?;
             total = Some(match total {
                 Some(t) => (t + net)?,
@@ -101,6 +123,41 @@ impl Surrogate {
             weight = ((&weight + &gain)? / (gain + 1.0)?)?;
         }
         let total = total.ok_or_else(|| LearnError::value("window", "at least 1 step", 0))?;
-        Ok((total.mean_all()? * (10_000.0 / f64::from(u32::try_from(windows.returns.len()).unwrap_or(1))))?)
+        let mean = (total.mean_all()? * (10_000.0 / f64::from(u32::try_from(windows.returns.len()).unwrap_or(1))))?;
+        Ok((mean, nets))
+    }
+}
+
+/// Rounded to multiples of 1/scale within ±limit/scale; the gradient is that of the value itself.
+fn through(v: &Var, scale: f64, limit: f64) -> Result<Tensor, LearnError> {
+    let rounded = ((v.as_tensor().detach() * scale)?.round()?.clamp(-limit, limit)? / scale)?;
+    Ok((v.as_tensor() + (rounded - v.as_tensor().detach())?)?)
+}
+
+/// A network ready to run: weights in × out, biases, and how many integer units one of its activations is.
+pub(crate) struct Ready {
+    layers: Vec<(Tensor, Tensor, Option<f64>)>,
+}
+
+impl Ready {
+    pub(crate) fn layers_of(&self, input: &Tensor) -> Result<Vec<Tensor>, LearnError> {
+        let mut all: Vec<Tensor> = Vec::new();
+        for (i, (w, b, to)) in self.layers.iter().enumerate() {
+            let x = all.last().unwrap_or(input).matmul(w)?.broadcast_add(b)?;
+            if i + 1 == self.layers.len() {
+                all.push(x);
+                continue;
+            }
+            let x = x.relu()?;
+            all.push(match to {
+                None => x,
+                Some(unit) => {
+                    let kept = x.minimum(127.0 / unit)?;
+                    let rounded = (((kept.detach() * *unit)? + 0.5)?.floor()? / *unit)?;
+                    (&kept + (rounded - kept.detach())?)?
+                }
+            });
+        }
+        Ok(all)
     }
 }

@@ -1,17 +1,20 @@
 //! Training: AdamW on contiguous windows, split in time, purged, stopped early, the same for the same seed.
 
 use crate::{
-    LearnError, ModelFile, Series, Simulated,
+    FloatNet, LearnError, ModelFile, Series, Simulated,
+    adamw::AdamW,
+    checkpoint::{self, Progress},
+    grid::Grid,
     quantise::{self, Quantised},
     surrogate::{Surrogate, Windows, uniform},
 };
 use candle_core::{Device, Tensor};
-use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use indicatif::{ProgressBar, ProgressStyle};
 use probity_strategy::{FEATURES, ModelShape};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use serde::Serialize;
+use std::path::Path;
 
 /// What training is told.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,6 +45,8 @@ pub struct TrainConfig {
     pub patience: usize,
     /// Least share of decisions that must trade, in either direction, for a policy to be chosen.
     pub min_activity: f64,
+    /// Trains through the integer network's own rounding (the gradient straight through it); without, through floats.
+    pub quantised_forward: bool,
     /// Shows a progress bar on stderr.
     pub progress: bool,
 }
@@ -62,6 +67,7 @@ impl Default for TrainConfig {
             risk: 20.0,
             patience: 8,
             min_activity: 0.1,
+            quantised_forward: true,
             progress: false,
         }
     }
@@ -115,6 +121,9 @@ pub struct TrainReport {
     pub validation_before: f64,
     /// The same for the kept weights.
     pub validation_after: f64,
+    /// Annualised Sharpe ratio of the kept weights' net returns on validation windows, beyond a half-and-half portfolio and
+    /// the training mean.
+    pub validation_sharpe: f64,
     /// Share of validation decisions (trade, direction or hold) that quantising changed.
     pub decision_flips: f64,
     /// Largest difference of the target weight through quantising, bps.
@@ -127,8 +136,26 @@ pub struct TrainReport {
 
 const EVALUATE_EVERY: usize = 20;
 
+/// What training made.
+#[derive(Debug)]
+pub struct Trained {
+    /// The integer model.
+    pub file: ModelFile,
+    /// The float network it was quantised from.
+    pub net: FloatNet,
+    /// What training did.
+    pub report: TrainReport,
+}
+
 /// Trains a model of this shape on the series.
 pub fn train(shape: &ModelShape, series: &Series, config: &TrainConfig) -> Result<(ModelFile, TrainReport), LearnError> {
+    let trained = train_in(shape, series, config, None)?;
+    Ok((trained.file, trained.report))
+}
+
+/// The same; with a file, every evaluation is written down there and a training that was interrupted goes on from it, to the
+/// same model.
+pub fn train_in(shape: &ModelShape, series: &Series, config: &TrainConfig, file: Option<&Path>) -> Result<Trained, LearnError> {
     if shape.dims.first().copied().map(usize::from) != Some(FEATURES) || shape.dims.last() != Some(&3) {
         return Err(LearnError::value("model.dims", "16 inputs and 3 outputs", format!("{:?}", shape.dims)));
     }
@@ -153,36 +180,71 @@ pub fn train(shape: &ModelShape, series: &Series, config: &TrainConfig) -> Resul
     let make = |at: &[usize], start: Vec<f32>| windows(&inputs, &growth, mean, at, config.window, start);
     let check = make(&check_starts, vec![0.5; check_starts.len()])?;
     let (cost, risk) = (config.cost_bps / 10_000.0, config.risk);
-    let evaluate = |net: &Surrogate| -> Result<f64, LearnError> { Ok(f64::from(net.objective(&check, cost, risk)?.to_scalar::<f32>()?)) };
-    let before = evaluate(&net)?;
+    let train_inputs = inputs.get(config.embargo..train_end).unwrap_or(&[]);
+    let sample: Vec<[f32; 15]> = train_inputs.iter().step_by((train_inputs.len() / 1_024).max(1)).copied().collect();
+    let sample = quantise::rows(&sample)?;
+    let grid_of = |net: &Surrogate| if config.quantised_forward { Grid::of(shape, net, &sample).map(Some) } else { Ok(None) };
+    let year = (31_536_000.0 / f64::from(series.interval_s)).sqrt();
+    let evaluate = |net: &Surrogate, grid: Option<&Grid>| -> Result<(f64, f64), LearnError> {
+        let (objective, nets) = net.objective(&check, grid, cost, risk)?;
+        Ok((f64::from(objective.to_scalar::<f32>()?), sharpe(&nets)? * year))
+    };
+    let training = checkpoint::training(shape, series, config)?;
+    let mut optimiser = AdamW::new(net.vars(), config.learning_rate, config.weight_decay)?;
+    let mut grid = grid_of(&net)?;
+    let (before, mut best_sharpe) = evaluate(&net, grid.as_ref())?;
     let (mut best, mut best_step, mut kept, mut stale) = (before, 0, net.snapshot()?, 0);
-    let rates = ParamsAdamW { lr: config.learning_rate, weight_decay: config.weight_decay, ..ParamsAdamW::default() };
-    let mut optimiser = AdamW::new(net.vars(), rates)?;
+    let (mut steps, mut last, mut last_sharpe) = (0, before, best_sharpe);
+    if let Some((at, values)) = file.map(|f| checkpoint::load(f, &training, &net, &mut optimiser)).transpose()?.flatten() {
+        let place = at.random_at.parse().map_err(|_| LearnError::value("checkpoint, random_at", "a whole number", &at.random_at))?;
+        rng.set_word_pos(place);
+        (steps, best_step, stale, kept) = (at.steps, at.best_step, at.stale, values);
+        (best, best_sharpe) = (f64::from_bits(at.best_bits), f64::from_bits(at.sharpe_bits));
+        grid = grid_of(&net)?;
+        (last, last_sharpe) = (best, best_sharpe);
+    }
     let bar = bar(config);
-    let (mut steps, mut last) = (0, before);
+    bar.set_position(u64::try_from(steps).unwrap_or(0));
     while steps < config.max_steps && stale < config.patience {
         let at: Vec<usize> = (0..config.batch).filter_map(|_| pick(&mut rng, &train_starts)).collect();
         let start = at.iter().map(|_| uniform(&mut rng)).collect();
-        let loss = net.objective(&make(&at, start)?, cost, risk)?.neg()?;
-        optimiser.backward_step(&loss)?;
+        let loss = net.objective(&make(&at, start)?, grid.as_ref(), cost, risk)?.0.neg()?;
+        optimiser.step(&loss.backward()?)?;
         steps += 1;
         bar.inc(1);
         if config.progress {
-            let objective = -f64::from(loss.to_scalar::<f32>()?);
-            bar.set_message(format!("objective {objective:+.3}, on validation {last:+.3} (best {best:+.3}) bps a step"));
+            let loss = f64::from(loss.to_scalar::<f32>()?);
+            bar.set_message(format!(
+                "loss {loss:+.3}, on validation {:+.3} (best {:+.3}) bps a step, validation Sharpe {last_sharpe:+.2}",
+                -last, -best
+            ));
         }
         if steps % EVALUATE_EVERY == 0 {
-            let value = evaluate(&net)?;
-            last = value;
+            grid = grid_of(&net)?;
+            (last, last_sharpe) = evaluate(&net, grid.as_ref())?;
             stale += 1;
-            if value > best {
-                (best, best_step, kept, stale) = (value, steps, net.snapshot()?, 0);
+            if last > best {
+                (best, best_sharpe, best_step, kept, stale) = (last, last_sharpe, steps, net.snapshot()?, 0);
+            }
+            if let Some(path) = file {
+                let progress = Progress {
+                    version: 1,
+                    training: training.clone(),
+                    steps,
+                    optimiser_steps: optimiser.steps,
+                    best_step,
+                    stale,
+                    before_bits: before.to_bits(),
+                    best_bits: best.to_bits(),
+                    sharpe_bits: best_sharpe.to_bits(),
+                    random_at: rng.get_word_pos().to_string(),
+                };
+                checkpoint::save(path, &progress, &net, &optimiser, &kept)?;
             }
         }
     }
     bar.finish_and_clear();
     net.restore(&kept)?;
-    let train_inputs = inputs.get(config.embargo..train_end).unwrap_or(&[]);
     let Quantised { model, flips, target_error_bps, tried, validation } =
         quantise::quantise(shape, &net, scales, train_inputs, series, inputs.get(split..end).unwrap_or(&[]), config)?;
     let report = TrainReport {
@@ -194,12 +256,23 @@ pub fn train(shape: &ModelShape, series: &Series, config: &TrainConfig) -> Resul
         best_step,
         validation_before: before,
         validation_after: best,
+        validation_sharpe: best_sharpe,
         decision_flips: flips,
         largest_target_error_bps: target_error_bps,
         policies_tried: tried,
         validation,
     };
-    Ok((ModelFile::new(shape.clone(), model)?, report))
+    let float = FloatNet::of_surrogate(shape, &net, scales)?;
+    Ok(Trained { file: ModelFile::new(shape.clone(), model)?, net: float, report })
+}
+
+/// Mean over deviation of all values.
+fn sharpe(nets: &[Tensor]) -> Result<f64, LearnError> {
+    let all: Vec<f32> = Tensor::cat(nets, 0)?.flatten_all()?.to_vec1()?;
+    let n = f64::from(u32::try_from(all.len()).unwrap_or(u32::MAX).max(1));
+    let mean = all.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+    let deviation = (all.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n).sqrt();
+    Ok(if deviation > 0.0 { mean / deviation } else { 0.0 })
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "a mean of f32 values fits f32")]

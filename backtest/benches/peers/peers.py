@@ -1,0 +1,175 @@
+"""The same moving-average rule in vectorbt, backtrader and nautilus_trader: final values and times, merged as ratios."""
+
+import argparse
+import json
+import statistics
+import time
+
+import numpy as np
+import pandas as pd
+
+MEAN, FEE, CASH = 720, 0.0005, 100_000.0
+# A fee of f out of what is given buys as much as one of f/(1-f) on top.
+ON_TOP = FEE / (1 - FEE)
+
+
+def timed(rounds, work):
+    result, times = work(), []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        result = work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times), result
+
+
+def vectorbt(prices):
+    import vectorbt as vbt
+
+    def work():
+        close = pd.Series(prices)
+        mean = close.rolling(MEAN).mean()
+        inside = (close > mean) & mean.notna()
+        before = inside.shift(1, fill_value=False)
+        entries, exits = inside & ~before, ~inside & before
+        fees = np.where(entries, ON_TOP, FEE)
+        folio = vbt.Portfolio.from_signals(close, entries, exits, fees=fees, init_cash=CASH, freq="1h")
+        value = folio.value()
+        return float(value.iloc[-1]), int(folio.orders.count())
+
+    return timed(7, work)
+
+
+def backtrader(frame):
+    import backtrader as bt
+
+    class Fee(bt.CommInfoBase):
+        params = (("stocklike", True), ("commtype", bt.CommInfoBase.COMM_PERC))
+
+        def _getcommission(self, size, price, pseudoexec):
+            return abs(size) * price * (ON_TOP if size > 0 else FEE)
+
+    class Rule(bt.Strategy):
+        def __init__(self):
+            self.mean = bt.indicators.SimpleMovingAverage(self.data.close, period=MEAN)
+            self.orders = 0
+
+        def next(self):
+            above = self.data.close[0] > self.mean[0]
+            if above and not self.position:
+                self.buy(size=self.broker.getcash() / (self.data.close[0] * (1 + ON_TOP)))
+                self.orders += 1
+            elif not above and self.position:
+                self.close()
+                self.orders += 1
+
+    def work():
+        cerebro = bt.Cerebro(stdstats=False)
+        cerebro.adddata(bt.feeds.PandasData(dataname=frame))
+        cerebro.addstrategy(Rule)
+        cerebro.broker.setcash(CASH)
+        cerebro.broker.set_coc(True)
+        cerebro.broker.set_checksubmit(False)
+        cerebro.broker.addcommissioninfo(Fee())
+        rule = cerebro.run()[0]
+        return cerebro.broker.getvalue(), rule.orders
+
+    return timed(1, work)
+
+
+def nautilus(times, prices):
+    from decimal import Decimal
+
+    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
+    from nautilus_trader.config import LoggingConfig, StrategyConfig
+    from nautilus_trader.indicators import SimpleMovingAverage
+    from nautilus_trader.model.currencies import ETH, USDT
+    from nautilus_trader.model.data import Bar, BarType
+    from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
+    from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
+    from nautilus_trader.model.instruments import CurrencyPair
+    from nautilus_trader.model.objects import Money, Price, Quantity
+    from nautilus_trader.trading.strategy import Strategy
+
+    venue = Venue("SIM")
+    instrument = CurrencyPair(
+        instrument_id=InstrumentId(Symbol("ETHUSDT"), venue), raw_symbol=Symbol("ETHUSDT"), base_currency=ETH, quote_currency=USDT,
+        price_precision=2, size_precision=5, price_increment=Price(0.01, 2), size_increment=Quantity(0.00001, 5), ts_event=0, ts_init=0,
+        maker_fee=Decimal(str(FEE)), taker_fee=Decimal(str(FEE)),
+    )
+    kind = BarType.from_str("ETHUSDT.SIM-1-HOUR-LAST-EXTERNAL")
+    size = Quantity(1_000_000, 5)
+    bars = []
+    for t, p in zip(times, prices):
+        price = Price(p, 2)
+        bars.append(Bar(kind, price, price, price, price, size, int(t) * 1_000_000_000, int(t) * 1_000_000_000))
+
+    class Config(StrategyConfig, frozen=True):
+        pass
+
+    class Rule(Strategy):
+        def __init__(self):
+            super().__init__(Config())
+            self.mean, self.held, self.orders = SimpleMovingAverage(MEAN), Quantity(0, 5), 0
+
+        def on_start(self):
+            self.register_indicator_for_bars(kind, self.mean)
+            self.subscribe_bars(kind)
+
+        def on_bar(self, bar):
+            if not self.mean.initialized:
+                return
+            close = bar.close.as_double()
+            above = close > self.mean.value
+            if above and not self.held:
+                cash = self.portfolio.account(venue).balance_free(USDT).as_double()
+                units = int((cash - 0.01) / (close * (1 + FEE)) * 100_000)
+                self.held = Quantity(units / 100_000, 5)
+                self.submit_order(self.order_factory.market(instrument.id, OrderSide.BUY, self.held))
+                self.orders += 1
+            elif not above and self.held:
+                self.submit_order(self.order_factory.market(instrument.id, OrderSide.SELL, self.held))
+                self.held = Quantity(0, 5)
+                self.orders += 1
+
+    seconds, result = [], None
+    for _ in range(3):
+        engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
+        engine.add_venue(venue, OmsType.NETTING, AccountType.CASH, [Money(CASH, USDT), Money(0, ETH)])
+        engine.add_instrument(instrument)
+        engine.add_data(bars)
+        rule = Rule()
+        engine.add_strategy(rule)
+        start = time.perf_counter()
+        engine.run()
+        seconds.append(time.perf_counter() - start)
+        account = engine.cache.account_for_venue(venue)
+        value = account.balance_total(USDT).as_double() + account.balance_total(ETH).as_double() * prices[-1]
+        result = (value, rule.orders)
+        engine.dispose()
+    return statistics.median(seconds), result
+
+
+def main():
+    flags = argparse.ArgumentParser()
+    flags.add_argument("--bars", required=True)
+    flags.add_argument("--merge", required=True)
+    args = flags.parse_args()
+    table = pd.read_csv(args.bars)
+    times, prices = table["time_s"].to_numpy(), table["price"].to_numpy()
+    frame = pd.DataFrame({k: prices for k in ("open", "high", "low", "close")}, index=pd.to_datetime(times, unit="s"))
+    frame["volume"] = 1.0
+    with open(args.merge, encoding="utf-8") as file:
+        figures = json.load(file)
+    ours, rule = figures["keys"]["rule_s"], figures["rule"]
+    figures["peers"] = {}
+    for name, run in (("vectorbt", lambda: vectorbt(prices)), ("backtrader", lambda: backtrader(frame)), ("nautilus", lambda: nautilus(times, prices))):
+        seconds, (value, orders) = run()
+        figures["peers"][name] = {"seconds": seconds, "last_value": value, "orders": orders, "value_difference": value / rule["last_value"] - 1}
+        figures["keys"][f"vs_{name}"] = seconds / ours
+        print(f"{name}: {seconds:.4f} s, {seconds / ours:.1f} times ours; value {value:.2f} against {rule['last_value']:.2f}, {orders} orders against {rule['trades']}")
+    with open(args.merge, "w", encoding="utf-8") as file:
+        json.dump(figures, file, indent=2)
+        file.write("\n")
+
+
+main()
