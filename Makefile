@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools figures-backtest clean
+.PHONY: help build demo test lint wasm tools figures-backtest figures-peers clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
@@ -11,6 +11,7 @@ help:
 	@echo "make lint    rustfmt and clippy"
 	@echo "make tools   anvil, the Solidity compiler and the published contracts, from npm (needs node and npm)"
 	@echo "make figures-backtest   decisions and swaps a second into target/figures/backtest.json (MARKET=path.csv for recorded data)"
+	@echo "make figures-peers      EZKL on the same network into target/figures/ezkl.json (needs Python 3.11 or later and PyPI)"
 	@echo "make wasm    the verifier for wasm32-unknown-unknown"
 
 build:
@@ -43,6 +44,18 @@ $(PACKAGES): chain/contracts/package-lock.json
 
 figures-backtest:
 	cargo run $(PROFILE) -p probity-backtest --example speed -- $(if $(MARKET),--data $(MARKET)) --out target/figures/backtest.json
+
+# The peers' own virtual environment, made anew when its requirements change.
+PEERS := target/peers/venv/.installed
+
+$(PEERS): prover/benches/peers/requirements.txt
+	@command -v python3 >/dev/null || { echo "python3 was not found: install Python 3.11 or later" >&2; exit 1; }
+	python3 -m venv --clear target/peers/venv
+	target/peers/venv/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --requirement $<
+	touch $@
+
+figures-peers: $(PEERS)
+	target/peers/venv/bin/python prover/benches/peers/ezkl_peer.py --model strategy/learn/models/default.json --work target/peers/ezkl --out target/figures/ezkl.json $(PEERS_FLAGS)
 
 clean:
 	cargo clean
