@@ -6,12 +6,15 @@ mod checks;
 mod cli;
 mod commit;
 mod demo;
+mod fetch;
 mod inspect;
 mod journal;
+mod layout;
 mod ledger;
 mod market;
 mod onchain;
 mod output;
+mod params;
 mod prove;
 mod report;
 mod run;
@@ -23,7 +26,7 @@ mod train;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use cli::{ChainAction, Cli, Command, ConfigAction};
+use cli::{ChainAction, Cli, Command, ConfigAction, ParamsAction};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -67,7 +70,10 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
         Command::Train(args) => train::run(args, &loaded.settings, cli.json),
         Command::Trials => ledger::run(&loaded.settings, cli.json),
-        Command::Commit(args) => commit::run(args, cli.json),
+        Command::Commit(args) => commit::run(args, &loaded.settings, cli.json),
+        Command::Layout(args) => layout::run(args, &loaded.settings, cli.json),
+        Command::Params { action: ParamsAction::Check(args) } => params::run(args, &loaded.settings, cli.json),
+        Command::Params { action: ParamsAction::Fetch(args) } => fetch::run(args, cli.json),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
         Command::Prove(args) => prove::run(args, &loaded.settings, cli.json),
         Command::Inspect(args) => inspect::run(args, cli.json),

@@ -1,13 +1,13 @@
 //! Folds decisions, compresses the proof and writes what an auditor needs: log and proof.
 
 use crate::cli::ProveArgs;
-use crate::settings::Settings;
+use crate::settings::{ProofSettings, Settings};
 use crate::{output, secret};
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use probity_prover::{Params, Session};
+use probity_prover::Session;
 use probity_strategy::{Mandate, Model, Record};
-use probity_verifier::{Header, Line, LogReader, LogWriter, ParamsSource, Salt, commit_model};
+use probity_verifier::{Header, Line, LogReader, LogWriter, Salt, commit_model};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ pub(crate) struct Proved {
     pub(crate) proof: PathBuf,
     /// Decisions folded.
     pub(crate) decisions: usize,
-    /// Deriving the parameters, s.
+    /// Making or loading the parameters, s.
     pub(crate) params_s: f64,
     /// Median fold, ms.
     pub(crate) fold_ms: f64,
@@ -42,14 +42,14 @@ pub(crate) fn prove(
     model: &Model,
     salt: &Salt,
     records: &[Record],
-    source: &ParamsSource,
+    settings: &ProofSettings,
 ) -> Result<Proved> {
     std::fs::create_dir_all(dir).with_context(|| format!("{}: expected a folder that can be written", dir.display()))?;
     let (log_path, proof_path) = (dir.join("decisions.jsonl"), dir.join("proof.bin"));
     ensure!(!log_path.exists(), "{}: a log is never overwritten; name another folder", log_path.display());
-    output::talk("deriving the proof parameters …");
+    output::talk("making or loading the proof parameters …");
     let started = Instant::now();
-    let params = Arc::new(Params::for_mandate_with(mandate, source)?);
+    let params = Arc::new(settings.params_for(mandate)?);
     let params_s = started.elapsed().as_secs_f64();
 
     let commitment = commit_model(&mandate.model, model, salt);
@@ -124,8 +124,8 @@ pub(crate) fn run(args: &ProveArgs, settings: &Settings, json: bool) -> Result<E
             records.push(entry.record);
         }
     }
-    output::talk("deriving the proof parameters …");
-    let params = Arc::new(Params::for_mandate_with(&header.mandate, &settings.proof.source()?)?);
+    output::talk("making or loading the proof parameters …");
+    let params = Arc::new(settings.proof.params_for(&header.mandate)?);
     let mut session = Session::start(params, header.mandate.clone(), opening.model, opening.salt)?;
     let bar = folding_bar(records.len())?;
     let fold_ms = median(fold_all(&mut session, &records, |_| {
