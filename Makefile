@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools page figures-audit figures-backtest figures-peers figures-prover clean
+.PHONY: help build demo test lint wasm tools page figures-audit figures-backtest figures-ezkl figures-peers figures-prover clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
@@ -14,6 +14,7 @@ help:
 	@echo "make figures-prover     folding, compressing, verifying, memory, beside the bare multiplications, into target/figures/prover.json"
 	@echo "make figures-audit      what an audit costs, into target/figures/audit.json"
 	@echo "make page    the verifier as one HTML file that works offline: target/page/probity.html"
+	@echo "make figures-ezkl       EZKL on the same network into target/figures/ezkl.json (needs Python 3.11 or later and PyPI)"
 	@echo "make wasm    the verifier for wasm32-unknown-unknown"
 
 build:
@@ -67,6 +68,18 @@ figures-peers:
 
 figures-prover:
 	cargo run $(PROFILE) -p probity-prover --example figures -- target/figures
+
+# The peers' own virtual environment, made anew when its requirements change.
+EZKL := target/peers/venv/.installed
+
+$(EZKL): prover/benches/peers/requirements.txt
+	@command -v python3 >/dev/null || { echo "python3 was not found: install Python 3.11 or later" >&2; exit 1; }
+	python3 -m venv --clear target/peers/venv
+	target/peers/venv/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --requirement $<
+	touch $@
+
+figures-ezkl: $(EZKL)
+	target/peers/venv/bin/python prover/benches/peers/ezkl_peer.py --model strategy/learn/models/default.json --work target/peers/ezkl --out target/figures/ezkl.json $(EZKL_FLAGS)
 
 clean:
 	cargo clean

@@ -168,8 +168,7 @@ fn ran(data: &Path, span: (u64, u64), file: ModelFile, settings: &Settings, into
     let result = run_engine(&s.engine, &s.dataset, &s.terms, s.quote, Amount::ZERO)?;
     signals(&s.engine, &Candle::new(&s.file.shape, &s.file.model)?, &result)?;
     let mandate = s.engine.mandate();
-    let source = settings.proof.source()?;
-    let proved = into.map(|dir| prove(dir, mandate, &s.file.model, &secret::salt(), &result.records, &source)).transpose()?;
+    let proved = into.map(|dir| prove(dir, mandate, &s.file.model, &secret::salt(), &result.records, &settings.proof)).transpose()?;
     let (hold, cash) = (buy_and_hold(&s.dataset, &s.terms, s.quote)?, cash(&s.dataset, s.quote)?);
     let summary = Summary {
         data: data.display().to_string(),

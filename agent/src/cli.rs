@@ -55,6 +55,14 @@ pub(crate) enum Command {
     Trials(TrialsArgs),
     /// Salt and commit to a model: writes the opening (secret) and prints the commitment (public).
     Commit(CommitArgs),
+    /// What each number of decisions a fold costs in proving time, latency and gas, and which to choose for a latency.
+    Layout(LayoutArgs),
+    /// Powers-of-tau files, the parameters of the pairing engine.
+    Params {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: ParamsAction,
+    },
     /// The development chains of a run.
     Chain {
         /// What to do with them.
@@ -81,6 +89,90 @@ pub(crate) enum Command {
 pub(crate) enum ConfigAction {
     /// Every setting, its value and where the value came from.
     Show,
+}
+
+/// Commands on parameter files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ParamsAction {
+    /// Tell what a powers-of-tau file is and whether it serves. Exit code 1 if it does not.
+    Check(ParamsCheckArgs),
+    /// Download a powers-of-tau file; one that is not what was asked for is never put in place.
+    Fetch(ParamsFetchArgs),
+}
+
+/// Flags of `params check`.
+#[derive(Debug, Args)]
+pub(crate) struct ParamsCheckArgs {
+    /// The file (`.ptau`).
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Engine it is for; the transparent one needs no file.
+    #[arg(long, value_enum, default_value = "pairing")]
+    pub(crate) engine: Engine,
+    /// Decision log or mandate (JSON) that it must serve; the settings' mandate if left out.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "decisions_per_fold"])]
+    pub(crate) mandate: Option<PathBuf>,
+    /// Model file whose shape it must serve; the shipped strategy if left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Decisions a fold (setting mandate.decisions_per_fold).
+    #[arg(long, value_name = "B", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) decisions_per_fold: Option<u16>,
+}
+
+/// Flags of `params fetch`.
+#[derive(Debug, Args)]
+pub(crate) struct ParamsFetchArgs {
+    /// Where it lies (http or https): nobody is trusted for it, only the digest is.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: String,
+    /// The pinned ceremony file of 2^N powers.
+    #[arg(long, value_name = "N", required_unless_present = "digest", value_parser = clap::value_parser!(u32).range(8..=28))]
+    pub(crate) power: Option<u32>,
+    /// BLAKE2b-512 (hex, as b2sum prints it) of a file that you vouch for, in place of a pinned one.
+    #[arg(long, value_name = "HEX", conflicts_with = "power")]
+    pub(crate) digest: Option<String>,
+    /// Where the file goes; never overwritten. A part of it lies beside it, and the next call goes on from there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Most bytes that are taken; by default what a file of that power can have, or 2 GiB with --digest.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_bytes: Option<u64>,
+}
+
+/// `--engine`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Engine {
+    /// Nothing to download, nothing to trust.
+    Transparent,
+    /// Powers of tau from a ceremony.
+    Pairing,
+}
+
+impl From<Engine> for probity_strategy::ProofEngine {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Transparent => Self::Transparent,
+            Engine::Pairing => Self::Pairing,
+        }
+    }
+}
+
+/// Flags of `layout`.
+#[derive(Debug, Args)]
+pub(crate) struct LayoutArgs {
+    /// Model file; the shipped strategy if left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// Longest time from a decision to its proof.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) max_latency: Option<u64>,
+    /// Engine (setting mandate.proof_engine).
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<Engine>,
+    /// Time between two decisions (setting mandate.interval_s).
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) interval: Option<u32>,
 }
 
 /// Commands on development chains.
@@ -614,4 +706,10 @@ pub(crate) struct CommitArgs {
     /// Where the public part (commitment, shape, head of the trial ledger) is written. Never overwritten.
     #[arg(long, value_name = "FILE")]
     pub(crate) public: Option<PathBuf>,
+    /// Longest time from a decision to its proof, for the choice in the table of layouts.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) max_latency: Option<u64>,
+    /// Leave the table of layouts out: it measures this machine and counts circuits, which takes seconds.
+    #[arg(long, conflicts_with = "max_latency")]
+    pub(crate) no_layout: bool,
 }

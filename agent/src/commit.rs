@@ -1,10 +1,12 @@
-//! `probity commit`: salts a model, writes the opening, shows the commitment, and binds the trial ledger's head into it.
+//! `probity commit`: salts a model, writes the opening, shows the commitment, binds the trial ledger's head into it, and shows what proving the
+//! model would cost.
 //!
 //! The salt is SHA-256 of a tag, 32 random bytes, the ledger's head and the number of its lines. The circuit sees a salt as
 //! ever; whoever is later shown opening and binding can check over which ledger the commitment was made: a thousand tries
 //! cannot be shown as one. Until then nobody can tell, and a ledger that was begun anew before is not seen.
 
 use crate::cli::CommitArgs;
+use crate::layout::{Ask, Table};
 use crate::ledger::{Ledger, Listing};
 use crate::settings::Settings;
 use crate::{output, secret, strategy_file};
@@ -160,17 +162,28 @@ pub(crate) fn run(args: &CommitArgs, settings: &Settings, json: bool) -> Result<
     if let Some(path) = &args.public {
         crate::report::create(path, &public)?;
     }
+    let layout = (!args.no_layout)
+        .then(|| {
+            Table::of(Ask {
+                shape: file.shape.clone(),
+                engine: settings.mandate.proof_engine,
+                interval_s: settings.mandate.interval_s,
+                max_latency_s: args.max_latency,
+            })
+        })
+        .transpose()?;
     let value = serde_json::json!({
         "commitment": bound.public.commitment, "shape": file.shape, "opening": args.opening, "binding": beside(&args.opening),
-        "ledger": bound.public.ledger,
+        "ledger": bound.public.ledger, "layout": layout,
     });
     output::data(json, "commitment", &value, || {
-        output::table(&[
+        let made = output::table(&[
             ("commitment (public)".into(), bound.public.commitment.to_string()),
             ("made over".into(), format!("{} trials, ledger head {}", bound.public.ledger.trials, bound.public.ledger.head)),
             ("opening (secret, keep it)".into(), args.opening.display().to_string()),
             ("binding (secret, keep it)".into(), beside(&args.opening).display().to_string()),
-        ])
+        ]);
+        layout.iter().fold(made, |text, table| format!("{text}\n{}", table.text()))
     })?;
     Ok(ExitCode::SUCCESS)
 }

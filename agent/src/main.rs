@@ -9,13 +9,16 @@ mod compare;
 mod data;
 mod demo;
 mod disclose;
+mod fetch;
 mod inspect;
 mod journal;
+mod layout;
 mod ledger;
 mod market;
 mod model;
 mod onchain;
 mod output;
+mod params;
 mod prove;
 mod report;
 mod reprove;
@@ -30,7 +33,7 @@ mod walk;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use cli::{ChainAction, Cli, Command, ConfigAction};
+use cli::{ChainAction, Cli, Command, ConfigAction, ParamsAction};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -78,6 +81,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Data { action } => data::run(action, cli.json),
         Command::Trials(args) => ledger::run(args, &loaded.settings, cli.json),
         Command::Commit(args) => commit::run(args, &loaded.settings, cli.json),
+        Command::Layout(args) => layout::run(args, &loaded.settings, cli.json),
+        Command::Params { action: ParamsAction::Check(args) } => params::run(args, &loaded.settings, cli.json),
+        Command::Params { action: ParamsAction::Fetch(args) } => fetch::run(args, cli.json),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
         Command::Disclose(args) => disclose::run(args, cli.json),
         Command::Prove(args) => reprove::run(args, &loaded.settings, cli.json),

@@ -1,11 +1,12 @@
 //! Folds decisions, compresses the proof and writes what an auditor needs: log and proof.
 
 use crate::output;
+use crate::settings::ProofSettings;
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
-use probity_prover::{Params, Session};
+use probity_prover::Session;
 use probity_strategy::{Mandate, Model, Record};
-use probity_verifier::{Header, LogWriter, ParamsSource, Salt, commit_model};
+use probity_verifier::{Header, LogWriter, Salt, commit_model};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub(crate) struct Proved {
     pub(crate) proof: PathBuf,
     /// Decisions folded.
     pub(crate) decisions: usize,
-    /// Deriving the parameters, s.
+    /// Making or loading the parameters, s.
     pub(crate) params_s: f64,
     /// Median fold, ms.
     pub(crate) fold_ms: f64,
@@ -39,14 +40,14 @@ pub(crate) fn prove(
     model: &Model,
     salt: &Salt,
     records: &[Record],
-    source: &ParamsSource,
+    settings: &ProofSettings,
 ) -> Result<Proved> {
     std::fs::create_dir_all(dir).with_context(|| format!("{}: expected a folder that can be written", dir.display()))?;
     let (log_path, proof_path) = (dir.join("decisions.jsonl"), dir.join("proof.bin"));
     ensure!(!log_path.exists(), "{}: a log is never overwritten; name another folder", log_path.display());
-    output::talk("deriving the proof parameters …");
+    output::talk("making or loading the proof parameters …");
     let started = Instant::now();
-    let params = Arc::new(Params::for_mandate_with(mandate, source)?);
+    let params = Arc::new(settings.params_for(mandate)?);
     let params_s = started.elapsed().as_secs_f64();
 
     let commitment = commit_model(&mandate.model, model, salt);

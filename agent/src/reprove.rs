@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use crate::{output, secret};
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
-use probity_prover::{Params, Session};
+use probity_prover::Session;
 use probity_strategy::Record;
 use probity_verifier::{Line, LogReader, Reveal, Rotation, commit_model};
 use serde::Serialize;
@@ -40,8 +40,8 @@ pub(crate) fn run(args: &ProveArgs, settings: &Settings, json: bool) -> Result<E
     if let Some(last) = args.cut.last() {
         ensure!(usize::try_from(*last)? < decisions, "--cut {last}: expected fewer than the log's {decisions} decisions");
     }
-    output::talk("deriving the proof parameters …");
-    let params = Arc::new(Params::for_mandate_with(&header.mandate, &settings.proof.source()?)?);
+    output::talk("making or loading the proof parameters …");
+    let params = Arc::new(settings.proof.params_for(&header.mandate)?);
     let session = Session::start(params, header.mandate.clone(), opening.model, opening.salt)?;
     let bar = folding_bar(decisions)?;
     let mut prover = Prover { session, then: opening.then, waiting: Vec::new(), fold_ms: Vec::new(), bar };

@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use config::{Config, Environment, File, FileFormat, Source};
+use probity_prover::Params;
+use probity_strategy::{Mandate, ModelShape, ProofEngine};
 use probity_verifier::{Accept, ParamsSource};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -85,6 +87,8 @@ pub(crate) struct ProofSettings {
     pub(crate) ptau_blake2b: String,
     /// A name for parameters that are accepted whatever they are; every report repeats it. Empty: refused.
     pub(crate) insecure_params: String,
+    /// Private folder where this operator's proof parameters are kept between runs; empty: they are made every time.
+    pub(crate) cache_dir: String,
 }
 
 impl ProofSettings {
@@ -100,6 +104,21 @@ impl ProofSettings {
             _ => bail!("settings proof.ptau_blake2b, proof.insecure_params: expected one of them at most, got both"),
         };
         Ok(ParamsSource::Ceremony { path: self.ptau_file.clone().into(), accept })
+    }
+
+    /// The prover's parameters: from this operator's own folder, if they are there. Audits derive theirs instead.
+    pub(crate) fn params(&self, shape: &ModelShape, decisions_per_fold: u16, engine: ProofEngine) -> Result<Params> {
+        let source = self.source()?;
+        Ok(if self.cache_dir.is_empty() {
+            Params::derive(shape, decisions_per_fold, engine, &source)?
+        } else {
+            Params::cached(Path::new(&self.cache_dir), shape, decisions_per_fold, engine, &source)?
+        })
+    }
+
+    /// The same for a mandate.
+    pub(crate) fn params_for(&self, mandate: &Mandate) -> Result<Params> {
+        self.params(&mandate.model, mandate.decisions_per_fold, mandate.proof_engine)
     }
 }
 

@@ -2,12 +2,15 @@
 //!
 //! A running session holds the witness, thus the private weights. Only [`Session::compress`] makes something to publish.
 
+mod cache;
 mod chain;
 mod checkpoint;
 mod error;
+mod layout;
 mod params;
 mod session;
 
 pub use error::ProverError;
+pub use layout::{Law, Layout, Unit, cheapest, plan};
 pub use params::Params;
 pub use session::Session;

@@ -10,6 +10,7 @@ pub struct Params {
     setup: Setup,
     prover_key: ProverKey,
     keys: Arc<Keys>,
+    loaded: bool,
 }
 
 impl std::fmt::Debug for Params {
@@ -33,10 +34,14 @@ impl Params {
             seconds = started.elapsed().as_secs_f64(),
             "parameters derived"
         );
+        Ok(Self::of(setup, prover_key, keys, false))
+    }
+
+    pub(crate) fn of(setup: Setup, prover_key: ProverKey, keys: Keys, loaded: bool) -> Self {
         if keys.origin().is_insecure() {
             tracing::warn!(origin = ?keys.origin(), "insecure parameters: whoever made them can prove anything");
         }
-        Ok(Self { setup, prover_key, keys: Arc::new(keys) })
+        Self { setup, prover_key, keys: Arc::new(keys), loaded }
     }
 
     /// Derives the parameters that a mandate of the transparent engine asks for.
@@ -60,6 +65,12 @@ impl Params {
     #[must_use]
     pub fn shared_keys(&self) -> Arc<Keys> {
         Arc::clone(&self.keys)
+    }
+
+    /// Whether they were loaded from the prover's own file ([`Params::cached`]) and not derived in this process.
+    #[must_use]
+    pub const fn loaded(&self) -> bool {
+        self.loaded
     }
 
     /// Digest of the parameters.

@@ -88,7 +88,7 @@ fn settings_and_arguments_are_refused_by_name() {
 fn an_opening_is_secret_and_never_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let opening = dir.path().join("opening.json");
-    let commit = || run("probity", &["--json", "commit", "--opening", opening.to_str().unwrap()]);
+    let commit = || run("probity", &["--json", "commit", "--no-layout", "--opening", opening.to_str().unwrap()]);
     let out = commit();
     assert_eq!(out.status.code(), Some(0));
     assert!(json(&out)["result"]["commitment"].as_str().unwrap().starts_with("0x"));

@@ -15,7 +15,6 @@ use anyhow::{Context, Result, bail, ensure};
 use probity_backtest::Scale;
 use probity_chain::{Address, DevChain, Origin, PoolInfo, Promise, Sender, Tools, Vault, VaultView};
 use probity_learn::{Candle, ModelFile};
-use probity_prover::Params;
 use probity_strategy::{Engine, Mandate, ModelShape, State};
 use probity_verifier::{Digest, Header, Reveal, commit_model, mandate_digest};
 use std::path::Path;
@@ -47,10 +46,10 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
     let chain = chain(args, settings, &journal).await?;
     let params = tokio::task::spawn_blocking({
         let (shape, b, engine) = (file.shape.clone(), settings.mandate.decisions_per_fold, settings.mandate.proof_engine);
-        let source = settings.proof.source()?;
+        let proof = settings.proof.clone();
         move || {
             let started = std::time::Instant::now();
-            Params::derive(&shape, b, engine, &source).map(|p| (p, started.elapsed().as_secs_f64()))
+            proof.params(&shape, b, engine).map(|p| (p, started.elapsed().as_secs_f64()))
         }
     });
     let pool = pool(&chain, settings).await?;

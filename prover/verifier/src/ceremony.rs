@@ -4,8 +4,10 @@
 //! file is believed by its digest only, and anything else has to be named insecure by the caller.
 
 use crate::finding::{Code, Finding, Severity};
+use blake2::{Blake2b512, Digest as _};
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The ceremony whose files are pinned below.
@@ -45,6 +47,32 @@ pub struct FileDigest([u8; 64]);
 impl FileDigest {
     pub(crate) const fn new(bytes: [u8; 64]) -> Self {
         Self(bytes)
+    }
+
+    /// Digests everything a reader gives.
+    pub fn of(mut reader: impl Read) -> io::Result<Self> {
+        let (mut hash, mut buffer) = (Blake2b512::new(), vec![0; 1 << 20]);
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return Ok(Self(hash.finalize().into())),
+                Ok(n) => hash.update(buffer.get(..n).unwrap_or_default()),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// The ceremony's file with 2^`power` powers, if this program pins one.
+    #[must_use]
+    pub fn pinned(power: u32) -> Option<Self> {
+        PINS.iter().find(|(p, _)| *p == power).and_then(|(_, pin)| pin.parse().ok())
+    }
+
+    /// The power of two of the pinned file with this digest, if it is one.
+    #[must_use]
+    pub fn pinned_power(&self) -> Option<u32> {
+        let text = self.to_string();
+        PINS.iter().find(|(_, pin)| *pin == text).map(|(power, _)| *power)
     }
 }
 
@@ -91,6 +119,12 @@ pub enum Accept {
     Digest(FileDigest),
     /// Whatever it is: for tests. The name appears in every report.
     Insecure(String),
+}
+
+/// Name of the ceremony whose files are pinned.
+#[must_use]
+pub const fn ceremony() -> &'static str {
+    CEREMONY
 }
 
 /// Where parameters come from. The transparent engine needs no source and reads none.
@@ -156,10 +190,10 @@ pub enum Origin {
 
 impl Origin {
     /// The origin of a file with this digest, if the caller or this program believes it.
-    pub(crate) fn of(digest: FileDigest, accept: &Accept) -> Option<Self> {
-        let text = digest.to_string();
-        if let Some((power, _)) = PINS.iter().find(|(_, pin)| *pin == text) {
-            return Some(Self::KnownCeremony { ceremony: CEREMONY.to_owned(), power: *power, blake2b: digest });
+    #[must_use]
+    pub fn of(digest: FileDigest, accept: &Accept) -> Option<Self> {
+        if let Some(power) = digest.pinned_power() {
+            return Some(Self::KnownCeremony { ceremony: CEREMONY.to_owned(), power, blake2b: digest });
         }
         match accept {
             Accept::Digest(expected) if *expected == digest => Some(Self::NamedByDigest { blake2b: digest }),
@@ -208,6 +242,7 @@ mod tests {
         for (i, (power, pin)) in PINS.iter().enumerate() {
             assert_eq!(usize::try_from(*power).unwrap(), i + 8);
             let digest: FileDigest = pin.parse().unwrap();
+            assert_eq!((FileDigest::pinned(*power), digest.pinned_power()), (Some(digest), Some(*power)));
             assert_eq!(digest.to_string(), *pin, "lowercase, so that comparing text compares digests");
             assert!(PINS.iter().filter(|(_, other)| other == pin).count() == 1);
             let origin = Origin::of(digest, &Accept::Insecure("x".into()));

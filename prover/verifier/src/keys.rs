@@ -86,6 +86,12 @@ impl Setup {
                 });
             }
         };
+        Self::of_public(shape, decisions_per_fold, origin, public)
+    }
+
+    /// Parameters that the caller made earlier and kept to itself. They are taken on the caller's word: a prover may do that with
+    /// its own private file, an auditor never ([`Keys::derive`] is for auditors).
+    pub fn of_public(shape: &ModelShape, decisions_per_fold: u16, origin: Origin, public: PublicParams) -> Result<Self, KeysError> {
         let ((constraints, constraints_2), (variables, variables_2)) = (public.constraints(), public.variables());
         if !paddable(constraints, variables) || !paddable(constraints_2, variables_2) {
             return Err(KeysError::Unsupported {
@@ -288,7 +294,7 @@ const fn paddable(constraints: usize, variables: usize) -> bool {
     !(variables.is_power_of_two() && constraints < variables)
 }
 
-fn guarded<T>(work: impl FnOnce() -> Result<T, NovaError>) -> Result<T, KeysError> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, NovaError>) -> Result<T, KeysError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| KeysError::Panicked)?.map_err(KeysError::Nova)
 }
 

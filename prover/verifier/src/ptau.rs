@@ -13,7 +13,7 @@ use halo2curves::serde::SerdeObject;
 use nova_snark::provider::bn256_grumpkin::bn256::{Affine, Base, Point, Scalar};
 use nova_snark::provider::traits::{DlogGroup, DlogGroupExt, PairingGroup};
 use rand_core::{OsRng, RngCore};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use thiserror::Error;
 
 type G2 = <Point as PairingGroup>::G2;
@@ -132,6 +132,37 @@ pub(crate) fn prune(input: impl Read, count: usize, output: &mut impl Write) -> 
         return Err(malformed("tau G1", "consecutive powers of the tau in tau G2", "others"));
     }
     Ok(FileDigest::new(file.hash.finalize().into()))
+}
+
+/// Power of two in the header and number of powers in the first group, from the table of sections alone.
+pub(crate) fn table_of_contents(file: &mut (impl Read + Seek)) -> Result<(u32, u64), PtauError> {
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut file = Hashed { inner: file, hash: Blake2b512::new(), at: 0 };
+    if file.array::<4>("magic")? != *b"ptau" {
+        return Err(malformed("magic", "ptau", "something else"));
+    }
+    file.u32("version")?;
+    let sections = file.u32("sections")?;
+    let (mut power, mut powers) = (None, None);
+    for _ in 0..sections.min(MAX_SECTIONS) {
+        let id = file.u32("section id")?;
+        let size = u64::from_le_bytes(file.array("section size")?);
+        let start = file.inner.stream_position()?;
+        if size > length.saturating_sub(start) {
+            return Err(PtauError::Truncated { field: "section", at: length });
+        }
+        match id {
+            1 => {
+                file.array::<36>("header")?;
+                power = Some(file.u32("header.power")?);
+            }
+            2 => powers = Some(size / u64::try_from(G1_BYTES).unwrap_or(u64::MAX)),
+            _ => {}
+        }
+        file.inner.seek(SeekFrom::Start(start.saturating_add(size)))?;
+    }
+    power.zip(powers).ok_or_else(|| malformed("sections", "header (1) and tau G1 (2)", "not both"))
 }
 
 fn read_header<R: Read>(file: &mut Hashed<R>, size: u64, count: usize, output: &mut impl Write) -> Result<(), PtauError> {

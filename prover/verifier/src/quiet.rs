@@ -52,3 +52,9 @@ mod other {
 pub(crate) use other::Quiet;
 #[cfg(unix)]
 pub(crate) use unix::Quiet;
+
+/// Runs work of the proof library that reads points, with standard output silent.
+pub fn quietly<T>(work: impl FnOnce() -> T) -> std::io::Result<T> {
+    let _silence = Quiet::start()?;
+    Ok(work())
+}
