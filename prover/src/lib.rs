@@ -7,7 +7,9 @@ mod checkpoint;
 mod error;
 mod params;
 mod session;
+mod settlement;
 
 pub use error::ProverError;
 pub use params::Params;
 pub use session::Session;
+pub use settlement::{Position, Settlement, Settler};

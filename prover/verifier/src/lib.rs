@@ -21,6 +21,7 @@ mod onchain;
 mod ptau;
 mod quiet;
 mod replay;
+mod settlement;
 mod statement;
 mod walk;
 
@@ -42,4 +43,5 @@ pub use log::*;
 pub use onchain::*;
 pub use ptau::PtauError;
 pub use replay::*;
+pub use settlement::*;
 pub use statement::*;
