@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools figures-backtest clean
+.PHONY: help build demo test lint wasm tools figures-backtest figures-settlement clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
@@ -11,6 +11,7 @@ help:
 	@echo "make lint    rustfmt and clippy"
 	@echo "make tools   anvil, the Solidity compiler and the published contracts, from npm (needs node and npm)"
 	@echo "make figures-backtest   decisions and swaps a second into target/figures/backtest.json (MARKET=path.csv for recorded data)"
+	@echo "make figures-settlement   gas and time of settlements into target/figures/settlement.json (minutes; DECISIONS=192 PER_BLOCK=16)"
 	@echo "make wasm    the verifier for wasm32-unknown-unknown"
 
 build:
@@ -43,6 +44,9 @@ $(PACKAGES): chain/contracts/package-lock.json
 
 figures-backtest:
 	cargo run $(PROFILE) -p probity-backtest --example speed -- $(if $(MARKET),--data $(MARKET)) --out target/figures/backtest.json
+
+figures-settlement: tools
+	$(if $(DECISIONS),DECISIONS=$(DECISIONS)) $(if $(PER_BLOCK),PER_BLOCK=$(PER_BLOCK)) cargo test $(PROFILE) -p probity-chain --test settlement_figures -- --ignored --nocapture
 
 clean:
 	cargo clean

@@ -109,6 +109,12 @@ impl SettlementVerifier {
         Ok(code.to_vec() == Self::code(table))
     }
 
+    /// Gas of a transaction that asks the same, from its receipt.
+    pub async fn gas(&self, sender: &Sender, data: Vec<u8>) -> Result<u64, ChainError> {
+        let receipt = sender.send("verify", Some(self.address), data.into()).await?;
+        Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
+    }
+
     /// Asks the contract about a claim and a settlement (their bytes, one after the other). Costs nothing.
     pub async fn ask(&self, data: Vec<u8>) -> Result<Verdict, ChainError> {
         let tx: TypedTransaction = TransactionRequest::new().to(self.address).data(data).into();

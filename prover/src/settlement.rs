@@ -10,8 +10,8 @@ use nova_snark::frontend::ConstraintSystem as _;
 use nova_snark::frontend::r1cs::NovaWitness;
 use nova_snark::frontend::solver::SatisfyingAssignment;
 use nova_snark::r1cs::{RelaxedR1CSInstance, RelaxedR1CSWitness};
-use nova_snark::traits::snark::RelaxedR1CSSNARKTrait;
 use nova_snark::traits::commitment::CommitmentEngineTrait as _;
+use nova_snark::traits::snark::RelaxedR1CSSNARKTrait;
 use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, Record, State};
 use probity_verifier::{
     Challenges, Claim, Digest, End, FoldCircuit, FoldWitness, Mark, Pairing, Salt, Scalar, SettleCircuit, SettlePoint, SettlementSetup,
@@ -174,13 +174,7 @@ impl Settler {
 
     /// Settles the decisions on these observations from a position on, for a vault whose trail and domain are given. Checked once
     /// before it is returned.
-    pub fn settle(
-        &self,
-        from: &Position,
-        trail: Trail,
-        domain: [u8; 32],
-        observations: &[Observation],
-    ) -> Result<Settlement, ProverError> {
+    pub fn settle(&self, from: &Position, trail: Trail, domain: [u8; 32], observations: &[Observation]) -> Result<Settlement, ProverError> {
         let decisions = u32::try_from(observations.len()).unwrap_or(u32::MAX);
         if !(1..=probity_verifier::MAX_DECISIONS).contains(&decisions) {
             let expected = format!("1 … {}", probity_verifier::MAX_DECISIONS);
@@ -233,8 +227,7 @@ impl Settler {
         Ok(out)
     }
 
-    /// Takes records into a trail.
-    #[must_use]
+    /// Takes records into a trail and returns their marks.
     pub fn follow(&self, trail: &mut Trail, from: &Position, records: &[Record]) -> Vec<Mark> {
         let mut head = from.head;
         let mut marks = Vec::with_capacity(records.len());

@@ -39,9 +39,8 @@ pub struct Trail {
 impl Trail {
     /// Takes a decision into the trail and returns its challenge.
     pub fn follow(&mut self, before: &Digest, after: &Digest, record: &Record) -> Mark {
-        let (side, amount_in, min_out) = record.decision.order.as_ref().map_or((0, 0, 0), |o| {
-            (if o.side == Side::Buy { 1 } else { 2 }, o.amount_in.raw(), o.min_out)
-        });
+        let (side, amount_in, min_out) =
+            record.decision.order.as_ref().map_or((0, 0, 0), |o| (if o.side == Side::Buy { 1 } else { 2 }, o.amount_in.raw(), o.min_out));
         let hash = keccak(&[
             &self.value,
             &observation_digest(record),

@@ -141,12 +141,7 @@ pub fn config(key: &SettlementKey) -> [u8; 32] {
 }
 
 /// Folds the blocks with the given challenges. The public values are the claim's, chained; the prover chooses none of the fixed ones.
-pub fn fold(
-    key: &SettlementKey,
-    claim: &Claim,
-    proof: &Proof,
-    challenges: &[Scalar],
-) -> Result<(RelaxedR1CSInstance<E1>, End), Rejected> {
+pub fn fold(key: &SettlementKey, claim: &Claim, proof: &Proof, challenges: &[Scalar]) -> Result<(RelaxedR1CSInstance<E1>, End), Rejected> {
     let internal = |e: nova_snark::errors::NovaError| Rejected::Proof(e.to_string());
     let (u, x) = proof.mask_scalars.split_first().ok_or_else(|| Rejected::Proof("the mask has no u".to_owned()))?;
     let mut running = RelaxedR1CSInstance::new(&key.blank, proof.mask.0, proof.mask.1, *u, x.to_vec()).map_err(internal)?;
