@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools page figures-audit figures-backtest figures-ezkl figures-peers figures-prover clean
+.PHONY: help build demo test lint wasm tools page figures-audit figures-backtest figures-ezkl figures-peers figures-prover figures-settlement clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
@@ -15,6 +15,7 @@ help:
 	@echo "make figures-audit      what an audit costs, into target/figures/audit.json"
 	@echo "make page    the verifier as one HTML file that works offline: target/page/probity.html"
 	@echo "make figures-ezkl       EZKL on the same network into target/figures/ezkl.json (needs Python 3.11 or later and PyPI)"
+	@echo "make figures-settlement   gas and time of settlements into target/figures/settlement.json (minutes; DECISIONS=192 PER_BLOCK=16)"
 	@echo "make wasm    the verifier for wasm32-unknown-unknown"
 
 build:
@@ -80,6 +81,9 @@ $(EZKL): prover/benches/peers/requirements.txt
 
 figures-ezkl: $(EZKL)
 	target/peers/venv/bin/python prover/benches/peers/ezkl_peer.py --model strategy/learn/models/default.json --work target/peers/ezkl --out target/figures/ezkl.json $(EZKL_FLAGS)
+
+figures-settlement: tools
+	$(if $(DECISIONS),DECISIONS=$(DECISIONS)) $(if $(PER_BLOCK),PER_BLOCK=$(PER_BLOCK)) cargo test $(PROFILE) -p probity-chain --test settlement_figures -- --ignored --nocapture
 
 clean:
 	cargo clean

@@ -26,8 +26,10 @@ interface IPool {
 /// any time, in kind.
 ///
 /// What it does not do:
-/// - It does not verify proofs. It takes and announces them, for heads that it has itself; whether they hold is for whoever
-///   reads them.
+/// - It does not verify the posted proofs of the whole history. It takes and announces them, for heads that it has itself;
+///   whether they hold is for whoever reads them. What it verifies itself are settlements, if it was armed with a verifier.
+/// - Armed, it does not keep decisions from being taken unproven up to the limits of its terms: trades come before their proofs,
+///   unless the terms are strict.
 /// - It does not keep the operator from deciding badly within the limits, from deciding late (then nothing is traded), or
 ///   from making its own order fail by moving the pool first. All of that shows in the record.
 /// - It does not check the pool's code or the tokens'. A depositor checks that the pool is the factory's.
@@ -45,6 +47,12 @@ contract ProbityVault is ReentrancyGuard {
     uint256 private constant BPS = 10_000;
     /// Shares of the first deposit that nobody can withdraw: the share count never returns to zero.
     uint96 public constant LOCKED_SHARES = 1_000;
+
+    /// Most decisions that may await their proof: a settlement of them must fit into a transaction.
+    uint32 public constant MOST_UNPROVEN = 1_024;
+    /// Order of BN254's scalar field.
+    uint256 private constant R = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
+    bytes32 private constant TAG_DOMAIN = "probity.settlement.1.domain";
 
     uint8 public constant HOLD = 0;
     uint8 public constant BUY = 1;
@@ -91,6 +99,16 @@ contract ProbityVault is ReentrancyGuard {
         uint16 maxSlippageBps;
     }
 
+    /// How decisions are proven to the vault itself, fixed before the first one. No trade once more than `maxUnprovenDecisions` decisions
+    /// (this one included) or `maxUnprovenSeconds` since the first of them await their proof; 0 decisions: strict, a trade's own
+    /// transaction carries its proof.
+    struct Terms {
+        address verifier;
+        bytes32 genesisState;
+        uint32 maxUnprovenDecisions;
+        uint32 maxUnprovenSeconds;
+    }
+
     /// What the next observation will say of the vault: the accounts right after the last decision.
     struct Snapshot {
         uint96 quote;
@@ -121,12 +139,30 @@ contract ProbityVault is ReentrancyGuard {
     uint32 public nextStep;
     /// What the pool may still ask for in the swap that runs; zero when none runs.
     uint96 private _due;
+    /// Time of the first decision that awaits its proof.
+    uint64 public firstUnprovenTime;
     /// The head after so many decisions; at 0 the genesis head.
     mapping(uint32 => bytes32) public headAt;
+
+    /// Settlement (docs/design/settlement.md): the verifier and the terms, and how many decisions are proven.
+    address public verifier;
+    uint32 public provenSteps;
+    uint32 public maxUnprovenDecisions;
+    uint32 public maxUnprovenSeconds;
+    bytes32 public genesisState;
+    /// The chain of challenges and the fingerprint of the vault's own records, up to now and up to the last proven decision.
+    bytes32 public trail;
+    uint256 public fingerprint;
+    bytes32 public provenTrail;
+    uint256 public provenFingerprint;
+    bytes32 public provenHead;
+    bytes32 public provenState;
 
     event Registered(Registration registration, address operator, address pool);
     event Decided(uint32 indexed step, Observation observation, Decision decision, bool executed, uint96 amountOut);
     event ProofPosted(uint32 indexed steps, bytes32 indexed head, bytes32 digest, uint256 length);
+    event Armed(Terms terms, bytes32 trail);
+    event Settled(uint32 indexed steps, bytes32 indexed head, bytes32 state, bytes32 trail, uint256 fingerprint);
     event Flow(address indexed account, bool deposit, uint96 quote, uint96 base, uint96 shares);
 
     error NotOperator();
@@ -152,6 +188,12 @@ contract ProbityVault is ReentrancyGuard {
     error OutputTooLow();
     error UnexpectedTransfer();
     error TooLittleGas();
+    error AlreadyArmed();
+    error NotArmed();
+    error NothingToSettle();
+    error SettlementRefused(uint256 code);
+    error SettlesOtherDecisions();
+    error TooManyUnproven(uint32 most);
 
     modifier onlyOperator() {
         if (msg.sender != operator) revert NotOperator();
@@ -282,12 +324,22 @@ contract ProbityVault is ReentrancyGuard {
 
     // ---------------------------------------------------------------- decisions
 
-    /// Records decision `d` and, if it is in time, executes its order. A late decision is recorded and never trades.
-    /// `proof` may be empty; if not, its digest must be the one in `d`.
+    /// Records decision `d` and, if it is in time, executes its order. A late decision is recorded and never trades, and so is one that
+    /// comes while too much awaits its proof. `proof` may be empty; if not, its digest must be the one in `d`.
     function decide(Decision calldata d, bytes calldata proof) external onlyOperator nonReentrant {
+        _decide(d, proof, proof[:0]);
+    }
+
+    /// The same with a settlement of everything up to this decision, this one included, verified before the order is executed.
+    function decideSettled(Decision calldata d, bytes calldata proof, bytes calldata settlement) external onlyOperator nonReentrant {
+        _decide(d, proof, settlement);
+    }
+
+    function _decide(Decision calldata d, bytes calldata proof, bytes calldata settlement) private {
         if (d.step != nextStep) revert WrongStep(nextStep);
         if (d.headBefore != head) revert WrongHead(head);
         if (d.side > SELL) revert LimitBreached("side");
+        if (d.minOut >> 126 != 0) revert LimitBreached("minOut");
         if (d.side == HOLD && (d.amountIn != 0 || d.minOut != 0)) revert LimitBreached("hold");
         bool anchored = _checkAnchor(d);
         Observation memory o = observation(d.time, d.blockNumber, d.blockHash);
@@ -296,6 +348,10 @@ contract ProbityVault is ReentrancyGuard {
         bool executed;
         uint96 amountOut;
         bool fresh = block.timestamp < uint256(d.time) + _registration.interval;
+        (head, lastTime, nextStep) = (d.headAfter, d.time, d.step + 1);
+        headAt[d.step + 1] = d.headAfter;
+        if (verifier != address(0)) fresh = _follow(d, o, settlement) && fresh;
+        else if (settlement.length != 0) revert NotArmed();
         if (d.side != HOLD && fresh) {
             if (!anchored) revert AnchorTooOldToTrade();
             _checkLimits(d, o.priceX64);
@@ -309,11 +365,94 @@ contract ProbityVault is ReentrancyGuard {
             }
         }
 
-        (head, lastTime, nextStep) = (d.headAfter, d.time, d.step + 1);
-        headAt[d.step + 1] = d.headAfter;
         _snapshot = Snapshot(quoteBalance, baseBalance, totalShares, amountOut, executed);
         emit Decided(d.step, o, d, executed, amountOut);
         if (proof.length != 0) _post(d.step + 1, d.headAfter, d.proofDigest, proof);
+    }
+
+    // ---------------------------------------------------------------- settlement
+
+    /// Names the verifier and the terms, once, after registration and before the first decision.
+    function arm(Terms calldata t) external onlyOperator {
+        if (registeredBlock == 0) revert NotRegistered();
+        if (verifier != address(0) || nextStep != 0) revert AlreadyArmed();
+        if (t.verifier.code.length == 0 || t.maxUnprovenDecisions > MOST_UNPROVEN || uint256(t.genesisState) >= R) revert RegistrationOutOfRange();
+        (verifier, maxUnprovenDecisions, maxUnprovenSeconds, genesisState) = (t.verifier, t.maxUnprovenDecisions, t.maxUnprovenSeconds, t.genesisState);
+        trail = _domain(0, 0);
+        (provenTrail, provenHead, provenState) = (trail, head, t.genesisState);
+        emit Armed(t, trail);
+    }
+
+    /// Proves every decision up to now. Anybody may; nothing depends on who does. A settlement that does not hold changes nothing.
+    function settle(bytes calldata settlement) external nonReentrant {
+        if (verifier == address(0)) revert NotArmed();
+        _settle(settlement);
+    }
+
+    /// What a settlement is bound to: chain, vault, promise and range.
+    function _domain(uint32 from, uint32 to) private view returns (bytes32) {
+        Registration storage r = _registration;
+        return keccak256(abi.encode(TAG_DOMAIN, block.chainid, address(this), r.mandateDigest, r.commitment, r.genesisHead, genesisState, from, to));
+    }
+
+    function _settle(bytes calldata settlement) private {
+        (uint32 from, uint32 to) = (provenSteps, nextStep);
+        if (from == to) revert NothingToSettle();
+        bytes memory claim = abi.encodePacked(
+            _domain(from, to),
+            provenTrail,
+            uint256(to - from),
+            provenFingerprint,
+            _registration.commitment,
+            _registration.mandateDigest,
+            uint256(from),
+            provenHead,
+            provenState,
+            settlement
+        );
+        (bool holds, bytes memory answer) = verifier.staticcall(claim);
+        if (!holds || answer.length != 7 * 32) revert SettlementRefused(answer.length == 32 ? uint256(bytes32(answer)) : 0);
+        (bytes32 t, uint256 f,,, uint256 step, bytes32 h, bytes32 state) =
+            abi.decode(answer, (bytes32, uint256, bytes32, bytes32, uint256, bytes32, bytes32));
+        if (t != trail || f != fingerprint || step != to || h != head) revert SettlesOtherDecisions();
+        (provenTrail, provenFingerprint, provenHead, provenState) = (t, f, h, state);
+        (provenSteps, firstUnprovenTime) = (to, 0);
+        emit Settled(to, h, state, t, f);
+    }
+
+    /// Takes a decision into the trail, settles if there is a settlement, and says whether the decision may trade.
+    function _follow(Decision calldata d, Observation memory o, bytes calldata settlement) private returns (bool) {
+        uint256 unproven = nextStep - provenSteps;
+        if (unproven > MOST_UNPROVEN) revert TooManyUnproven(MOST_UNPROVEN);
+        bytes32 hash = keccak256(abi.encode(trail, d.observationDigest, d.headBefore, d.headAfter, d.side, d.amountIn, d.minOut));
+        uint256 mark = uint128(uint256(hash));
+        trail = keccak256(abi.encodePacked(trail, uint128(mark)));
+        fingerprint = addmod(fingerprint, _evaluate(d, o, mark), R);
+        if (unproven == 1) firstUnprovenTime = uint64(block.timestamp);
+        if (settlement.length != 0) {
+            _settle(settlement);
+            return true;
+        }
+        return unproven <= maxUnprovenDecisions && block.timestamp - firstUnprovenTime <= maxUnprovenSeconds;
+    }
+
+    /// The record's elements (S9, without step and halt) as a polynomial without constant term, at the decision's challenge.
+    function _evaluate(Decision calldata d, Observation memory o, uint256 m) private pure returns (uint256 s) {
+        s = mulmod(uint256(d.headBefore), m, R);
+        s = mulmod(addmod(s, o.time, R), m, R);
+        s = mulmod(addmod(s, o.meanTick < 0 ? R - uint256(-int256(o.meanTick)) : uint256(int256(o.meanTick)), R), m, R);
+        s = mulmod(addmod(s, o.priceX64, R), m, R);
+        s = mulmod(addmod(s, o.quote, R), m, R);
+        s = mulmod(addmod(s, o.base, R), m, R);
+        s = mulmod(addmod(s, o.shares, R), m, R);
+        s = mulmod(addmod(s, o.fillOut, R), m, R);
+        s = mulmod(addmod(s, (uint256(o.blockNumber) << 128) + (uint256(o.blockHash) >> 128), R), m, R);
+        s = mulmod(addmod(s, uint128(uint256(o.blockHash)), R), m, R);
+        uint256 order = d.amountIn + (uint256(d.minOut) << 96);
+        if (d.side == BUY) order += 1 << 222;
+        if (d.side == SELL) order += 1 << 223;
+        if (o.filled) order += 1 << 225;
+        s = mulmod(addmod(s, order, R), m, R);
     }
 
     /// Announces a proof of the first `steps` decisions, whose bytes are this call's data. The head must be the vault's own

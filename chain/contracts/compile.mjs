@@ -8,6 +8,8 @@ import solc from "solc";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "out");
 const contracts = ["ProbityVault", "StandInUsdc"];
+// Written in Yul. The constants of a circuit stand behind the code, so one compilation serves every circuit.
+const yul = ["SettlementVerifier"];
 
 const input = {
   language: "Solidity",
@@ -35,7 +37,25 @@ const problems = result.errors ?? [];
 for (const problem of problems) console.error(problem.formattedMessage);
 if (problems.length > 0) process.exit(1);
 
+const yulInput = {
+  language: "Yul",
+  sources: Object.fromEntries(yul.map((name) => [`${name}.yul`, { content: readFileSync(join(here, `${name}.yul`), "utf8") }])),
+  settings: {
+    evmVersion: "cancun",
+    optimizer: { enabled: true, runs: 1000000, details: { yul: true } },
+    outputSelection: { "*": { "*": ["evm.bytecode.object", "evm.deployedBytecode.object"] } },
+  },
+};
+const yulResult = JSON.parse(solc.compile(JSON.stringify(yulInput)));
+for (const problem of yulResult.errors ?? []) console.error(problem.formattedMessage);
+if ((yulResult.errors ?? []).length > 0) process.exit(1);
+
 mkdirSync(out, { recursive: true });
+for (const name of yul) {
+  const { evm } = yulResult.contracts[`${name}.yul`][name];
+  const artifact = { abi: [], bytecode: `0x${evm.bytecode.object}`, deployedBytecode: `0x${evm.deployedBytecode.object}`, immutables: [] };
+  writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
+}
 for (const name of contracts) {
   const { abi, evm, storageLayout } = result.contracts[`${name}.sol`][name];
   const artifact = {

@@ -3,6 +3,7 @@
 use ethers::contract::abigen;
 
 abigen!(ProbityVault, "contracts/out/ProbityVault.json");
+abigen!(SettlementVerifier, "contracts/out/SettlementVerifier.json");
 abigen!(StandInUsdc, "contracts/out/StandInUsdc.json");
 
 abigen!(

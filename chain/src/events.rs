@@ -3,7 +3,7 @@
 //! Public nodes bound how many blocks a question may span: where one refuses, the span is halved.
 
 use crate::ChainError;
-use crate::contracts::{DecideCall, DecidedFilter, FlowFilter, PostProofCall, ProofPostedFilter, SwapFilter};
+use crate::contracts::{DecideCall, DecideSettledCall, DecidedFilter, FlowFilter, PostProofCall, ProofPostedFilter, SwapFilter};
 use crate::record::{Decided, Flow, Move, Observed, Outcome, Posted, SwapSeen};
 use crate::view::VaultView;
 use ethers::abi::AbiDecode;
@@ -60,9 +60,11 @@ impl VaultView {
         if sent.to != Some(self.address()) {
             return Err(bad("a call of another contract: the operator went through one, and the proof is inside"));
         }
-        let proof = match (DecideCall::decode(&sent.input), PostProofCall::decode(&sent.input)) {
-            (Ok(call), _) => call.proof,
-            (_, Ok(call)) => call.proof,
+        let input = &sent.input;
+        let proof = match (DecideCall::decode(input), PostProofCall::decode(input), DecideSettledCall::decode(input)) {
+            (Ok(call), ..) => call.proof,
+            (_, Ok(call), _) => call.proof,
+            (.., Ok(call)) => call.proof,
             _ => return Err(bad("another call")),
         };
         if keccak256(&proof) != posted.digest {

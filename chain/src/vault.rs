@@ -91,6 +91,11 @@ impl Vault {
     pub async fn decide(&self, seen: &Observed, m: &Move, proof: &[u8]) -> Result<Outcome, ChainError> {
         let decision = m.decision(seen, proof);
         let receipt = self.call("decide", self.contract().decide(decision, proof.to_vec().into()).calldata()).await?;
+        self.outcome(&receipt).await
+    }
+
+    /// What a decision's receipt says became of it.
+    pub(crate) async fn outcome(&self, receipt: &TransactionReceipt) -> Result<Outcome, ChainError> {
         let hash = receipt.transaction_hash;
         let block = receipt.block_number.ok_or_else(|| ChainError::value("receipt", "a block", "none"))?.as_u64();
         let found = self.view.decided(block).await?.into_iter().find(|d| d.outcome.tx_hash == hash.0);
@@ -104,7 +109,7 @@ impl Vault {
         Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
     }
 
-    const fn contract(&self) -> &ProbityVault<crate::Rpc> {
+    pub(crate) const fn contract(&self) -> &ProbityVault<crate::Rpc> {
         &self.view.contract
     }
 
@@ -119,11 +124,11 @@ impl Vault {
         Ok(())
     }
 
-    async fn call(&self, name: &'static str, data: Option<Bytes>) -> Result<TransactionReceipt, ChainError> {
+    pub(crate) async fn call(&self, name: &'static str, data: Option<Bytes>) -> Result<TransactionReceipt, ChainError> {
         self.sender.send(name, Some(self.view.address()), encoded(name, data)?).await
     }
 }
 
-fn encoded(name: &'static str, data: Option<Bytes>) -> Result<Bytes, ChainError> {
+pub(crate) fn encoded(name: &'static str, data: Option<Bytes>) -> Result<Bytes, ChainError> {
     data.ok_or_else(|| ChainError::value("calldata", "an encodable call", name))
 }

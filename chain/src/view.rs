@@ -83,7 +83,7 @@ impl VaultView {
     }
 
     /// A call of the vault that failed: its own refusal, decoded, or the node's failure.
-    fn refused(&self, call: &'static str, error: &ContractError<Rpc>) -> ChainError {
+    pub(crate) fn refused(&self, call: &'static str, error: &ContractError<Rpc>) -> ChainError {
         match error {
             ContractError::Revert(data) => ChainError::Revert { call, reason: crate::revert::words(data) },
             ContractError::ProviderError { e } => crate::rpc::failure(call, &self.host, e),

@@ -2,7 +2,7 @@
 
 use nova_snark::errors::NovaError;
 use probity_strategy::DomainError;
-use probity_verifier::{Finding, KeysError};
+use probity_verifier::{Finding, KeysError, Rejected};
 use std::io;
 use thiserror::Error;
 
@@ -25,6 +25,9 @@ pub enum ProverError {
         /// Element of the chain's end.
         field: &'static str,
     },
+    /// A fresh settlement does not verify.
+    #[error("self-check of the fresh settlement: {0}")]
+    Settlement(#[from] Rejected),
     /// The session failed before and holds no sound state any more.
     #[error("session: an earlier fold failed; resume from the last checkpoint")]
     Spoiled,

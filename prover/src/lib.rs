@@ -9,8 +9,10 @@ mod error;
 mod layout;
 mod params;
 mod session;
+mod settlement;
 
 pub use error::ProverError;
 pub use layout::{Law, Layout, Unit, cheapest, plan};
 pub use params::Params;
 pub use session::Session;
+pub use settlement::{Position, Settlement, Settler};

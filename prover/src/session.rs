@@ -295,7 +295,7 @@ impl Session {
 }
 
 /// What the circuit demands of an observation; the engine alone would step on anything.
-fn check(mandate: &Mandate, state: &State, obs: &Observation) -> Result<(), DomainError> {
+pub(crate) fn check(mandate: &Mandate, state: &State, obs: &Observation) -> Result<(), DomainError> {
     if obs.step != state.step {
         return Err(DomainError::new("observation.step", state.step, obs.step));
     }

@@ -49,6 +49,11 @@ impl Wire {
         Self { lc: Lc::zero() + num.get_variable(), value }
     }
 
+    /// The linear combination itself.
+    pub(crate) const fn lc(&self) -> &Lc {
+        &self.lc
+    }
+
     pub(crate) fn value(&self) -> Option<&BigInt> {
         self.value.as_ref()
     }

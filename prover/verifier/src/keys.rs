@@ -230,15 +230,7 @@ fn transparent(circuit: &FoldCircuit) -> Result<PublicParamsOf<Transparent>, Key
 /// silences standard output; the hint of the secondary curve, which comes next, ends the silence.
 fn pairing(circuit: &FoldCircuit, path: &Path, accept: &Accept) -> Result<(PublicParamsOf<Pairing>, Origin), KeysError> {
     type S1 = <Pairing as System>::S1;
-    if let Accept::Insecure(name) = accept
-        && (name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control))
-    {
-        return Err(KeysError::Unsupported {
-            field: "name of insecure parameters",
-            expected: "1 … 64 printable characters",
-            got: name.chars().take(80).collect::<String>().escape_debug().to_string(),
-        });
-    }
+    insecure_name(accept)?;
     let refused = |source: PtauError| KeysError::Ptau { path: path.to_owned(), source };
     let folder = tempfile::Builder::new().prefix("probity-").tempdir().map_err(|e| refused(e.into()))?;
     let outcome: Rc<RefCell<Option<Result<Origin, PtauError>>>> = Rc::default();
@@ -276,8 +268,22 @@ fn pairing(circuit: &FoldCircuit, path: &Path, accept: &Accept) -> Result<(Publi
     Ok((public?, origin))
 }
 
+/// Refuses names of insecure parameters that would not read well in a report.
+pub(crate) fn insecure_name(accept: &Accept) -> Result<(), KeysError> {
+    if let Accept::Insecure(name) = accept
+        && (name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control))
+    {
+        return Err(KeysError::Unsupported {
+            field: "name of insecure parameters",
+            expected: "1 … 64 printable characters",
+            got: name.chars().take(80).collect::<String>().escape_debug().to_string(),
+        });
+    }
+    Ok(())
+}
+
 /// Checks a file and writes its first `count` powers where the proof library looks for them; a refused file leaves nothing there.
-fn read_powers(path: &Path, accept: &Accept, count: usize, folder: &Path) -> Result<Origin, PtauError> {
+pub(crate) fn read_powers(path: &Path, accept: &Accept, count: usize, folder: &Path) -> Result<Origin, PtauError> {
     let file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let unchecked = folder.join("unchecked");
     let mut output = BufWriter::new(File::create(&unchecked)?);
@@ -290,7 +296,7 @@ fn read_powers(path: &Path, accept: &Accept, count: usize, folder: &Path) -> Res
 
 /// Whether the proof library can pad a shape to powers of two: with exactly 2^k variables over fewer constraints it forgets
 /// to pad the rows and panics when it proves.
-const fn paddable(constraints: usize, variables: usize) -> bool {
+pub(crate) const fn paddable(constraints: usize, variables: usize) -> bool {
     !(variables.is_power_of_two() && constraints < variables)
 }
 

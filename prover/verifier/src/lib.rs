@@ -28,6 +28,7 @@ mod quiet;
 mod replay;
 mod rotation;
 mod selftest;
+mod settlement;
 mod size;
 mod statement;
 mod story;
@@ -60,6 +61,7 @@ pub use replay::*;
 pub use rotation::{ROTATION_NOTICE, Rotation};
 
 pub use selftest::*;
+pub use settlement::*;
 pub use size::CircuitSize;
 pub use statement::*;
 pub use story::*;

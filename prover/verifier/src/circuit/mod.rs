@@ -29,6 +29,7 @@ use num_bigint::{BigInt, Sign};
 use probity_strategy::{Mandate, Model, ModelShape, Observation, State};
 use promise::OpenMandate;
 use rotation::OpenRotation;
+pub(crate) use slot::Facts;
 use state::OpenState;
 
 /// Version of the circuit; any change of its constraints is a new one.
@@ -91,6 +92,17 @@ impl StepCircuit<Scalar> for FoldCircuit {
         cs: &mut CS,
         z: &[AllocatedNum<Scalar>],
     ) -> Result<Vec<AllocatedNum<Scalar>>, SynthesisError> {
+        Ok(self.run(cs, z)?.0)
+    }
+}
+
+impl FoldCircuit {
+    /// The step itself: z after it, and what a vault saw of each slot (no constraint is added for the latter).
+    pub(crate) fn run<CS: ConstraintSystem<Scalar>>(
+        &self,
+        cs: &mut CS,
+        z: &[AllocatedNum<Scalar>],
+    ) -> Result<(Vec<AllocatedNum<Scalar>>, Vec<Facts>), SynthesisError> {
         let [z_model, z_mandate, z_step, z_head, z_state] = z else { return Err(SynthesisError::Unsatisfiable("arity 5".into())) };
         let w = self.witness.as_ref();
         let wire = |num: &AllocatedNum<Scalar>| Wire::of(num, num.get_value().as_ref().map(integer));
@@ -105,6 +117,7 @@ impl StepCircuit<Scalar> for FoldCircuit {
 
         let mut head = rotated.head;
         let mut live_before = Wire::constant(1);
+        let mut seen_by_vault = Vec::with_capacity(usize::from(self.decisions_per_fold));
         for index in 0..usize::from(self.decisions_per_fold) {
             // C10: the first slot is live; the live slots are a prefix: live · (1 − live before) = 0.
             let live = if index == 0 {
@@ -117,7 +130,8 @@ impl StepCircuit<Scalar> for FoldCircuit {
             };
             // An unused slot runs on the last observation again and its result is dropped.
             let seen = w.and_then(|w| w.observations.get(index).or(w.observations.last()));
-            let (next, next_head) = slot::slot(cs, &self.shape, &model, &mandate, &state, &head, seen)?;
+            let (next, next_head, facts) = slot::slot(cs, &self.shape, &model, &mandate, &state, &head, seen)?;
+            seen_by_vault.push(facts);
             if index == 0 {
                 (state, head) = (next, next_head);
             } else {
@@ -134,7 +148,7 @@ impl StepCircuit<Scalar> for FoldCircuit {
         let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_out)))?;
         let closed = state.digest(cs, &rotated.ahead, &blind)?;
         let in_force = number(cs, &rotated.commitment)?;
-        Ok(vec![in_force, z_mandate.clone(), number(cs, &state.step)?, number(cs, &head)?, closed])
+        Ok((vec![in_force, z_mandate.clone(), number(cs, &state.step)?, number(cs, &head)?, closed], seen_by_vault))
     }
 }
 

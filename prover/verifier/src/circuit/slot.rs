@@ -2,7 +2,7 @@
 
 use super::features::Features;
 use super::model::OpenModel;
-use super::order::{self, Facts};
+use super::order;
 use super::portfolio::{self, Seen};
 use super::promise::OpenMandate;
 use super::ranges::{AMOUNT, STEPS};
@@ -54,7 +54,10 @@ impl Sight {
     }
 }
 
-/// Runs one decision; returns the state and the log head after it.
+/// What a vault records of a decision, as wires, in the order of `settlement::facts`: the fingerprint of a settlement is over these.
+pub(crate) type Facts = [Wire; 11];
+
+/// Runs one decision; returns the state and the log head after it, and what a vault saw of it.
 pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
     cs: &mut CS,
     shape: &ModelShape,
@@ -63,7 +66,7 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
     state: &OpenState,
     head: &Wire,
     o: Option<&Observation>,
-) -> Result<(OpenState, Wire), SynthesisError> {
+) -> Result<(OpenState, Wire, Facts), SynthesisError> {
     let Sight { price, quote, base, shares, fill_out, time, tick, filled, block, block_low } =
         Sight::of(&mut cs.namespace(|| "C4 observation"), o)?;
 
@@ -95,14 +98,28 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
         let new_window = is_zero(cs, &state.window_left)?;
         let used = mul(cs, &new_window.not(), &state.turnover_used_bps)?;
         let approved = risk::approve(cs, mandate, &proposed, &val.weight, &used, &book.halted, &gap)?;
-        let facts = Facts { price: &price, base: &base, val: &val };
+        let facts = order::Facts { price: &price, base: &base, val: &val };
         let decided = order::order(cs, mandate, &approved, &facts)?;
         (rested, new_window, used, approved, decided)
     };
 
     // C9: record and head, then what the next step starts from.
     let cs = &mut cs.namespace(|| "C9 record");
-    let decision = decided.order.element().add(&book.halted.shl(224)).add(&filled.shl(225));
+    let seen = decided.order.element().add(&filled.shl(225));
+    let decision = seen.add(&book.halted.shl(224));
+    let facts = [
+        head.clone(),
+        time.clone(),
+        tick.clone(),
+        price.clone(),
+        quote.clone(),
+        base.clone(),
+        shares.clone(),
+        fill_out.clone(),
+        block.clone(),
+        block_low.clone(),
+        seen,
+    ];
     let record = [
         head.clone(),
         pack(&[(price.clone(), AMOUNT), (quote, AMOUNT), (state.step.clone(), STEPS)]),
@@ -136,5 +153,5 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
         window_left: pin(cs, &window_left)?,
         turnover_used_bps: pin(cs, &used.add(&spent))?,
     };
-    Ok((next, next_head))
+    Ok((next, next_head, facts))
 }

@@ -13,7 +13,7 @@ mod track;
 
 pub use limits::LimitRow;
 pub use text::Units;
-pub use track::{Closeness, Closest, Mark, Performance, Point};
+pub use track::{Closeness, Closest, Performance, Point, TradeMark};
 
 use crate::{CIRCUIT_VERSION, Coverage, ENVELOPE_VERSION, Header, LOG_VERSION, Line, LogReader, Origin, REPORT_VERSION, Report};
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub struct Story {
     /// What the drawing shows.
     pub points: Vec<Point>,
     /// Fills that are drawn.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<TradeMark>,
     /// What this audit did not look at.
     pub not_checked: Vec<String>,
     /// Versions.

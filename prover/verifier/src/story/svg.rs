@@ -1,7 +1,7 @@
 //! Drawings of a log: performance against the price, and the weight of the base asset. Plain SVG, coordinates in integers.
 
 use super::text::{percent, utc};
-use super::track::{INDEX, Mark, Point};
+use super::track::{INDEX, Point, TradeMark};
 use probity_strategy::Side;
 use std::fmt::Write as _;
 
@@ -73,7 +73,7 @@ impl Frame {
 }
 
 /// Performance index, price index and fills.
-pub(crate) fn equity(points: &[Point], marks: &[Mark]) -> Option<String> {
+pub(crate) fn equity(points: &[Point], marks: &[TradeMark]) -> Option<String> {
     let (first, last) = (points.first()?, points.last()?);
     let values = || points.iter().flat_map(|p| [p.index, p.price]);
     let (low, high) = (values().min()?.min(INDEX), values().max()?.max(INDEX));

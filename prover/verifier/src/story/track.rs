@@ -38,7 +38,7 @@ pub struct Point {
 
 /// One drawn fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Mark {
+pub struct TradeMark {
     /// Decision that ordered it.
     pub step: u32,
     /// Bought or sold.
@@ -154,7 +154,7 @@ pub(crate) struct Tracker {
     pub(crate) closeness: Closeness,
     pub(crate) points: Vec<Point>,
     last: Option<Point>,
-    pub(crate) marks: Vec<Mark>,
+    pub(crate) marks: Vec<TradeMark>,
 }
 
 impl Tracker {
@@ -258,7 +258,7 @@ impl Tracker {
         p.fill_cost = p.fill_cost.saturating_add(cost);
         self.closeness.slippage_bps.high(ratio((u128::try_from(cost).unwrap_or(0), 1), (given.max(1), 1), 10_000), then.step);
         if p.fills.checked_rem(self.every) == Some(0) {
-            self.marks.push(Mark { step: then.step, side: order.side, index: self.last.map_or(INDEX, |l| l.index) });
+            self.marks.push(TradeMark { step: then.step, side: order.side, index: self.last.map_or(INDEX, |l| l.index) });
         }
         if self.marks.len() > MAX_MARKS {
             halve(&mut self.marks);

@@ -1,0 +1,193 @@
+//! Settlement on chain: the verifier contract, deployed for one circuit and asked directly, and the vault's side of it.
+
+use crate::ChainError;
+use crate::contracts::{SETTLEMENTVERIFIER_BYTECODE, SETTLEMENTVERIFIER_DEPLOYED_BYTECODE, SettledFilter, Terms as ContractTerms};
+use crate::record::{Move, Observed, Outcome};
+use crate::rpc::{Rpc, connect, failure, host_of};
+use crate::send::Sender;
+use crate::vault::{Vault, encoded};
+use crate::view::VaultView;
+use ethers::providers::{Middleware, RpcError};
+use ethers::types::transaction::eip2718::TypedTransaction;
+use ethers::types::{Address, Bytes, TransactionRequest, U256};
+
+/// The verifier contract of one circuit.
+#[derive(Debug, Clone)]
+pub struct SettlementVerifier {
+    rpc: Rpc,
+    host: String,
+    address: Address,
+}
+
+/// What the verifier contract said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The settlement holds; where it ends.
+    Holds(Vec<u8>),
+    /// It does not; the number of the failure, 0 if there was none.
+    Refused(u64),
+}
+
+/// How decisions are proven to the vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The verifier contract.
+    pub verifier: Address,
+    /// Digest of the genesis state.
+    pub genesis_state: [u8; 32],
+    /// Decisions that may await their proof while there is trading; 0: a trade's own transaction carries its proof.
+    pub max_unproven_decisions: u32,
+    /// Seconds since the first of them.
+    pub max_unproven_seconds: u32,
+}
+
+/// Where a vault's settlement stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The terms; the verifier is zero before the vault is armed.
+    pub terms: Terms,
+    /// Decisions taken.
+    pub steps: u32,
+    /// Decisions proven.
+    pub proven_steps: u32,
+    /// Head after the last decision.
+    pub head: [u8; 32],
+    /// Head after the last proven decision.
+    pub proven_head: [u8; 32],
+    /// State digest after it.
+    pub proven_state: [u8; 32],
+    /// Chain of challenges up to it.
+    pub proven_trail: [u8; 32],
+    /// Fingerprint up to it.
+    pub proven_fingerprint: [u8; 32],
+    /// Chain of challenges up to now.
+    pub trail: [u8; 32],
+    /// Fingerprint up to now.
+    pub fingerprint: [u8; 32],
+    /// Time of the first decision that awaits its proof, unix seconds; 0 if none does.
+    pub first_unproven_time_s: u64,
+}
+
+fn bytes(value: U256) -> [u8; 32] {
+    let mut out = [0; 32];
+    value.to_big_endian(&mut out);
+    out
+}
+
+impl SettlementVerifier {
+    /// Deploys the verifier with a key's table of constants; returns it and the gas used.
+    pub async fn deploy(sender: &Sender, table: &[u8]) -> Result<(Self, u64), ChainError> {
+        let data: Vec<u8> = SETTLEMENTVERIFIER_BYTECODE.iter().chain(table).copied().collect();
+        let receipt = sender.send("deploy", None, data.into()).await?;
+        let address = receipt.contract_address.ok_or_else(|| ChainError::value("contractAddress", "an address", "none"))?;
+        let gas = receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64();
+        Ok((Self { rpc: sender.rpc().clone(), host: sender.host().to_owned(), address }, gas))
+    }
+
+    /// The verifier at an address.
+    pub fn at(url: &str, address: Address) -> Result<Self, ChainError> {
+        Ok(Self { rpc: connect(url)?, host: host_of(url), address })
+    }
+
+    /// Its address.
+    #[must_use]
+    pub const fn address(&self) -> Address {
+        self.address
+    }
+
+    /// The code that a key's verifier has on chain: this version's code and the key's table.
+    #[must_use]
+    pub fn code(table: &[u8]) -> Vec<u8> {
+        // The artifact's creation code holds no table, its runtime code neither.
+        SETTLEMENTVERIFIER_DEPLOYED_BYTECODE.iter().chain(table).copied().collect()
+    }
+
+    /// Whether the code at the address is that of a key: every constant is compared, not only a digest.
+    pub async fn code_matches(&self, table: &[u8]) -> Result<bool, ChainError> {
+        let code = self.rpc.get_code(self.address, None).await;
+        let code = code.map_err(|e| failure("eth_getCode", &self.host, &e))?;
+        Ok(code.to_vec() == Self::code(table))
+    }
+
+    /// Gas of a transaction that asks the same, from its receipt.
+    pub async fn gas(&self, sender: &Sender, data: Vec<u8>) -> Result<u64, ChainError> {
+        let receipt = sender.send("verify", Some(self.address), data.into()).await?;
+        Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
+    }
+
+    /// Asks the contract about a claim and a settlement (their bytes, one after the other). Costs nothing.
+    pub async fn ask(&self, data: Vec<u8>) -> Result<Verdict, ChainError> {
+        let tx: TypedTransaction = TransactionRequest::new().to(self.address).data(data).into();
+        match self.rpc.call(&tx, None).await {
+            Ok(answer) => Ok(Verdict::Holds(answer.to_vec())),
+            Err(error) => {
+                let reverted = error.as_error_response().filter(|r| r.message.contains("revert"));
+                let Some(response) = reverted else { return Err(failure("eth_call", &self.host, &error)) };
+                let data = response.as_revert_data().unwrap_or_default();
+                let low = data.last_chunk::<8>().filter(|_| data.len() == 32).map_or(0, |b| u64::from_be_bytes(*b));
+                Ok(Verdict::Refused(low))
+            }
+        }
+    }
+}
+
+impl Vault {
+    /// Arms the vault: names its verifier and terms, once and before its first decision.
+    pub async fn arm(&self, terms: &Terms) -> Result<(), ChainError> {
+        let terms = ContractTerms {
+            verifier: terms.verifier,
+            genesis_state: terms.genesis_state,
+            max_unproven_decisions: terms.max_unproven_decisions,
+            max_unproven_seconds: terms.max_unproven_seconds,
+        };
+        self.call("arm", self.contract().arm(terms).calldata()).await.map(drop)
+    }
+
+    /// Settles everything decided so far; returns the gas used. Anybody may.
+    pub async fn settle(&self, settlement: &[u8]) -> Result<u64, ChainError> {
+        let receipt = self.call("settle", self.contract().settle(settlement.to_vec().into()).calldata()).await?;
+        Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
+    }
+
+    /// Sends a decision with a settlement of everything up to it, itself included.
+    pub async fn decide_settled(&self, seen: &Observed, m: &Move, settlement: &[u8]) -> Result<Outcome, ChainError> {
+        let call = self.contract().decide_settled(m.decision(seen, &[]), Bytes::new(), settlement.to_vec().into());
+        let data = encoded("decideSettled", call.calldata())?;
+        let receipt = self.call("decideSettled", Some(data)).await?;
+        self.outcome(&receipt).await
+    }
+}
+
+impl VaultView {
+    /// Where the settlement stands.
+    pub async fn standing(&self) -> Result<Standing, ChainError> {
+        let c = &self.contract;
+        let say = |call: &'static str| move |e: ethers::contract::ContractError<Rpc>| self.refused(call, &e);
+        let (steps, head) = self.position().await?;
+        Ok(Standing {
+            terms: Terms {
+                verifier: c.verifier().call().await.map_err(say("verifier"))?,
+                genesis_state: c.genesis_state().call().await.map_err(say("genesisState"))?,
+                max_unproven_decisions: c.max_unproven_decisions().call().await.map_err(say("maxUnprovenDecisions"))?,
+                max_unproven_seconds: c.max_unproven_seconds().call().await.map_err(say("maxUnprovenSeconds"))?,
+            },
+            steps,
+            head,
+            proven_steps: c.proven_steps().call().await.map_err(say("provenSteps"))?,
+            proven_head: c.proven_head().call().await.map_err(say("provenHead"))?,
+            proven_state: c.proven_state().call().await.map_err(say("provenState"))?,
+            proven_trail: c.proven_trail().call().await.map_err(say("provenTrail"))?,
+            proven_fingerprint: bytes(c.proven_fingerprint().call().await.map_err(say("provenFingerprint"))?),
+            trail: c.trail().call().await.map_err(say("trail"))?,
+            fingerprint: bytes(c.fingerprint().call().await.map_err(say("fingerprint"))?),
+            first_unproven_time_s: c.first_unproven_time().call().await.map_err(say("firstUnprovenTime"))?,
+        })
+    }
+
+    /// The settlements since a block: decisions proven and the head they reach.
+    pub async fn settled(&self, from_block: u64) -> Result<Vec<(u32, [u8; 32])>, ChainError> {
+        let events = self.contract.event::<SettledFilter>().from_block(from_block).query().await;
+        let events = events.map_err(|e| self.refused("eth_getLogs", &e))?;
+        Ok(events.into_iter().map(|e| (e.steps, e.head)).collect())
+    }
+}
