@@ -78,9 +78,9 @@ fn main() -> Result<(), Failure> {
     ];
     let rule = moving_average(&data, &flat, quote, MEAN)?;
     if let Some(out) = options.get("--bars-out") {
-        let mut text = String::from("time_s,price\n");
-        for q in &Feed::of(&data, true).quotes {
-            text += &format!("{},{:.12}\n", q.time_s, price(q.price_x64));
+        let mut text = String::from("time_s,signal,price\n");
+        for (q, bar) in Feed::of(&data, true).quotes.iter().zip(&data.bars) {
+            text += &format!("{},{:.8},{:.12}\n", q.time_s, price(bar.close), price(q.price_x64));
         }
         std::fs::write(out, text)?;
     }

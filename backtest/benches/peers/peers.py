@@ -22,13 +22,13 @@ def timed(rounds, work):
     return statistics.median(times), result
 
 
-def vectorbt(prices):
+def vectorbt(signals, prices):
     import vectorbt as vbt
 
     def work():
-        close = pd.Series(prices)
-        mean = close.rolling(MEAN).mean()
-        inside = (close > mean) & mean.notna()
+        close, signal = pd.Series(prices), pd.Series(signals)
+        mean = signal.rolling(MEAN).mean()
+        inside = (signal > mean) & mean.notna()
         before = inside.shift(1, fill_value=False)
         entries, exits = inside & ~before, ~inside & before
         fees = np.where(entries, ON_TOP, FEE)
@@ -50,11 +50,11 @@ def backtrader(frame):
 
     class Rule(bt.Strategy):
         def __init__(self):
-            self.mean = bt.indicators.SimpleMovingAverage(self.data.close, period=MEAN)
+            self.mean = bt.indicators.SimpleMovingAverage(self.data.open, period=MEAN)
             self.orders = 0
 
         def next(self):
-            above = self.data.close[0] > self.mean[0]
+            above = self.data.open[0] > self.mean[0]
             if above and not self.position:
                 self.buy(size=self.broker.getcash() / (self.data.close[0] * (1 + ON_TOP)))
                 self.orders += 1
@@ -76,7 +76,7 @@ def backtrader(frame):
     return timed(1, work)
 
 
-def nautilus(times, prices):
+def nautilus(times, signals, prices):
     from decimal import Decimal
 
     from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
@@ -99,9 +99,9 @@ def nautilus(times, prices):
     kind = BarType.from_str("ETHUSDT.SIM-1-HOUR-LAST-EXTERNAL")
     size = Quantity(1_000_000, 5)
     bars = []
-    for t, p in zip(times, prices):
-        price = Price(p, 2)
-        bars.append(Bar(kind, price, price, price, price, size, int(t) * 1_000_000_000, int(t) * 1_000_000_000))
+    for t, s, p in zip(times, signals, prices):
+        first, last = Price(s, 2), Price(p, 2)
+        bars.append(Bar(kind, first, max(first, last), min(first, last), last, size, int(t) * 1_000_000_000, int(t) * 1_000_000_000))
 
     class Config(StrategyConfig, frozen=True):
         pass
@@ -112,14 +112,14 @@ def nautilus(times, prices):
             self.mean, self.held, self.orders = SimpleMovingAverage(MEAN), Quantity(0, 5), 0
 
         def on_start(self):
-            self.register_indicator_for_bars(kind, self.mean)
             self.subscribe_bars(kind)
 
         def on_bar(self, bar):
+            self.mean.update_raw(bar.open.as_double())
             if not self.mean.initialized:
                 return
             close = bar.close.as_double()
-            above = close > self.mean.value
+            above = bar.open.as_double() > self.mean.value
             if above and not self.held:
                 cash = self.portfolio.account(venue).balance_free(USDT).as_double()
                 units = int((cash - 0.01) / (close * (1 + FEE)) * 100_000)
@@ -155,14 +155,16 @@ def main():
     flags.add_argument("--merge", required=True)
     args = flags.parse_args()
     table = pd.read_csv(args.bars)
-    times, prices = table["time_s"].to_numpy(), table["price"].to_numpy()
-    frame = pd.DataFrame({k: prices for k in ("open", "high", "low", "close")}, index=pd.to_datetime(times, unit="s"))
+    times, signals, prices = (table[k].to_numpy() for k in ("time_s", "signal", "price"))
+    # The recorded close decides, the price at its tick is paid: here the first stands as a bar's open, the second as its close.
+    high, low = np.maximum(signals, prices), np.minimum(signals, prices)
+    frame = pd.DataFrame({"open": signals, "high": high, "low": low, "close": prices}, index=pd.to_datetime(times, unit="s"))
     frame["volume"] = 1.0
     with open(args.merge, encoding="utf-8") as file:
         figures = json.load(file)
     ours, rule = figures["keys"]["rule_s"], figures["rule"]
     figures["peers"] = {}
-    for name, run in (("vectorbt", lambda: vectorbt(prices)), ("backtrader", lambda: backtrader(frame)), ("nautilus", lambda: nautilus(times, prices))):
+    for name, run in (("vectorbt", lambda: vectorbt(signals, prices)), ("backtrader", lambda: backtrader(frame)), ("nautilus", lambda: nautilus(times, signals, prices))):
         seconds, (value, orders) = run()
         figures["peers"][name] = {"seconds": seconds, "last_value": value, "orders": orders, "value_difference": value / rule["last_value"] - 1}
         figures["keys"][f"vs_{name}"] = seconds / ours
