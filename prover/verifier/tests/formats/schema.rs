@@ -70,7 +70,8 @@ fn schemas_take_the_golden_files_and_no_other_fields() {
 #[test]
 fn schemas_take_openings_models_and_reports() {
     let schema = |name: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(folder().join(name)).unwrap()).unwrap() };
-    let golden = |name: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(folder().join("golden").join(name)).unwrap()).unwrap() };
+    let golden =
+        |name: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(folder().join("golden").join(name)).unwrap()).unwrap() };
     let mut pairs = vec![(schema("opening.schema.json"), golden("opening.json")), (schema("model.schema.json"), golden("model.json"))];
     let report = schema("report.schema.json");
     let logs = std::iter::once(golden_log()).chain(probity_verifier::attacks().into_iter().map(|a| a.log));
