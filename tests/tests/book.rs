@@ -8,7 +8,9 @@ use std::process::Command;
 fn pages() -> Vec<(PathBuf, String)> {
     let docs = probity_tests::root().join("docs");
     let mut out = vec![docs.join("SUMMARY.md"), docs.join("performance.md"), docs.join("formats/README.md"), docs.join("soundness.md")];
-    out.extend(std::fs::read_dir(docs.join("book")).unwrap().map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "md")));
+    out.extend(
+        std::fs::read_dir(docs.join("book")).unwrap().map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "md")),
+    );
     out.into_iter().map(|p| (p.clone(), std::fs::read_to_string(p).unwrap())).collect()
 }
 
