@@ -1,6 +1,7 @@
 //! The book: every page is in its summary, every link leads somewhere, and its commands do what it says.
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and says loudly that it skips")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -36,6 +37,23 @@ fn every_link_leads_somewhere_and_every_page_is_listed() {
         let text = std::fs::read_to_string(picture.unwrap().path()).unwrap();
         assert!(text.contains("role=\"img\"") && text.contains("<title") && text.contains("<desc"));
     }
+}
+
+#[test]
+fn the_verifiers_packages_are_the_listed_ones() {
+    let root = probity_tests::root();
+    let out = Command::new("cargo")
+        .args(["tree", "-p", "probity-verifier", "-e", "normal", "--prefix", "none", "--format", "{p}", "--offline"])
+        .current_dir(&root)
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let text = String::from_utf8(out.stdout).unwrap();
+    let used: BTreeSet<&str> = text.lines().filter_map(|l| l.split_whitespace().next()).filter(|n| *n != "probity-verifier").collect();
+    let page = std::fs::read_to_string(root.join("docs/book/verifier.md")).unwrap();
+    let list = page.split("## Everything").nth(1).unwrap().split("\n## ").next().unwrap();
+    let listed: BTreeSet<&str> = list.split('`').skip(1).step_by(2).collect();
+    assert_eq!(used, listed, "docs/book/verifier.md");
 }
 
 /// `$` lines of `console` blocks, each with its expected exit status (`? N` below it, else 0).

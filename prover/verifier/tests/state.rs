@@ -1,0 +1,154 @@
+//! The vault's storage by Merkle proofs: a trie built here, honest and lying nodes.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use probity_verifier::{Code, HeaderField, LogReader, StateSeen, VECTOR_LOG, VaultSlots, audit_state, keccak256, log_end, word};
+
+const SLOTS: VaultSlots = VaultSlots { registration: 1, head: 10, next_step: (11, 8), head_at: 12 };
+const VAULT: [u8; 20] = [0x11; 20];
+
+fn text(bytes: &[u8]) -> Vec<u8> {
+    match bytes {
+        [b] if *b < 0x80 => vec![*b],
+        _ => [length(0x80, bytes.len()), bytes.to_vec()].concat(),
+    }
+}
+
+fn length(base: u8, n: usize) -> Vec<u8> {
+    if let Some(short) = u8::try_from(n).ok().filter(|n| *n < 56) {
+        return vec![base + short];
+    }
+    let digits: Vec<u8> = n.to_be_bytes().into_iter().skip_while(|b| *b == 0).collect();
+    [vec![base + 55 + u8::try_from(digits.len()).unwrap()], digits].concat()
+}
+
+fn list(items: &[Vec<u8>]) -> Vec<u8> {
+    let content = items.concat();
+    [length(0xc0, content.len()), content].concat()
+}
+
+/// Hashed keys, as nibbles, with their values.
+type Leaves = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The node over some leaves, and the nodes down to the leaf with the wanted path. Nodes here are never below 32 bytes.
+fn build(leaves: &Leaves, depth: usize, wanted: &[u8], down: &mut Vec<Vec<u8>>) -> Vec<u8> {
+    if let [(path, value)] = leaves.as_slice() {
+        let left = &path[depth..];
+        let mut nibbles = if left.len() % 2 == 1 { vec![3, left[0]] } else { vec![2, 0] };
+        nibbles.extend(&left[left.len() % 2..]);
+        let compact: Vec<u8> = nibbles.chunks(2).map(|p| p[0] << 4 | p[1]).collect();
+        let node = list(&[text(&compact), text(value)]);
+        if path == wanted {
+            down.push(node.clone());
+        }
+        return node;
+    }
+    let mut items = Vec::new();
+    let mut below = Vec::new();
+    for nibble in 0..16 {
+        let some: Leaves = leaves.iter().filter(|(path, _)| path[depth] == nibble).cloned().collect();
+        items.push(if some.is_empty() { text(&[]) } else { text(&keccak256(&build(&some, depth + 1, wanted, &mut below))) });
+    }
+    items.push(text(&[]));
+    let node = list(&items);
+    down.push(node.clone());
+    down.extend(below);
+    node
+}
+
+fn nibbles(key: &[u8]) -> Vec<u8> {
+    keccak256(key).iter().flat_map(|b| [b >> 4, b & 15]).collect()
+}
+
+/// A chain whose vault holds these six words.
+fn seen(words: &[[u8; 32]; 6], decisions: u32) -> StateSeen {
+    let names = SLOTS.wanted(decisions);
+    let trimmed = |word: &[u8; 32]| text(&word.iter().copied().skip_while(|b| *b == 0).collect::<Vec<u8>>());
+    let mut leaves: Leaves = names.iter().zip(words).map(|(name, word)| (nibbles(name), trimmed(word))).collect();
+    leaves.extend((100..120).map(|n| (nibbles(&word(n)), trimmed(&word(n)))));
+    let mut root = [0; 32];
+    let slots = names.map(|name| {
+        let mut down = Vec::new();
+        root = keccak256(&build(&leaves, 0, &nibbles(&name), &mut down));
+        (name, down)
+    });
+    let code = b"code of the vault".to_vec();
+    let account = list(&[text(&[1]), text(&[]), text(&root), text(&keccak256(&code))]);
+    let mut accounts: Leaves = (0..20u8).map(|n| (nibbles(&[n; 20]), list(&[text(&[n + 1]), text(&[9; 40])]))).collect();
+    accounts.retain(|(path, _)| *path != nibbles(&VAULT));
+    accounts.push((nibbles(&VAULT), account));
+    let mut down = Vec::new();
+    let state = keccak256(&build(&accounts, 0, &nibbles(&VAULT), &mut down));
+    let mut header = vec![HeaderField::Bytes(vec![7; 32]); 15];
+    header[3] = HeaderField::Bytes(state.to_vec());
+    header[8] = HeaderField::Number(vec![0x12, 0x34]);
+    let encoded: Vec<Vec<u8>> = header
+        .iter()
+        .map(|f| match f {
+            HeaderField::Bytes(b) | HeaderField::Number(b) => text(b),
+        })
+        .collect();
+    StateSeen { header_hash: keccak256(&list(&encoded)), header, vault: VAULT, account: down, code, slots: slots.to_vec() }
+}
+
+fn honest() -> ([[u8; 32]; 6], u32) {
+    let reader = LogReader::new(VECTOR_LOG.as_bytes()).unwrap();
+    let h = reader.header();
+    let (decisions, head) = log_end(VECTOR_LOG.as_bytes()).unwrap();
+    let mut packed = word(1_700_043_200);
+    packed[20..24].copy_from_slice(&decisions.to_be_bytes());
+    let words =
+        [h.mandate_digest.to_bytes(), h.model_commitment.to_bytes(), h.genesis_head.to_bytes(), head.to_bytes(), packed, head.to_bytes()];
+    (words, decisions)
+}
+
+fn found(seen: &StateSeen) -> (bool, Vec<(Code, Option<String>)>) {
+    let (header, findings) = audit_state(VECTOR_LOG.as_bytes(), &SLOTS, seen);
+    (header.is_some(), findings.into_iter().map(|f| (f.code, f.field)).collect())
+}
+
+#[test]
+fn an_honest_node_is_believed_for_its_header_alone() {
+    let (words, decisions) = honest();
+    let seen = seen(&words, decisions);
+    assert_eq!(found(&seen), (true, vec![]));
+    let (header, _) = audit_state(VECTOR_LOG.as_bytes(), &SLOTS, &seen);
+    assert_eq!(header.unwrap().number, 0x1234);
+}
+
+#[test]
+fn another_history_in_the_vault_is_named_by_its_field() {
+    let names = ["registration.mandateDigest", "registration.commitment", "registration.genesisHead", "head", "nextStep", "headAt"];
+    for (i, name) in names.into_iter().enumerate() {
+        let (mut words, decisions) = honest();
+        words[i][if name == "nextStep" { 23 } else { 31 }] ^= 1;
+        assert_eq!(found(&seen(&words, decisions)), (true, vec![(Code::StateMismatch, Some(format!("vault.{name}")))]));
+    }
+}
+
+#[test]
+fn a_lying_node_contradicts_its_header() {
+    let (words, decisions) = honest();
+    let honest = seen(&words, decisions);
+    type Lie = fn(&mut StateSeen);
+    let lies: [Lie; 9] = [
+        |s| s.header_hash[0] ^= 1,
+        |s| s.header[3] = HeaderField::Bytes(vec![1; 32]),
+        |s| s.header[9] = HeaderField::Bytes(vec![8; 32]),
+        |s| s.account[1][40] ^= 1,
+        |s| drop(s.account.pop()),
+        |s| s.code.push(0),
+        |s| s.slots[3].1.last_mut().unwrap()[20] ^= 1,
+        |s| s.slots.swap(0, 1),
+        |s| drop(s.slots.pop()),
+    ];
+    for (i, lie) in lies.into_iter().enumerate() {
+        let mut seen = honest.clone();
+        lie(&mut seen);
+        let (header, codes) = found(&seen);
+        assert!(!header, "lie {i}");
+        assert!(codes.iter().all(|(code, _)| *code == Code::StateProofInvalid) && codes.len() == 1, "lie {i}: {codes:?}");
+    }
+    let mut elsewhere = honest;
+    elsewhere.vault = [0x77; 20];
+    assert_eq!(found(&elsewhere).1.len(), 1, "another address is not under these nodes");
+}
