@@ -17,14 +17,13 @@ mod report;
 mod run;
 mod secret;
 mod settings;
-mod settle;
 mod strategy_file;
 mod time;
 mod train;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use cli::{ChainAction, Cli, Command, ConfigAction, VaultAction};
+use cli::{ChainAction, Cli, Command, ConfigAction};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -71,9 +70,6 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Commit(args) => commit::run(args, cli.json),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
         Command::Prove(args) => prove::run(args, &loaded.settings, cli.json),
-        Command::Settle(args) => settle::settle(args, &loaded.settings, cli.json),
-        Command::Vault { action: VaultAction::Status(args) } => settle::status(args, cli.json),
-        Command::Vault { action: VaultAction::Arm(args) } => settle::arm(args, &loaded.settings, cli.json),
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Chain { action: ChainAction::Stop { dir } } => run::stop_chains(dir),
         Command::Demo(args) => demo::run(args, &loaded.settings, cli.json),
