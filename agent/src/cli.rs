@@ -31,14 +31,6 @@ pub(crate) enum Command {
     Prove(ProveArgs),
     /// Show part of a log without the rest.
     Disclose(DiscloseArgs),
-    /// Prove to an armed vault what it recorded: one settlement of everything decided so far.
-    Settle(SettleArgs),
-    /// A vault's settlement: arm it, see where it stands.
-    Vault {
-        /// What to do with it.
-        #[command(subcommand)]
-        action: VaultAction,
-    },
     /// Show what a log, a proof or a run's folder holds, without judging it.
     Inspect(InspectArgs),
     /// Backtest the strategy over a recorded series with the same engine.
@@ -192,69 +184,6 @@ pub(crate) enum ChainAction {
         #[arg(long, value_name = "DIR", default_value = ".probity/run")]
         dir: PathBuf,
     },
-}
-
-/// Commands on a vault.
-#[derive(Debug, Subcommand)]
-pub(crate) enum VaultAction {
-    /// Decisions, proofs and terms of a vault.
-    Status(StatusArgs),
-    /// Deploy the verifier and name it and the terms to the vault: once, after registration and before the first decision.
-    Arm(ArmArgs),
-}
-
-/// Flags of `settle`. The sender's key comes from PROBITY_OPERATOR_KEY; any account may settle.
-#[derive(Debug, Args)]
-pub(crate) struct SettleArgs {
-    /// The decision log.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) log: PathBuf,
-    /// Its opening: model and salt.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) opening: PathBuf,
-    /// The chain's node.
-    #[arg(long, value_name = "URL")]
-    pub(crate) rpc: String,
-    /// Where the settlement is kept before it is sent; if it is there already, it is sent again as it is.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
-    /// Decisions in one block of the circuit that the vault was armed with.
-    #[arg(long, default_value_t = 16)]
-    pub(crate) per_block: u16,
-}
-
-/// Flags of `vault status`.
-#[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
-    /// The chain's node.
-    #[arg(long, value_name = "URL")]
-    pub(crate) rpc: String,
-    /// The vault; the log's if left out.
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) vault: Option<String>,
-    /// A log whose promise is compared with the vault's.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) log: Option<PathBuf>,
-}
-
-/// Flags of `vault arm`.
-#[derive(Debug, Args)]
-pub(crate) struct ArmArgs {
-    /// A log of the vault: its header names mandate and commitment.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) log: PathBuf,
-    /// The chain's node; the key comes from PROBITY_OPERATOR_KEY.
-    #[arg(long, value_name = "URL")]
-    pub(crate) rpc: String,
-    /// Decisions in one block of the circuit.
-    #[arg(long, default_value_t = 16)]
-    pub(crate) per_block: u16,
-    /// Decisions that may await their proof while there is trading; 0: a trade's own transaction carries its proof.
-    #[arg(long, default_value_t = 192)]
-    pub(crate) max_unproven_decisions: u32,
-    /// Seconds since the first of them after which there is no trading.
-    #[arg(long, default_value_t = 172_800)]
-    pub(crate) max_unproven_seconds: u32,
 }
 
 /// Flags of `demo`.

@@ -25,7 +25,6 @@ mod reprove;
 mod run;
 mod secret;
 mod settings;
-mod settle;
 mod strategy_file;
 mod sweep;
 mod time;
@@ -34,7 +33,7 @@ mod walk;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use cli::{ChainAction, Cli, Command, ConfigAction, ParamsAction, VaultAction};
+use cli::{ChainAction, Cli, Command, ConfigAction, ParamsAction};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -88,9 +87,6 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
         Command::Disclose(args) => disclose::run(args, cli.json),
         Command::Prove(args) => reprove::run(args, &loaded.settings, cli.json),
-        Command::Settle(args) => settle::settle(args, &loaded.settings, cli.json),
-        Command::Vault { action: VaultAction::Status(args) } => settle::status(args, cli.json),
-        Command::Vault { action: VaultAction::Arm(args) } => settle::arm(args, &loaded.settings, cli.json),
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Chain { action: ChainAction::Stop { dir } } => run::stop_chains(dir),
         Command::Demo(args) => demo::run(args, &loaded.settings, cli.json),

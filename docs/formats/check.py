@@ -351,12 +351,14 @@ class Walk:
 
 def envelope(raw):
     """The claims of a proof envelope: commitment, mandate digest, decisions, head."""
-    if len(raw) > 65536 or len(raw) < 213 or raw[:8] != b"PROBITYP":
-        raise Bad("proof: expected PROBITYP, 213 … 65536 bytes")
+    if len(raw) > 65536 or len(raw) < 214 or raw[:8] != b"PROBITYP":
+        raise Bad("proof: expected PROBITYP, 214 … 65536 bytes")
     number = lambda at, n: int.from_bytes(raw[at : at + n], "big")
-    if number(8, 2) != 1 or raw[12] not in (1, 2):
-        raise Bad("proof: expected format 1, engine 1 or 2")
-    if number(209, 4) != len(raw) - 213:
+    if number(8, 2) != 2 or raw[12] not in (1, 2):
+        raise Bad("proof: expected format 2, engine 1 or 2")
+    if raw[209]:
+        raise Bad("proof.start: expected 0, a proof from genesis; segments are not for this checker")
+    if number(210, 4) != len(raw) - 214:
         raise Bad("proof.length: expected the bytes that follow")
     digests = [number(at, 32) for at in (13, 49, 81, 113, 145, 177)]
     if any(v >= P for v in digests):
@@ -399,11 +401,10 @@ def check(raw, opening, proof, out):
         if opening and commitment(opening) != header["model_commitment"]:
             say("reveal_mismatch", "the opening does not open the commitment")
         walk = Walk(m, header["genesis_head"], say)
-        heads = [header["genesis_head"]]
+        heads, commitments = [header["genesis_head"]], [header["model_commitment"]]
         if proof:
-            for name, ours in (("commitment", header["model_commitment"]), ("mandate", digest)):
-                if proof[name] != ours:
-                    say(f"proof_other_{name}", f"expected 0x{ours:064x}")
+            if proof["mandate"] != digest:
+                say("proof_other_mandate", f"expected 0x{digest:064x}")
             if proof["engine"] != m["proof_engine"]:
                 say("proof_other_parameters", f"expected a proof of the {m['proof_engine']} engine")
         for line, text_line in enumerate(lines[1:], 2):
@@ -416,11 +417,14 @@ def check(raw, opening, proof, out):
                     say("seal_mismatch", f"expected {walk.step} decisions and head 0x{walk.head:064x}")
             elif isinstance(found, dict) and "rotation" in found:
                 announced = ANNOUNCEMENT(found, "line")
+                commitments.append(announced["rotation"]["commitment"])
                 walk.announce(announced["rotation"], announced["head"])
             else:
                 entry = ENTRY(found, "line")
                 walk.entry(entry["record"], entry["head"])
                 heads.append(entry["head"])
+        if proof and proof["commitment"] not in commitments:
+            say("proof_other_commitment", "expected weights that the log says are in force")
         if proof and proof["decisions"] > walk.step:
             say("log_shorter_than_proof", f"expected {proof['decisions']} decisions")
         elif proof and heads[proof["decisions"]] != proof["head"]:

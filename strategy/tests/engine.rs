@@ -33,7 +33,7 @@ prop_compose! {
 
 prop_compose! {
     fn model()(scales in prop::array::uniform16(any::<u16>()), weights in prop::collection::vec(any::<i8>(), 16 * 8 + 8 * 3),
-               biases in prop::collection::vec(-4_194_303i32..=4_194_303, 11), gain in any::<u16>(), band_gain in 0u16..100, band in 0u16..2_000,
+               biases in prop::collection::vec(-524_287i32..=524_287, 11), gain in any::<u16>(), band_gain in 0u16..100, band in 0u16..2_000,
                step in 0u16..=10_000, cool in 0u16..3) -> Model {
         assert_eq!(scales.len(), FEATURES);
         Model { scales, weights, biases, policy: PolicyParams { gain, band_gain, band_bps: band, max_step_bps: step, cooldown_steps: cool } }
