@@ -50,8 +50,11 @@ fn build(leaves: &Leaves, depth: usize, wanted: &[u8], down: &mut Vec<Vec<u8>>) 
     }
     items.push(text(&[]));
     let node = list(&items);
-    down.push(node.clone());
-    down.extend(below);
+    // Only what lies on the way to the wanted leaf belongs to its proof.
+    if leaves.iter().any(|(path, _)| path == wanted) {
+        down.push(node.clone());
+        down.extend(below);
+    }
     node
 }
 
