@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 #[path = "../../prover/tests/common/mod.rs"]
+#[expect(dead_code, reason = "shared with the prover's tests")]
 mod agent;
 mod common;
 #[path = "common/settling.rs"]
@@ -12,7 +13,7 @@ mod writer;
 use common::{DOLLAR, ETHER, OPERATOR, World, refused};
 use probity_chain::{Move, SettlementVerifier, Vault, Verdict};
 use probity_prover::{Settlement, Settler};
-use probity_strategy::ModelShape;
+use probity_strategy::{Model, ModelShape};
 use probity_verifier::{Claim, Digest, ParamsSource, Rejected, Scalar, SettlementKey, SettlementSetup, Trail, verify_settlement};
 use settling::Armed;
 use std::sync::Arc;
@@ -48,6 +49,14 @@ fn setup() -> Arc<SettlementSetup> {
 
 fn shape() -> ModelShape {
     ModelShape { dims: vec![16, 1, 3], shifts: vec![7] }
+}
+
+/// A model that buys at every step while it may.
+fn eager() -> Model {
+    let mut model = agent::model(&shape(), 1);
+    let last = model.biases.len() - 3;
+    model.biases[last..].copy_from_slice(&[-400_000, 0, 400_000]);
+    model
 }
 
 /// Both verifiers, asked the same thing.
@@ -250,7 +259,7 @@ async fn differential(world: &World, setup: &Arc<SettlementSetup>) -> Settlement
 }
 
 async fn deferred(world: &World, setup: &Arc<SettlementSetup>, verifier: &SettlementVerifier) {
-    let mut desk = Armed::open(world, setup, verifier, agent::model(&shape(), 1), (3, 100_000)).await;
+    let mut desk = Armed::open(world, setup, verifier, eager(), (3, 100_000)).await;
     refused(desk.vault.settle(&[1]).await, "NothingToSettle");
     let mut traded = Vec::new();
     for n in 1..=5 {
@@ -290,7 +299,7 @@ async fn deferred(world: &World, setup: &Arc<SettlementSetup>, verifier: &Settle
 
 /// F1: what the vault recorded is not what the proof is about.
 async fn another_order(world: &World, setup: &Arc<SettlementSetup>, verifier: &SettlementVerifier) {
-    let mut desk = Armed::open(world, setup, verifier, agent::model(&shape(), 1), (8, 100_000)).await;
+    let mut desk = Armed::open(world, setup, verifier, eager(), (8, 100_000)).await;
     let (seen, made) = desk.next(1).await;
     // The head of the decided order, and another order beside it.
     let other = match made.order {
@@ -303,7 +312,7 @@ async fn another_order(world: &World, setup: &Arc<SettlementSetup>, verifier: &S
 }
 
 async fn strict(world: &World, setup: &Arc<SettlementSetup>, verifier: &SettlementVerifier) {
-    let mut desk = Armed::open(world, setup, verifier, agent::model(&shape(), 1), (0, 0)).await;
+    let mut desk = Armed::open(world, setup, verifier, eager(), (0, 0)).await;
     for n in 1..=3 {
         let (seen, made) = desk.next(n).await;
         let settlement = desk.settlement();

@@ -5,9 +5,11 @@
 
 #[expect(dead_code, reason = "each test uses a part of it")]
 #[path = "../../prover/tests/common/mod.rs"]
+#[expect(dead_code, reason = "shared with the prover's tests")]
 mod agent;
 mod common;
 #[path = "common/settling.rs"]
+#[expect(dead_code, reason = "shared with the tests")]
 mod settling;
 #[path = "../../prover/verifier/tests/ptau/mod.rs"]
 mod writer;
