@@ -437,7 +437,8 @@ fn whole(out: &mut Vec<Attack>) {
     out.push(Attack { proof: VECTOR_OTHER_PROOF.to_vec(), ..plain("another model's proof", &[ProofOtherCommitment]) });
     out.push(Attack { proof: VECTOR_SHORT_PROOF.to_vec(), ..plain("an earlier proof of this log, though it is closed", &[UnprovenTail]) });
     out.push(Attack {
-        log: joined(&part(0..9)),
+        // Header, announcement and eight decisions.
+        log: joined(&part(0..10)),
         proof: VECTOR_SHORT_PROOF.to_vec(),
         ..plain("an earlier proof under the log of then: honest", &[])
     });
