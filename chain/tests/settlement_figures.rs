@@ -3,7 +3,6 @@
 //! Parameters: a tau that stands in the source, so whoever reads it can forge. The figures do not depend on which tau it is.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-#[expect(dead_code, reason = "each test uses a part of it")]
 #[path = "../../prover/tests/common/mod.rs"]
 #[expect(dead_code, reason = "shared with the prover's tests")]
 mod agent;

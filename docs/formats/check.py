@@ -172,7 +172,7 @@ HEADER = fields(format=text("probity-log"), version=whole(2, 2), program_version
                 genesis_head=DIGEST, mandate=MANDATE_FIELDS)
 OBSERVATION = fields(step=U32, time_s=U64, block_number=U64, block_hash=HASH, mean_tick=whole(-2**31, 2**31 - 1),
                      price_x64=decimal(2**19, 2**96 - 1), quote=AMOUNT, base=AMOUNT, shares=AMOUNT, fill=maybe(fields(amount_out=AMOUNT)))
-DECISION = fields(order=maybe(fields(side=text("buy|sell"), amount_in=AMOUNT, min_out=decimal(0, 2**128 - 1))), halted=flag)
+DECISION = fields(order=maybe(fields(side=text("buy|sell"), amount_in=AMOUNT, min_out=decimal(0, 2**126 - 1))), halted=flag)
 ENTRY = fields(record=fields(observation=OBSERVATION, decision=DECISION), head=DIGEST)
 ANNOUNCEMENT = fields(rotation=fields(commitment=DIGEST, at_step=U32), head=DIGEST)
 SEAL = fields(seal=fields(decisions=U32, head=DIGEST))

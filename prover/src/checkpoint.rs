@@ -22,6 +22,10 @@ impl Session {
         if self.spoiled {
             return Err(ProverError::Spoiled);
         }
+        if let Some(rotation) = &self.announce {
+            let expected = "every announcement folded in with the decision after it";
+            return Err(ProverError::checkpoint("rotation", expected, format!("one of step {} that waits", rotation.at_step)));
+        }
         let bytes = self.encode()?;
         let mut name = path.file_name().ok_or_else(|| ProverError::checkpoint("path", "a file name", path.display()))?.to_owned();
         name.push(".tmp");

@@ -31,7 +31,7 @@ pub struct Session {
     /// Announced, folded in, not yet due.
     pub(crate) ahead: Option<Rotation>,
     /// To be announced with the next fold.
-    announce: Option<Rotation>,
+    pub(crate) announce: Option<Rotation>,
     /// The weights that take over, once they were handed in.
     next: Option<(Engine, Salt)>,
     /// None before the first fold.

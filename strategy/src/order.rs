@@ -1,7 +1,7 @@
 //! S8: the order that a move becomes; every rounding is against the agent.
 
 use crate::{Amount, Approved, Limits, Observation, Valuation};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What a decision does with the base asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,9 +21,15 @@ pub struct Order {
     pub side: Side,
     /// Exact amount given, raw.
     pub amount_in: Amount,
-    /// Least amount accepted, raw, below 2^125.
-    #[serde(with = "crate::units::decimal")]
+    /// Least amount accepted, raw, below 2^126: wider ones would share an element's place with the side.
+    #[serde(serialize_with = "crate::units::decimal::serialize", deserialize_with = "least_amount")]
     pub min_out: u128,
+}
+
+/// One element holds amount, bound and side: a bound that runs into the side's place has another reading.
+fn least_amount<'de, D: Deserializer<'de>>(d: D) -> Result<u128, D::Error> {
+    let v = crate::units::decimal::deserialize(d)?;
+    if v >> 126 == 0 { Ok(v) } else { Err(serde::de::Error::custom(format!("min_out: expected below 2^126, got {v}"))) }
 }
 
 impl Order {

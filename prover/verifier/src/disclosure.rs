@@ -9,7 +9,7 @@ use crate::finding::{Code, Finding};
 use crate::keys::{Keys, KeysError};
 use crate::log::{Line, LogError, Reader};
 use crate::{Digest, Header, Proven, Statement, genesis_head, next_head, rotation_head};
-use probity_strategy::Mandate;
+use probity_strategy::{Mandate, Observation, oriented, price_x64};
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, Write};
 use std::sync::Arc;
@@ -84,6 +84,12 @@ pub fn disclose<R: BufRead, W: Write>(log: R, from: u32, to: u32, mut out: W) ->
     }
 }
 
+/// The mandate that a disclosure says it is under; none if its header does not parse.
+#[must_use]
+pub fn disclosed_mandate<R: BufRead>(file: R) -> Option<Mandate> {
+    Reader::new(file).header::<DisclosureHeader>().ok().map(|h| h.mandate)
+}
+
 /// Audits a disclosure against proofs of consecutive stretches from genesis on.
 pub fn audit_disclosure<R: BufRead>(
     file: R,
@@ -100,6 +106,8 @@ pub fn audit_disclosure<R: BufRead>(
 struct Shown {
     header: DisclosureHeader,
     decisions: u32,
+    orders: u32,
+    gaps: u64,
     end: Digest,
     times: (u64, u64),
 }
@@ -120,7 +128,7 @@ fn read<R: BufRead>(file: R) -> Result<Shown, Finding> {
         .mandate
         .validate()
         .map_err(|e| Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)))?;
-    let mut shown = Shown { decisions: 0, end: header.head, times: (0, 0), header };
+    let mut shown = Shown { decisions: 0, orders: 0, gaps: 0, end: header.head, times: (0, 0), header };
     while let Some(line) = reader.next_line().map_err(|e| malformed(&e))? {
         let at = reader.line();
         let (expected, got) = match line {
@@ -130,12 +138,25 @@ fn read<R: BufRead>(file: R) -> Result<Shown, Finding> {
                 if obs.step != step {
                     return Err(Finding::mismatch(Code::StepIndex, step, obs.step).at(at, obs.step).field("record.observation.step"));
                 }
+                public(&shown, obs).map_err(|f| f.at(at, step))?;
+                let interval = u64::from(shown.header.mandate.interval_s).max(1);
+                if shown.decisions > 0 {
+                    let missing = (obs.time_s.saturating_sub(shown.times.1) / interval).saturating_sub(1);
+                    shown.gaps = shown.gaps.saturating_add(missing);
+                }
+                shown.orders = shown.orders.saturating_add(u32::from(entry.record.decision.order.is_some()));
                 let first = if shown.decisions == 0 { obs.time_s } else { shown.times.0 };
                 shown.times = (first, obs.time_s);
                 shown.decisions = shown.decisions.saturating_add(1);
                 (next_head(&shown.end, &entry.record), entry.head)
             }
-            Line::Announcement(a) => (rotation_head(&shown.end, &a.rotation), a.head),
+            Line::Announcement(a) => {
+                let step = shown.header.from_decision.saturating_add(shown.decisions);
+                a.rotation
+                    .check(step)
+                    .map_err(|e| Finding::mismatch(Code::RotationRefused, e.expected, e.got).on_line(at).field(e.field))?;
+                (rotation_head(&shown.end, &a.rotation), a.head)
+            }
             Line::Seal(_) => return Err(Finding::error(Code::LogMalformed, "expected decisions, got a seal").on_line(at)),
         };
         if expected != got {
@@ -147,6 +168,29 @@ fn read<R: BufRead>(file: R) -> Result<Shown, Finding> {
         return Err(Finding::error(Code::LogMalformed, "expected at least one decision, got none").on_line(1));
     }
     Ok(shown)
+}
+
+/// The arithmetic that the circuit leaves to whoever reads a record: clock, tick, price.
+fn public(shown: &Shown, obs: &Observation) -> Result<(), Finding> {
+    let mandate = &shown.header.mandate;
+    let interval = u64::from(mandate.interval_s).max(1);
+    let last = if shown.decisions == 0 { mandate.genesis_time_s } else { shown.times.1 };
+    let field = |f: Finding, name: &str| Err(f.field(format!("record.observation.{name}")));
+    if obs.time_s <= last {
+        return field(Finding::mismatch(Code::TimeNotForward, format!("after {last}"), obs.time_s), "time_s");
+    }
+    if !obs.time_s.saturating_sub(mandate.genesis_time_s).is_multiple_of(interval) {
+        let expected = format!("{} plus a multiple of {interval}", mandate.genesis_time_s);
+        return field(Finding::mismatch(Code::TimeOffGrid, expected, obs.time_s), "time_s");
+    }
+    if obs.mean_tick.unsigned_abs() > 887_272 {
+        return field(Finding::mismatch(Code::TickRange, "within ±887272", obs.mean_tick), "mean_tick");
+    }
+    let price = price_x64(oriented(obs.mean_tick, mandate.base_is_token1));
+    if price != obs.price_x64 {
+        return field(Finding::mismatch(Code::PriceMismatch, price.x64(), obs.price_x64.x64()), "price_x64");
+    }
+    Ok(())
 }
 
 /// Verifies the proofs and finds the range between two of their ends.
@@ -179,7 +223,8 @@ fn check(
     }
     let whole = Proven { start: first.start, end: last.end, folds: stretches.iter().map(|s| s.folds).sum() };
     let statement =
-        Statement::new(&header, &whole, &[], shown.times.0, shown.times.1).under(&origin).showing(shown.header.from_decision, to);
-    let coverage = Coverage { decisions: shown.decisions, proven: shown.decisions, ..Coverage::default() };
+        Statement::new(&header, &whole, None, shown.times.0, shown.times.1).under(&origin).showing(shown.header.from_decision, to);
+    let (decisions, orders, gaps) = (shown.decisions, shown.orders, shown.gaps);
+    let coverage = Coverage { decisions, proven: decisions, orders, gaps, ..Coverage::default() };
     Some((statement, coverage, origin))
 }

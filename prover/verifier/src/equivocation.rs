@@ -3,16 +3,19 @@
 //! A log alone accuses nobody: anybody can write lines. Two *proofs* of two histories under one genesis can only come from whoever knows
 //! the committed model; [`Equivocation::proven`] says whether both sides have one that reaches the place where they part.
 
-use crate::{Code, Digest, Entry, Finding, Line, LogError, LogReader, Report};
+use crate::{Code, Digest, Entry, Finding, Line, LogError, LogReader, Report, Rotation, Verdict, next_head, rotation_head};
 use serde::Serialize;
 use std::io::BufRead;
 
 /// Version of the evidence's JSON.
-pub const EQUIVOCATION_VERSION: u16 = 1;
+pub const EQUIVOCATION_VERSION: u16 = 2;
 
 /// One side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Side {
+    /// Other weights that this log announces right before that decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Rotation>,
     /// The decision where the logs part.
     pub entry: Entry,
     /// Decisions of this log that a proof covers.
@@ -68,20 +71,36 @@ pub fn histories<A: BufRead, B: BufRead>(left: (A, &Report), right: (B, &Report)
     let mut head = header.genesis_head;
     let mut shared = 0u32;
     loop {
-        let (Some(Line::Entry(a)), Some(Line::Entry(b))) = (one.next_line()?, other.next_line()?) else {
+        let (a, b) = (one.next_line()?, other.next_line()?);
+        match (&a, &b) {
+            (Some(Line::Entry(a)), Some(Line::Entry(b))) if a == b => {
+                (head, shared) = (a.head, shared.saturating_add(1));
+                continue;
+            }
+            (Some(Line::Announcement(a)), Some(Line::Announcement(b))) if a == b => {
+                head = a.head;
+                continue;
+            }
+            _ => {}
+        }
+        let (Some(a), Some(b)) = (decision(a, &mut one)?, decision(b, &mut other)?) else {
             return Ok(Histories::One { shared });
         };
-        if a == b {
-            (head, shared) = (a.head, shared.saturating_add(1));
-            continue;
-        }
-        let side = |entry: Entry, report: &Report| Side {
-            proven: report.coverage.proven,
+        let side = |(announced, entry): (Option<Rotation>, Entry), report: &Report| Side {
+            proven: report.statement.as_ref().map_or(0, |s| s.decisions),
             proven_head: report.statement.as_ref().map(|s| s.head),
+            announced,
             entry,
         };
-        let (left, right) = (side(*a, left.1), side(*b, right.1));
-        let proven = left.proven > shared && right.proven > shared;
+        // A side counts as proven if its audit accepted it, from before this decision to after it, and its head is that of its record.
+        let counts = |side: &Side, report: &Report| {
+            let before = side.announced.as_ref().map_or(head, |r| rotation_head(&head, r));
+            let reaches = report.statement.as_ref().is_some_and(|s| s.from_decision <= shared && s.decisions > shared);
+            report.verdict == Verdict::Accepted && reaches && next_head(&before, &side.entry.record) == side.entry.head
+        };
+        let (left_side, right_side) = (side(a, left.1), side(b, right.1));
+        let proven = counts(&left_side, left.1) && counts(&right_side, right.1) && left_side.entry.head != right_side.entry.head;
+        let (left, right) = (left_side, right_side);
         return Ok(Histories::Two(Box::new(Equivocation {
             version: EQUIVOCATION_VERSION,
             genesis_head: header.genesis_head,
@@ -94,6 +113,18 @@ pub fn histories<A: BufRead, B: BufRead>(left: (A, &Report), right: (B, &Report)
             proven,
         })));
     }
+}
+
+/// The next decision, and the announcement right before it if this line is one.
+fn decision<R: BufRead>(line: Option<Line>, log: &mut LogReader<R>) -> Result<Option<(Option<Rotation>, Entry)>, LogError> {
+    Ok(match line {
+        Some(Line::Entry(entry)) => Some((None, *entry)),
+        Some(Line::Announcement(announcement)) => match log.next_line()? {
+            Some(Line::Entry(entry)) => Some((Some(announcement.rotation), *entry)),
+            _ => None,
+        },
+        Some(Line::Seal(_)) | None => None,
+    })
 }
 
 impl Equivocation {

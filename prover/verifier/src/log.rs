@@ -241,6 +241,8 @@ pub struct LogWriter {
     file: File,
     head: Digest,
     decisions: u32,
+    /// First decision of the weights announced last.
+    ahead: Option<u32>,
     sync: bool,
     sealed: bool,
 }
@@ -249,7 +251,7 @@ impl LogWriter {
     /// Starts a new log; an existing file is refused. With `sync`, every line is on the disk before its call returns.
     pub fn create(path: &Path, header: &Header, sync: bool) -> Result<Self, LogError> {
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        let mut log = Self { file, head: header.genesis_head, decisions: 0, sync, sealed: false };
+        let mut log = Self { file, head: header.genesis_head, decisions: 0, ahead: None, sync, sealed: false };
         log.write(header)?;
         Ok(log)
     }
@@ -257,7 +259,7 @@ impl LogWriter {
     /// Continues a log after checking its chain of heads; a torn, broken or sealed log is refused.
     pub fn resume(path: &Path, sync: bool) -> Result<(Header, Self), LogError> {
         let mut reader = LogReader::open(path)?;
-        let (mut head, mut decisions) = (reader.header().genesis_head, 0u32);
+        let (mut head, mut decisions, mut ahead) = (reader.header().genesis_head, 0u32, None);
         while let Some(line) = reader.next_line()? {
             match line {
                 Line::Entry(entry) => {
@@ -272,12 +274,13 @@ impl LogWriter {
                     if head != announcement.head {
                         return Err(malformed(reader.line(), format!("head: expected {head}, got {}", announcement.head)));
                     }
+                    ahead = Some(announcement.rotation.at_step);
                 }
                 Line::Seal(_) => return Err(malformed(reader.line(), "seal: expected an open log, got a sealed one")),
             }
         }
         let file = OpenOptions::new().append(true).open(path)?;
-        Ok((reader.header.clone(), Self { file, head, decisions, sync, sealed: false }))
+        Ok((reader.header.clone(), Self { file, head, decisions, ahead, sync, sealed: false }))
     }
 
     /// Appends a decision and returns the head after it.
@@ -296,9 +299,12 @@ impl LogWriter {
     pub fn announce(&mut self, rotation: &Rotation) -> Result<Digest, LogError> {
         self.check_open()?;
         rotation.check(self.decisions).map_err(|e| malformed(0, e.to_string()))?;
+        if let Some(step) = self.ahead.filter(|step| *step >= self.decisions) {
+            return Err(malformed(0, format!("rotation: expected one at a time, another is ahead until decision {step} is made")));
+        }
         let head = rotation_head(&self.head, rotation);
         self.write(&Wire { record: None, rotation: Some(*rotation), head: Some(head), seal: None })?;
-        self.head = head;
+        (self.head, self.ahead) = (head, Some(rotation.at_step));
         Ok(head)
     }
 

@@ -42,22 +42,29 @@ impl Replay {
 
     /// Takes note of other weights ahead.
     pub fn announce(&mut self, rotation: &Rotation) {
-        self.ahead = Some(*rotation);
+        // One that is due now is not overtaken; if it does not open, the decision says so.
+        if self.ahead.is_none_or(|r| r.at_step != self.state.step) || self.take_over().is_ok() {
+            self.ahead = Some(*rotation);
+        }
+    }
+
+    /// Announced weights take over if this is their step.
+    fn take_over(&mut self) -> Result<(), Finding> {
+        let Some(rotation) = self.ahead.filter(|r| r.at_step == self.state.step) else { return Ok(()) };
+        let Some(next) = &self.then else {
+            let expected = format!("an opening of {} as well", rotation.commitment);
+            return Err(Finding::mismatch(Code::RevealMismatch, expected, "none").field("reveal.then"));
+        };
+        self.engine = engine(self.engine.mandate(), next, &rotation.commitment)?;
+        self.then = self.then.take().and_then(|next| next.then);
+        self.ahead = None;
+        Ok(())
     }
 
     /// Decides again on a record's observation and compares.
     pub fn step(&mut self, record: &Record) -> Option<Finding> {
-        if let Some(rotation) = self.ahead.take_if(|r| r.at_step == self.state.step) {
-            let Some(next) = self.then.take() else {
-                return Some(
-                    Finding::mismatch(Code::RevealMismatch, format!("an opening of {} as well", rotation.commitment), "none")
-                        .field("reveal.then"),
-                );
-            };
-            match engine(self.engine.mandate(), &next, &rotation.commitment) {
-                Ok(engine) => (self.engine, self.then) = (engine, next.then),
-                Err(finding) => return Some(finding),
-            }
+        if let Err(finding) = self.take_over() {
+            return Some(finding);
         }
         let step = self.engine.step(&self.state, &record.observation);
         self.state = step.next_state;

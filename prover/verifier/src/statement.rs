@@ -36,18 +36,23 @@ pub struct Statement {
     pub does_not_show: Vec<String>,
 }
 
+const NOT_THEN: &str =
+    "That other weights were announced when the log says, and not fitted to what had happened since: heads on chain show that.";
+
 impl Statement {
-    /// The statement of a verified proof over the log of `header`, whose weights rotated as said.
+    /// The statement of a verified proof over the log of `header`, whose weights rotated as said; none where that is not known.
     #[must_use]
-    pub fn new(header: &Header, proven: &Proven, rotations: &[Rotation], from_time_s: u64, to_time_s: u64) -> Self {
+    pub fn new(header: &Header, proven: &Proven, rotations: Option<&[Rotation]>, from_time_s: u64, to_time_s: u64) -> Self {
         let (from, Waypoint { decisions, head, .. }) = (proven.from(), proven.end);
-        let rotations: Vec<Rotation> = rotations.iter().filter(|r| r.at_step < decisions).copied().collect();
+        let known = rotations.is_some();
+        let rotations: Vec<Rotation> = rotations.unwrap_or_default().iter().filter(|r| r.at_step < decisions).copied().collect();
+        let within = rotations.iter().filter(|r| from > 0 && r.at_step >= from).map(|r| r.at_step).max();
         let which = if from == 0 {
             format!("Each of the first {decisions} decisions")
         } else {
             format!("Each of the decisions {from} … {}", decisions.saturating_sub(1))
         };
-        let (models, weights) = if rotations.is_empty() && proven.end.commitment != header.model_commitment {
+        let (models, weights) = if !known || (rotations.is_empty() && proven.end.commitment != header.model_commitment) {
             let models = format!(
                 "the model then in force (committed to as {} at genesis, {} at the end)",
                 header.model_commitment, proven.end.commitment
@@ -59,11 +64,26 @@ impl Statement {
         } else {
             let later: Vec<String> = rotations.iter().map(|r| format!("{} from decision {}", r.commitment, r.at_step)).collect();
             let models = format!("the model then in force (committed to as {}; {})", header.model_commitment, later.join("; "));
-            (models, "Between two of these steps the same weights and the same private policy were used, and each change was announced in the log before it.".to_owned())
+            let weights = match within {
+                None => {
+                    "Between two of these steps the same weights and the same private policy were used, and each change was announced in the log before it."
+                }
+                Some(_) => "From the last of these steps on the same weights and the same private policy were used.",
+            };
+            (models, weights.to_owned())
         };
         let mut does_not_show = vec![NOT_TRUE.to_owned(), NOT_SENT.to_owned(), NOT_ONLY.to_owned()];
         if from > 0 {
             does_not_show.push(format!("Anything about decisions before {from}, not even that they left the private state that decision {from} starts from; a proof that ends where this one starts shows that. Limits that look back (drawdown, turnover) count from that state."));
+        }
+        if let Some(last) = within {
+            does_not_show.push(format!(
+                "Which weights made the decisions {from} … {}: a rotation hidden in the private state that decision {from} starts from could have come first. Proofs from genesis leave no room for that.",
+                last.saturating_sub(1)
+            ));
+        }
+        if !known || !rotations.is_empty() || proven.end.commitment != header.model_commitment {
+            does_not_show.push(NOT_THEN.to_owned());
         }
         does_not_show.extend([
             "Anything about decisions after the last proven one.".to_owned(),
@@ -98,7 +118,7 @@ impl Statement {
     /// The statement after a comparison with the chain that found no error: what was open there is now shown, on the node's word.
     #[must_use]
     pub(crate) fn on_chain(mut self, chain: &ChainCoverage) -> Self {
-        self.does_not_show.retain(|s| ![NOT_TRUE, NOT_SENT, NOT_ONLY].contains(&s.as_str()));
+        self.does_not_show.retain(|s| ![NOT_TRUE, NOT_SENT, NOT_ONLY, NOT_THEN].contains(&s.as_str()));
         self.shows.extend([
             "Mandate and commitment were registered in the vault before its first decision.".to_owned(),
             format!("The observations of all {} decisions are those that the vault computed itself on chain.", chain.decisions),
@@ -130,6 +150,7 @@ impl Statement {
     /// Says that only decisions `from` … `to` − 1 are shown.
     #[must_use]
     pub(crate) fn showing(mut self, from: u32, to: u32) -> Self {
+        self.does_not_show.push("That time moved forward and prices fit their ticks in the decisions that are not shown.".to_owned());
         self.shows.push(format!(
             "Of them, decisions {from} … {} are shown, exactly as they were made and in their places; the others are proven and not shown.",
             to.saturating_sub(1)

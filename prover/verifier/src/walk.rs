@@ -111,7 +111,11 @@ impl Walk {
 
     /// Checks the announcement of other weights.
     pub(crate) fn announcement(&mut self, line: u64, announced: &Announcement, head: Digest, findings: &mut Vec<Finding>) {
+        // A segment starts before the announcement: its first fold makes it.
+        let mut met = Vec::new();
+        self.meet(&mut met);
         let mut refuse = |f: Finding| findings.push(f.on_line(line));
+        met.into_iter().for_each(&mut refuse);
         if let Some(seal) = self.sealed_at {
             refuse(Finding::error(Code::AfterSeal, format!("expected the end after the seal on line {seal}, got an announcement")));
         }
@@ -270,8 +274,13 @@ impl Walk {
             let message = format!("expected a proof of {decisions} decisions, got one of {to}");
             findings.push(Finding::new(severity, Code::UnprovenTail, message));
         }
+        if to == decisions && self.proven_time_s.is_some() && self.head != proven.end.head {
+            let message = "the announcement after the last decision is in no proof: a proof takes it in with the next decision";
+            findings.push(Finding::new(Severity::Warn, Code::UnprovenTail, message));
+        }
         let from_time_s = self.first_time_s;
-        let statement = self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, &self.rotations, from_time_s, to));
+        let statement =
+            self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, Some(&self.rotations), from_time_s, to));
         (statement, self.coverage)
     }
 }

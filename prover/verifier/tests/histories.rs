@@ -17,7 +17,7 @@ fn attacked(name: &str) -> String {
 
 #[test]
 fn one_history_whichever_is_longer() {
-    let cut: String = VECTOR_LOG.split_inclusive('\n').take(6).collect();
+    let cut: String = VECTOR_LOG.split_inclusive('\n').take(7).collect();
     assert_eq!(compared(VECTOR_LOG, VECTOR_LOG), Histories::One { shared: 12 });
     assert_eq!(compared(VECTOR_LOG, &cut), Histories::One { shared: 5 });
     assert_eq!(compared(&cut, VECTOR_LOG), Histories::One { shared: 5 });
@@ -32,10 +32,13 @@ fn another_model_or_mandate_is_another_agent() {
 #[test]
 fn two_histories_part_where_they_do_and_are_evidence() {
     let other = attacked("decision /record/observation/quote edited, log rebuilt");
-    let step = VECTOR_LOG.lines().zip(other.lines()).skip(1).position(|(a, b)| a != b).unwrap();
+    let place = VECTOR_LOG.lines().zip(other.lines()).skip(1).position(|(a, b)| a != b).unwrap();
+    // Announcements are lines and no decisions.
+    let step = VECTOR_LOG.lines().skip(1).take(place).filter(|l| l.contains("\"record\"")).count();
+    assert!(step < place);
     let Histories::Two(found) = compared(VECTOR_LOG, &other) else { panic!("one history") };
     assert_eq!((usize::try_from(found.step).unwrap(), found.proven), (step, false));
-    let before: serde_json::Value = serde_json::from_str(VECTOR_LOG.lines().nth(step).unwrap()).unwrap();
+    let before: serde_json::Value = serde_json::from_str(VECTOR_LOG.lines().nth(place).unwrap()).unwrap();
     assert_eq!(serde_json::to_value(found.common_head).unwrap(), before["head"]);
     assert_eq!(probity_verifier::next_head(&found.common_head, &found.left.entry.record), found.left.entry.head);
     assert_eq!(probity_verifier::next_head(&found.common_head, &found.right.entry.record), found.right.entry.head);
@@ -44,4 +47,24 @@ fn two_histories_part_where_they_do_and_are_evidence() {
     let with = report(VECTOR_LOG).and(finding);
     assert_eq!((with.verdict, with.statement), (Verdict::Rejected, None));
     serde_json::to_string(&found).unwrap();
+}
+
+/// An announcement in both logs, or another one in each, does not end the comparison.
+#[test]
+fn histories_part_at_an_announcement_too() {
+    let other = attacked("announcement /rotation/at_step edited to 20, log rebuilt");
+    let Histories::Two(found) = compared(VECTOR_LOG, &other) else { panic!("one history") };
+    assert_eq!((found.step, found.proven), (2, false));
+    assert_eq!([&found.left, &found.right].map(|s| s.announced.map(|r| r.at_step)), [Some(16), Some(20)]);
+    let Histories::Two(found) = compared(VECTOR_LOG, &attacked("the announcement taken out, log rebuilt")) else { panic!("one history") };
+    assert_eq!((found.step, found.left.announced.is_some(), found.right.announced.is_none()), (2, true, true));
+}
+
+/// Lines that were edited under their old heads prove nothing against anybody, even beside a proof.
+#[test]
+fn a_forged_copy_is_no_proven_side() {
+    let edited = attacked("decision /record/observation/quote edited");
+    let Histories::Two(found) = compared(VECTOR_LOG, &edited) else { panic!("one history") };
+    assert!(!found.proven);
+    assert_eq!(found.left.entry.head, found.right.entry.head);
 }

@@ -6,7 +6,7 @@
 use probity_strategy::Mandate;
 use probity_verifier::{
     Evidence, FileDigest, Keys, LogReader, MAX_ENVELOPE, Outcome, ParamsSource, Report, Reveal, Severity, Story, Units, Verdict, audit,
-    audit_disclosure, selftest,
+    audit_disclosure, disclosed_mandate, selftest,
 };
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -189,12 +189,22 @@ fn run() -> Result<ExitCode, String> {
         return Err(format!("--report: expected a new file, {} exists", path.display()));
     }
     let before = args.before.iter().map(|path| read(path, MAX_PROOF)).collect::<Result<Vec<_>, _>>()?;
+    if part && (args.segment || reveal.is_some()) {
+        return Err(
+            "--disclosure: expected neither --segment nor --reveal beside it; part of a log is proven from genesis and not replayed"
+                .to_owned(),
+        );
+    }
     let evidence = Evidence { proof: Some(&proof), reveal: reveal.as_ref(), before: &before, segment: args.segment };
     let keys = |mandate: &Mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new);
     let mut report = if part { audit_disclosure(open(&log)?, evidence, keys) } else { audit(open(&log)?, evidence, keys) };
-    // A header that does not parse is a finding already.
-    if let (Some(promised), Ok(reader)) = (&promised, LogReader::new(open(&log)?)) {
-        report = report.promised(promised, &reader.header().mandate);
+    if let Some(promised) = &promised {
+        let header =
+            if part { disclosed_mandate(open(&log)?) } else { LogReader::new(open(&log)?).ok().map(|r| r.header().mandate.clone()) };
+        // A header that does not parse is a finding already.
+        if let Some(mandate) = header {
+            report = report.promised(promised, &mandate);
+        }
     }
     if let Some(path) = &args.report {
         let story = Story::read(open(&log)?, report.clone(), args.units);

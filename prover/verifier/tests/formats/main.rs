@@ -207,6 +207,20 @@ fn envelope_layout_is_as_documented() {
     }
 }
 
+/// Amount, bound, side, halt and fill share one element of a record: a bound of 126 bits or more would give one head two readings, a
+/// sell of at least m being a buy of at least m + 2^126.
+#[test]
+fn a_bound_that_runs_into_the_side_is_no_order() {
+    let order = |min_out: u128| {
+        let text = format!("{{\"side\":\"buy\",\"amount_in\":\"5\",\"min_out\":\"{min_out}\"}}");
+        serde_json::from_str::<probity_strategy::Order>(&text)
+    };
+    assert_eq!(order((1 << 126) - 1).unwrap().min_out, (1 << 126) - 1);
+    for wide in [1 << 126, (1 << 126) + 7, 1 << 127, u128::MAX] {
+        assert!(order(wide).unwrap_err().to_string().contains("min_out: expected below 2^126"));
+    }
+}
+
 /// One list of elements has another hash in every domain, at every length, zeros at its end included.
 #[test]
 fn domains_and_lengths_are_apart() {
