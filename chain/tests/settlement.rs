@@ -51,6 +51,9 @@ fn shape() -> ModelShape {
     ModelShape { dims: vec![16, 1, 3], shifts: vec![7] }
 }
 
+/// What is done to the bytes of a claim.
+type Change = Box<dyn Fn(&mut [u8])>;
+
 /// A model that buys a little at every step.
 fn eager() -> Model {
     let mut model = agent::model(&shape(), 1);
@@ -148,7 +151,7 @@ async fn every_word(judges: &Judges<'_>, s: &Settlement) {
     top[0] = 8;
     let mut codes = std::collections::BTreeMap::<u64, u32>::new();
     for at in (0..s.bytes.len() - 31).step_by(16) {
-        let changes: [(&str, Box<dyn Fn(&mut [u8])>); 6] = [
+        let changes: [(&str, Change); 6] = [
             ("lowest bit", Box::new(move |b| b[at + 31] ^= 1)),
             ("highest byte", Box::new(move |b| b[at] ^= 0x80)),
             ("plus r", Box::new(move |b| add_at(b, at, &R))),

@@ -1,6 +1,6 @@
 //! The strategist's further commands through the binary: data from a node to bars, sweeps, walks, imports, what a commitment
 //! is bound to, and the report opened in a browser.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and report")]
+#![expect(clippy::panic, clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and report")]
 
 use probity_tests::Anvil;
 use serde_json::{Value, json};
