@@ -2,6 +2,7 @@
 
 use crate::cli::AuditArgs;
 use crate::onchain::Seen;
+use crate::report::create;
 use crate::settings::Settings;
 use crate::{output, secret};
 use anyhow::{Context, Result};
@@ -11,7 +12,7 @@ use probity_verifier::{
     audit_chain, audit_state, histories, log_end,
 };
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ fn further(args: &AuditArgs, mut report: Report, source: &ParamsSource) -> Resul
             Histories::One { shared } => output::talk(format!("the two logs tell one history, {shared} decisions long")),
             Histories::Two(found) => {
                 if let Some(path) = &args.evidence {
-                    create(path, "--evidence", &(serde_json::to_string_pretty(&found)? + "\n"))?;
+                    create(path, &(serde_json::to_string_pretty(&found)? + "\n")).context("--evidence")?;
                 }
                 report = report.and(found.finding());
             }
@@ -61,15 +62,9 @@ fn further(args: &AuditArgs, mut report: Report, source: &ParamsSource) -> Resul
     if let Some(path) = &args.report {
         let story = Story::read(open(&args.log)?, report.clone(), args.units.clone());
         let data = path.extension().is_some_and(|e| e == "json");
-        create(path, "--report", &if data { serde_json::to_string_pretty(&story)? + "\n" } else { story.page() })?;
+        create(path, &if data { serde_json::to_string_pretty(&story)? + "\n" } else { story.page() }).context("--report")?;
     }
     Ok(report)
-}
-
-fn create(path: &Path, flag: &str, text: &str) -> Result<()> {
-    let place = || format!("{flag} {}: expected a new file", path.display());
-    let mut file = File::create_new(path).with_context(place)?;
-    file.write_all(text.as_bytes()).with_context(place)
 }
 
 /// Audits a log file against its evidence; `keys` is asked for the keys of the log's own mandate.

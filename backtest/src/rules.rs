@@ -35,14 +35,7 @@ fn follow(
         if let Some(order) = target(i, q.price_x64, weight).and_then(|t| order(&venue, t - weight, nav, value)) {
             let step = u32::try_from(i).unwrap_or(u32::MAX);
             if let Some(done) = venue.execute(&order, q.price_x64) {
-                trades.push(Trade {
-                    step,
-                    side: order.side,
-                    amount_in: order.amount_in,
-                    amount_out: done.amount_out,
-                    size_quote: done.size_quote,
-                    cost_quote: done.cost_quote + done.gas_quote,
-                });
+                trades.push(Trade::of(step, &order, &done));
             }
         }
         let value = to_quote(venue.base, q.price_x64).ok_or_else(over)?;

@@ -1,6 +1,6 @@
 //! A run: observe, step, execute, and again.
 
-use crate::{BacktestError, Dataset, Feed, Gaps, Metrics, Terms, Venue, metrics};
+use crate::{BacktestError, Dataset, Feed, Gaps, Metrics, Outcome, Terms, Venue, metrics};
 use probity_strategy::{Amount, Engine, FEATURES, Fill, Observation, Order, Price, Record, Side, State, Valuation};
 use serde::Serialize;
 
@@ -34,6 +34,13 @@ pub struct Trade {
     /// Fee, slippage and gas, raw quote.
     #[serde(serialize_with = "text")]
     pub cost_quote: u128,
+}
+
+impl Trade {
+    pub(crate) const fn of(step: u32, order: &Order, done: &Outcome) -> Self {
+        let cost_quote = done.cost_quote + done.gas_quote;
+        Self { step, side: order.side, amount_in: order.amount_in, amount_out: done.amount_out, size_quote: done.size_quote, cost_quote }
+    }
 }
 
 /// What a run produced.
@@ -162,14 +169,7 @@ impl Backtest {
             self.failed += 1;
             return Ok(None);
         };
-        self.trades.push(Trade {
-            step,
-            side: order.side,
-            amount_in: order.amount_in,
-            amount_out: done.amount_out,
-            size_quote: done.size_quote,
-            cost_quote: done.cost_quote + done.gas_quote,
-        });
+        self.trades.push(Trade::of(step, order, &done));
         Ok(Some(Fill { amount_out: Amount::new(done.amount_out)? }))
     }
 

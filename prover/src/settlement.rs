@@ -15,14 +15,14 @@ use nova_snark::traits::snark::RelaxedR1CSSNARKTrait;
 use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, Record, State};
 use probity_verifier::{
     Challenges, Claim, Digest, End, FoldCircuit, FoldWitness, Mark, Pairing, Salt, Scalar, SettleCircuit, SettlePoint, SettlementSetup,
-    System, Trail, commit_model, genesis_head, genesis_z, mandate_digest, next_head, state_digest, verify_settlement,
+    SettlementSnark as Snark, System, Trail, commit_model, genesis_head, genesis_z, mandate_digest, next_head, state_digest,
+    verify_settlement,
 };
 use rand_core::OsRng;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
 type E1 = <Pairing as System>::E1;
-type Snark = nova_snark::spartan::ppsnark::RelaxedR1CSSNARK<E1, nova_snark::provider::mercury::EvaluationEngine<E1>>;
 type Commitments = <E1 as nova_snark::traits::Engine>::CE;
 
 /// Where a chain of decisions stands, as its operator knows it: the state is private.

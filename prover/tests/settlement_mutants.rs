@@ -20,14 +20,13 @@ use nova_snark::traits::snark::RelaxedR1CSSNARKTrait as _;
 use probity_strategy::{Engine, Mandate, Model, ModelShape, Observation, State};
 use probity_verifier::{
     Claim, Digest, FoldCircuit, FoldWitness, Pairing, ParamsSource, Proof, Scalar, SettleCircuit, SettlePoint, SettlementKey,
-    SettlementSetup, System, TAG_BLOCK, TAG_START, Trail, check, commit_model, fold, genesis_head, genesis_z, next_head, state_digest,
-    verify_settlement,
+    SettlementSetup, SettlementSnark as Snark, System, TAG_BLOCK, TAG_START, Trail, check, commit_model, fold, genesis_head, genesis_z,
+    next_head, state_digest, verify_settlement,
 };
 use rand_core::OsRng;
 use sha3::{Digest as _, Keccak256};
 
 type E1 = <Pairing as System>::E1;
-type Snark = nova_snark::spartan::ppsnark::RelaxedR1CSSNARK<E1, nova_snark::provider::mercury::EvaluationEngine<E1>>;
 type Commitments = <E1 as nova_snark::traits::Engine>::CE;
 
 /// What the mutant forgets.

@@ -231,7 +231,13 @@ fn batch<R: BufRead>(reader: &mut LogReader<R>, last: &mut Digest) -> Vec<Hashed
     lines
 }
 
-fn log_finding(error: &LogError) -> Finding {
+/// Folds of proofs that continue each other.
+pub(crate) fn folds(stretches: &[Proven]) -> u32 {
+    stretches.iter().fold(0, |sum, s| sum.saturating_add(s.folds))
+}
+
+/// What an error of a log is to an audit.
+pub(crate) fn log_finding(error: &LogError) -> Finding {
     match error {
         LogError::Io(e) => Finding::error(Code::LogUnreadable, e.to_string()),
         LogError::Malformed { line, problem } => Finding::error(Code::LogMalformed, problem.clone()).on_line(*line),
@@ -259,7 +265,7 @@ pub(crate) fn prove(
     let (stretches, origin) = verify_all(header, evidence, keys)?;
     let ends = stretches.first().zip(stretches.last());
     let (first, last) = ends.ok_or_else(|| Finding::error(Code::ProofMissing, "expected a proof, got none"))?;
-    let folds = stretches.iter().fold(0u32, |sum, s| sum.saturating_add(s.folds));
+    let folds = folds(&stretches);
     Ok((Proven { start: first.start, end: last.end, folds }, origin))
 }
 

@@ -4,7 +4,7 @@
 //! log. Proofs of consecutive stretches, one of which ends where the range starts and one where it ends, tie it to genesis and to the last
 //! head: what lies before and after is proven and not shown.
 
-use crate::audit::{Coverage, Evidence, Report};
+use crate::audit::{Coverage, Evidence, Report, folds, log_finding};
 use crate::finding::{Code, Finding};
 use crate::keys::{Keys, KeysError};
 use crate::log::{Line, LogError, Reader};
@@ -114,12 +114,8 @@ struct Shown {
 
 /// Reads the file and checks its own chain of heads.
 fn read<R: BufRead>(file: R) -> Result<Shown, Finding> {
-    let malformed = |e: &LogError| match e {
-        LogError::Io(e) => Finding::error(Code::LogUnreadable, e.to_string()),
-        LogError::Malformed { line, problem } => Finding::error(Code::LogMalformed, problem.clone()).on_line(*line),
-    };
     let mut reader = Reader::new(file);
-    let header: DisclosureHeader = reader.header().map_err(|e| malformed(&e))?;
+    let header: DisclosureHeader = reader.header().map_err(|e| log_finding(&e))?;
     if header.format != DISCLOSURE_FORMAT || header.version != DISCLOSURE_VERSION {
         let got = format!("{:?}, version {}", header.format, header.version);
         return Err(Finding::mismatch(Code::LogMalformed, format!("{DISCLOSURE_FORMAT:?}, version {DISCLOSURE_VERSION}"), got).on_line(1));
@@ -129,7 +125,7 @@ fn read<R: BufRead>(file: R) -> Result<Shown, Finding> {
         .validate()
         .map_err(|e| Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)))?;
     let mut shown = Shown { decisions: 0, orders: 0, gaps: 0, end: header.head, times: (0, 0), header };
-    while let Some(line) = reader.next_line().map_err(|e| malformed(&e))? {
+    while let Some(line) = reader.next_line().map_err(|e| log_finding(&e))? {
         let at = reader.line();
         let (expected, got) = match line {
             Line::Entry(entry) => {
@@ -221,7 +217,7 @@ fn check(
             ),
         }
     }
-    let whole = Proven { start: first.start, end: last.end, folds: stretches.iter().map(|s| s.folds).sum() };
+    let whole = Proven { start: first.start, end: last.end, folds: folds(&stretches) };
     let statement =
         Statement::new(&header, &whole, None, shown.times.0, shown.times.1).under(&origin).showing(shown.header.from_decision, to);
     let (decisions, orders, gaps) = (shown.decisions, shown.orders, shown.gaps);

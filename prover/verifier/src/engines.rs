@@ -34,7 +34,7 @@ impl System for Transparent {
     type S1 = RelaxedR1CSSNARK<Self::E1, EvaluationEngine<Self::E1>>;
 }
 
-/// KZG commitments, preprocessing Spartan over Mercury (`docs/decisions/0005-mercury-and-believed-files.md` says why).
+/// KZG commitments, plain Spartan over Mercury (`docs/decisions/`: 0005 says why Mercury, 0006 why without preprocessing).
 #[derive(Debug, Clone, Copy)]
 pub struct Pairing;
 

@@ -98,9 +98,8 @@ pub fn histories<A: BufRead, B: BufRead>(left: (A, &Report), right: (B, &Report)
             let reaches = report.statement.as_ref().is_some_and(|s| s.from_decision <= shared && s.decisions > shared);
             report.verdict == Verdict::Accepted && reaches && next_head(&before, &side.entry.record) == side.entry.head
         };
-        let (left_side, right_side) = (side(a, left.1), side(b, right.1));
-        let proven = counts(&left_side, left.1) && counts(&right_side, right.1) && left_side.entry.head != right_side.entry.head;
-        let (left, right) = (left_side, right_side);
+        let (reports, left, right) = ((left.1, right.1), side(a, left.1), side(b, right.1));
+        let proven = counts(&left, reports.0) && counts(&right, reports.1) && left.entry.head != right.entry.head;
         return Ok(Histories::Two(Box::new(Equivocation {
             version: EQUIVOCATION_VERSION,
             genesis_head: header.genesis_head,

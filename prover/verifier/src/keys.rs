@@ -4,6 +4,7 @@ use crate::ceremony::{Accept, Origin, ParamsSource};
 use crate::engines::{CompressedSnarkOf, E2, Pairing, PublicParamsOf, S2, System, Transparent, engine_name};
 use crate::ptau::{PtauError, prune};
 use crate::quiet::Quiet;
+use crate::size::powers;
 use crate::{ByEngine, CompressedSnark, Digest, FoldCircuit, ProverKey, PublicParams, Scalar, VerifierKey};
 use nova_snark::errors::NovaError;
 use nova_snark::r1cs::R1CSShape;
@@ -229,7 +230,6 @@ fn transparent(circuit: &FoldCircuit) -> Result<PublicParamsOf<Transparent>, Key
 /// size hint. So the hint does our reading: it checks the caller's file, puts the powers needed into a private folder and
 /// silences standard output; the hint of the secondary curve, which comes next, ends the silence.
 fn pairing(circuit: &FoldCircuit, path: &Path, accept: &Accept) -> Result<(PublicParamsOf<Pairing>, Origin), KeysError> {
-    type S1 = <Pairing as System>::S1;
     insecure_name(accept)?;
     let refused = |source: PtauError| KeysError::Ptau { path: path.to_owned(), source };
     let folder = tempfile::Builder::new().prefix("probity-").tempdir().map_err(|e| refused(e.into()))?;
@@ -238,9 +238,8 @@ fn pairing(circuit: &FoldCircuit, path: &Path, accept: &Accept) -> Result<(Publi
     let primary = {
         let (path, accept, folder) = (path.to_owned(), accept.clone(), folder.path().to_owned());
         let (outcome, quiet) = (Rc::clone(&outcome), Rc::clone(&quiet));
-        let floor = S1::ck_floor();
         move |shape: &R1CSShape<<Pairing as System>::E1>| {
-            let count = floor(shape).max(shape.num_cons()).max(shape.num_vars()).max(2).next_power_of_two();
+            let count = powers(shape);
             let read = read_powers(&path, &accept, count, &folder).and_then(|origin| {
                 quiet.replace(Some(Quiet::start()?));
                 Ok(origin)

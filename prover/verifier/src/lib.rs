@@ -59,7 +59,6 @@ pub use ptau::PtauError;
 pub use quiet::quietly;
 pub use replay::*;
 pub use rotation::{ROTATION_NOTICE, Rotation};
-
 pub use selftest::*;
 pub use settlement::*;
 pub use size::CircuitSize;

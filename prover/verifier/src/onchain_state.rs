@@ -5,7 +5,7 @@
 
 use crate::ethstate::{HeaderField, TrustedHeader, account, keccak256, mapping_slot, slot, word};
 use crate::finding::{Code, Finding};
-use crate::{Digest, Line, LogReader};
+use crate::{Digest, Line, LogError, LogReader};
 use std::io::BufRead;
 
 /// Where the vault keeps what is proven; the layout is the compiler's.
@@ -50,14 +50,7 @@ pub struct StateSeen {
 
 /// Number of decisions in a log and its last head, as far as it parses.
 pub fn log_end<R: BufRead>(log: R) -> Option<(u32, Digest)> {
-    let mut reader = LogReader::new(log).ok()?;
-    let mut end = (0u32, reader.header().genesis_head);
-    while let Ok(Some(line)) = reader.next_line() {
-        if let Line::Entry(entry) = line {
-            end = (end.0.saturating_add(1), entry.head);
-        }
-    }
-    Some(end)
+    Some(rest(LogReader::new(log).ok()?).0)
 }
 
 /// Checks the proofs, and the log against what they show. The header comes back if everything follows from it.
@@ -65,7 +58,7 @@ pub fn audit_state<R: BufRead>(log: R, slots: &VaultSlots, seen: &StateSeen) -> 
     let mut findings = Vec::new();
     let Ok(reader) = LogReader::new(log) else { return (None, findings) };
     let expected = reader.header().clone();
-    let Some((decisions, head)) = rest(reader) else { return (None, findings) };
+    let ((decisions, head), Ok(())) = rest(reader) else { return (None, findings) };
     let (header, values) = match follow(slots, seen, decisions) {
         Ok(found) => found,
         Err(finding) => return (None, vec![*finding]),
@@ -91,14 +84,17 @@ pub fn audit_state<R: BufRead>(log: R, slots: &VaultSlots, seen: &StateSeen) -> 
     (Some(header), findings)
 }
 
-fn rest<R: BufRead>(mut reader: LogReader<R>) -> Option<(u32, Digest)> {
+/// Decisions and head as far as the log can be read, and whether that is all of it.
+fn rest<R: BufRead>(mut reader: LogReader<R>) -> ((u32, Digest), Result<(), LogError>) {
     let mut end = (0u32, reader.header().genesis_head);
-    while let Some(line) = reader.next_line().ok()? {
-        if let Line::Entry(entry) = line {
-            end = (end.0.saturating_add(1), entry.head);
+    loop {
+        match reader.next_line() {
+            Ok(Some(Line::Entry(entry))) => end = (end.0.saturating_add(1), entry.head),
+            Ok(Some(_)) => {}
+            Ok(None) => return (end, Ok(())),
+            Err(e) => return (end, Err(e)),
         }
     }
-    Some(end)
 }
 
 /// A packed 32-bit number, some bytes from the right.

@@ -21,18 +21,21 @@ pub struct CircuitSize {
     pub powers: usize,
 }
 
+/// Points of the commitment key for a circuit of the pairing engine's first curve.
+pub(crate) fn powers(shape: &R1CSShape<<Pairing as System>::E1>) -> usize {
+    <Pairing as System>::S1::ck_floor()(shape).max(shape.num_cons()).max(shape.num_vars()).max(2).next_power_of_two()
+}
+
 impl CircuitSize {
     /// Counts the circuit that folds `decisions_per_fold` decisions of a model of this shape.
     pub fn of(shape: &ModelShape, decisions_per_fold: u16) -> Result<Self, KeysError> {
-        type S1 = <Pairing as System>::S1;
         let circuit = FoldCircuit { shape: shape.clone(), decisions_per_fold, witness: None };
         let seen: Rc<Cell<Option<Self>>> = Rc::default();
         let hint = {
-            let (seen, floor) = (Rc::clone(&seen), S1::ck_floor());
+            let seen = Rc::clone(&seen);
             move |shape: &R1CSShape<<Pairing as System>::E1>| {
-                let (constraints, variables) = (shape.num_cons(), shape.num_vars());
-                let powers = floor(shape).max(constraints).max(variables).max(2).next_power_of_two();
-                seen.set(Some(Self { constraints, variables, powers }));
+                let powers = powers(shape);
+                seen.set(Some(Self { constraints: shape.num_cons(), variables: shape.num_vars(), powers }));
                 powers
             }
         };

@@ -7,6 +7,8 @@ const NOT_TRUE: &str = "That the observations are true: prices, balances and fil
 const NOT_SENT: &str = "That orders were sent or executed as decided: the vault's events show that.";
 const NOT_ONLY: &str =
     "That this is the only log of this agent, or that the commitment came before the first decision: the registry on chain shows that.";
+const NOT_THEN: &str =
+    "That other weights were announced when the log says, and not fitted to what had happened since: heads on chain show that.";
 
 /// What has been shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,9 +37,6 @@ pub struct Statement {
     /// What the claim leaves open.
     pub does_not_show: Vec<String>,
 }
-
-const NOT_THEN: &str =
-    "That other weights were announced when the log says, and not fitted to what had happened since: heads on chain show that.";
 
 impl Statement {
     /// The statement of a verified proof over the log of `header`, whose weights rotated as said; none where that is not known.

@@ -70,7 +70,7 @@ impl Features {
         Ok(Self { x, r0, ema, vol, raw })
     }
 
-    /// clamp(floor(d·scale / 2^20), −128, 127), with |d·scale| < 2^28·2^16 = 2^44 inside the checked 2^45.
+    /// clamp(floor(d·scale / 2^shift), −128, 127), with d·scale inside the raw feature's own checked width.
     pub(super) fn scaled<CS: ConstraintSystem<Scalar>>(&self, cs: &mut CS, model: &OpenModel) -> Result<Vec<Wire>, SynthesisError> {
         let mut out = Vec::with_capacity(self.raw.len());
         for (raw, scale) in self.raw.iter().zip(&model.scales) {

@@ -1,4 +1,4 @@
-//! The step circuit: up to `decisions_per_fold` decisions, twin of `Engine::step` (blocks C1…C11, see `docs/design/circuit.md`).
+//! The step circuit: up to `decisions_per_fold` decisions, twin of `Engine::step` (blocks C1…C12, see `docs/design/circuit.md`).
 //!
 //! z = (model commitment, mandate digest, step, log head, blinded state digest). Each fold opens commitment, mandate and
 //! state once (C1–C3), lets announced weights take over (C12), runs its slots (C4–C10) and closes the state under a new blind (C11). Unused slots are a suffix and

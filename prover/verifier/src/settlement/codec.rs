@@ -11,7 +11,7 @@ use nova_snark::spartan::ppsnark::RelaxedR1CSSNARK;
 use thiserror::Error;
 
 /// Preprocessing Spartan over Mercury: a contract cannot afford to evaluate matrices.
-pub(crate) type Snark = RelaxedR1CSSNARK<<Pairing as System>::E1, EvaluationEngine<<Pairing as System>::E1>>;
+pub type Snark = RelaxedR1CSSNARK<<Pairing as System>::E1, EvaluationEngine<<Pairing as System>::E1>>;
 
 /// Bytes of a point.
 pub(crate) const POINT: usize = 64;

@@ -11,10 +11,10 @@ mod trail;
 mod verify;
 
 pub use circuit::SettleCircuit;
-pub use codec::{Block, Proof, Rejected};
+pub use codec::{Block, Proof, Rejected, Snark as SettlementSnark};
 pub use key::{SettleInstance, SettlePoint, SettleShape, SettleWitness, SettlementKey, SettlementSetup};
 pub use trail::{Mark, Trail};
-pub use verify::{Challenges, Claim, Domain as SettlementDomain, End, check, config, fold, verify as verify_settlement};
+pub use verify::{Challenges, Claim, Domain as SettlementDomain, End, check, fold, verify as verify_settlement};
 
 /// Most decisions in one settlement.
 pub const MAX_DECISIONS: u32 = 4096;

@@ -16,6 +16,11 @@ use probity_strategy::{Record, Side};
 pub struct Mark(pub [u8; 16]);
 
 impl Mark {
+    /// The last 16 bytes of a hash.
+    pub(crate) fn of(hash: &[u8; 32]) -> Self {
+        Self(hash.last_chunk().copied().unwrap_or_default())
+    }
+
     /// The challenge as a field element.
     #[must_use]
     pub fn to_scalar(self) -> Scalar {
@@ -50,10 +55,7 @@ impl Trail {
             &abi_word(amount_in),
             &abi_word(min_out),
         ]);
-        let mut mark = Mark([0; 16]);
-        if let Some(low) = hash.last_chunk::<16>() {
-            mark.0 = *low;
-        }
+        let mark = Mark::of(&hash);
         self.value = chained(&self.value, &mark);
         let at = mark.to_scalar();
         self.fingerprint += facts(before, record).iter().fold(Scalar::ZERO, |sum, fact| (sum + fact) * at);

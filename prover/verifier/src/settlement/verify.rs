@@ -126,18 +126,8 @@ impl Challenges {
     /// Absorbs a block's bytes and draws its challenge.
     pub fn block(&mut self, raw: &[u8]) -> Scalar {
         self.hash = keccak(&[&TAG_BLOCK, &self.hash, raw]);
-        let mut mark = super::Mark([0; 16]);
-        if let Some(low) = self.hash.last_chunk::<16>() {
-            mark.0 = *low;
-        }
-        mark.to_scalar()
+        super::Mark::of(&self.hash).to_scalar()
     }
-}
-
-/// The configuration digest of a key: what a deployment is compared with.
-#[must_use]
-pub fn config(key: &SettlementKey) -> [u8; 32] {
-    key.config()
 }
 
 /// Folds the blocks with the given challenges. The public values are the claim's, chained; the prover chooses none of the fixed ones.
