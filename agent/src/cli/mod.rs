@@ -1,0 +1,108 @@
+//! Command line: one definition of flags feeds help, man page and completions.
+
+mod audit;
+mod backtest;
+mod commit;
+mod data;
+mod learn;
+mod params;
+mod run;
+
+pub(crate) use audit::{AuditArgs, DiscloseArgs, InspectArgs, ProveArgs};
+pub(crate) use backtest::{BacktestArgs, BacktestCheck, CompareArgs, SweepArgs};
+pub(crate) use commit::{CommitArgs, Engine, LayoutArgs};
+pub(crate) use data::DataAction;
+pub(crate) use learn::{ModelAction, SeriesArgs, TrainArgs, TrialsArgs, WalkForwardArgs};
+pub(crate) use params::{ParamsAction, ParamsCheckArgs, ParamsFetchArgs};
+pub(crate) use run::{ChainAction, DemoArgs, RunArgs};
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A DeFi trading agent that can prove it kept to its strategy.
+#[derive(Debug, Parser)]
+#[command(name = "probity", version, about, after_help = "Exit codes: 0 done or accepted, 1 rejected, 2 could not tell or failed.")]
+pub(crate) struct Cli {
+    /// Settings file (TOML); see `probity config show`.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Machine-readable result on stdout.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The whole path on a forked chain: run, prove, post, audit offline and on chain, a forged copy rejected.
+    Demo(DemoArgs),
+    /// Run the agent: on development chains moved along a market, on a fork, or on a real chain.
+    Run(RunArgs),
+    /// Verify a decision log against its proof, and with --rpc against the chain.
+    Audit(AuditArgs),
+    /// Make a fresh proof of a decision log from its opening (model and salt).
+    Prove(ProveArgs),
+    /// Show part of a log without the rest.
+    Disclose(DiscloseArgs),
+    /// Show what a log, a proof or a run's folder holds, without judging it.
+    Inspect(InspectArgs),
+    /// Backtest the strategy over a recorded series with the same engine.
+    Backtest(BacktestArgs),
+    /// Train a model on a recorded series.
+    Train(TrainArgs),
+    /// Retrain again and again, each time on what was known, and trade what comes after: results out of sample beside baselines.
+    WalkForward(WalkForwardArgs),
+    /// Float networks in and out of integer models.
+    Model {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: ModelAction,
+    },
+    /// Recorded data: look it over, make it.
+    Data {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: DataAction,
+    },
+    /// List the trial ledger and check its chain; exit code 1 if it is broken.
+    Trials(TrialsArgs),
+    /// Salt and commit to a model: writes the opening (secret) and prints the commitment (public).
+    Commit(CommitArgs),
+    /// What each number of decisions a fold costs in proving time, latency and gas, and which to choose for a latency.
+    Layout(LayoutArgs),
+    /// Powers-of-tau files, the parameters of the pairing engine.
+    Params {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: ParamsAction,
+    },
+    /// The development chains of a run.
+    Chain {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: ChainAction,
+    },
+    /// Settings.
+    Config {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// Shell completions on stdout.
+    Completions {
+        /// Shell.
+        shell: clap_complete::Shell,
+    },
+    /// Man page on stdout.
+    Man,
+}
+
+/// Settings commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Every setting, its value and where the value came from.
+    Show,
+}
