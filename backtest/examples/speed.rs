@@ -4,7 +4,7 @@
 //! rounds, wall clock: on a busy machine they are lower bounds.
 #![expect(clippy::print_stdout, reason = "a command-line example")]
 
-use probity_backtest::v3::{Direction, Exact, Pool, sqrt_ratio_at_tick};
+use probity_backtest::v3::{Direction, Exact, Pool, U256, sqrt_ratio_at_tick};
 use probity_backtest::{
     Bar, Dataset, Feed, Frictions, Gaps, Grid, Market, Ruled, Scale, Terms, moving_average, price_from_decimal, run, sweep,
 };
@@ -185,13 +185,15 @@ fn rate_of(rounds: usize, what: &'static str, count: u32, mut work: impl FnMut()
 /// Swaps there and back in a pool with a position between every two usable ticks.
 fn swaps(what: &'static str, ticks: i32) -> Result<Figure, Failure> {
     let centre = 199_980;
-    let mut pool = Pool::new(500, 10, sqrt_ratio_at_tick(centre)? + (sqrt_ratio_at_tick(centre + 1)? - sqrt_ratio_at_tick(centre)?))?;
+    // Halfway between two ticks, as a price mostly is.
+    let halfway = |tick| -> Result<U256, Failure> { Ok((sqrt_ratio_at_tick(tick)? + sqrt_ratio_at_tick(tick + 1)?) >> 1usize) };
+    let mut pool = Pool::new(500, 10, halfway(centre)?)?;
     for i in -100..100 {
         pool.provide(centre + i * 10, centre + i * 10 + 10, 10_000_000_000_000_000_000 + i128::from(i))?;
     }
     let span = ticks * 10;
     let up = if span == 0 { 5 } else { span };
-    let there = pool.quote(Direction::OneForZero, Exact::In(u128::MAX), Some(sqrt_ratio_at_tick(pool.tick() + up)?))?;
+    let there = pool.quote(Direction::OneForZero, Exact::In(u128::MAX), Some(halfway(pool.tick() + up)?))?;
     if there.crossed != u32::try_from(ticks)? {
         return Err(format!("the swap crosses {} ticks, not {ticks}", there.crossed).into());
     }
@@ -200,8 +202,8 @@ fn swaps(what: &'static str, ticks: i32) -> Result<Figure, Failure> {
         moved.swap(Direction::OneForZero, Exact::In(there.amount_in), None)?;
         moved.quote(Direction::ZeroForOne, Exact::In(u128::MAX), Some(pool.sqrt_price()))?.amount_in
     };
-    rate(what, 20_000, || {
-        for _ in 0..10_000 {
+    rate(what, 400_000, || {
+        for _ in 0..200_000 {
             black_box(pool.swap(Direction::OneForZero, Exact::In(black_box(there.amount_in)), None)?);
             black_box(pool.swap(Direction::ZeroForOne, Exact::In(black_box(back)), None)?);
         }
