@@ -4,6 +4,7 @@
 //! inputs give the same bytes. `report.json` and `report.html` also depend on the trial ledger, which every run makes longer.
 
 use crate::backtest::Ran;
+use crate::execution;
 use crate::ledger::{Ledger, Listing, model_digest};
 use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
@@ -25,6 +26,8 @@ struct Manifest<'a> {
     mandate: &'a probity_strategy::Mandate,
     settings: serde_json::Value,
     assumption: String,
+    /// Further files.
+    inputs: execution::Inputs,
     /// Seed of the bootstrap; the run itself has no chance in it.
     seed: u64,
     /// SHA-256 of the files beside the manifest that depend on nothing else.
@@ -82,7 +85,7 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
     let mandate = ran.setup.engine.mandate();
     let digest = mandate_digest(mandate).to_string();
     let name = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
-    let assumption = ran.setup.terms.market.assumption();
+    let assumption = ran.setup.terms.assumption();
     let identity: Vec<(String, String)> = [
         ("Data, sha256", ran.result.data_sha256.clone()),
         ("Model, sha256", model.clone()),
@@ -104,7 +107,6 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         data: &name,
         identity: &identity,
         run: &ran.result,
-        frictions: &ran.setup.terms.frictions,
         assumption: &assumption,
         scale: Scale::default(),
         hold: &ran.hold,
@@ -138,6 +140,7 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         mandate,
         settings: serde_json::json!({ "backtest": settings.backtest, "mandate": settings.mandate }),
         assumption,
+        inputs: execution::inputs(&ran.setup.terms.execution),
         seed: SEED,
         files,
     };
@@ -208,11 +211,13 @@ fn equity(ran: &Ran, average: &Baseline) -> Result<String> {
 }
 
 fn trades(ran: &Ran) -> Result<String> {
-    let mut text = String::from("step,time_s,side,amount_in_raw,amount_out_raw,size_quote_raw,cost_quote_raw\n");
+    let mut text =
+        String::from("step,time_s,side,amount_in_raw,amount_out_raw,size_quote_raw,cost_quote_raw,gas_quote_raw,delay_quote_raw\n");
     for t in &ran.result.trades {
         let time = usize::try_from(t.step).ok().and_then(|k| ran.result.equity.get(k)).map_or(0, |p| p.time_s);
         let side = format!("{:?}", t.side).to_lowercase();
-        writeln!(text, "{},{time},{side},{},{},{},{}", t.step, t.amount_in.raw(), t.amount_out, t.size_quote, t.cost_quote)?;
+        let (given, got) = (t.amount_in.raw(), t.amount_out);
+        writeln!(text, "{},{time},{side},{given},{got},{},{},{},{}", t.step, t.size_quote, t.cost_quote, t.gas_quote, t.delay_quote)?;
     }
     Ok(text)
 }
