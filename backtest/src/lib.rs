@@ -34,7 +34,7 @@ pub use evidence::{Evidence, Interval, Trials, evidence};
 pub use examine::{Examination, Found, examine};
 pub use execution::{Execution, Gas, GasPrices};
 pub use feed::{Feed, Quoted};
-pub use lookahead::{Future, Leak, Lookahead, LookaheadPlan, lookahead};
+pub use lookahead::{Future, Leak, Lookahead, LookaheadPlan, lookahead, lookahead_from};
 pub use metrics::{Baseline, Metrics, Sharpe, buy_and_hold, cash};
 pub use overfit::{Blocks, Overfitting, overfitting};
 pub use pool_logs::{PoolBars, bars_of_logs};
