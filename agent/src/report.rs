@@ -6,9 +6,10 @@
 use crate::backtest::Ran;
 use crate::execution;
 use crate::ledger::{Ledger, Listing, model_digest};
+use crate::prove::Proved;
 use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
-use probity_backtest::{Baseline, Critic, Evidence, Metrics, Scale, Sheet, Trials, critic, evidence, moving_average, utc};
+use probity_backtest::{Baseline, Critic, Evidence, Metrics, Proof, Scale, Sheet, Trials, critic, evidence, moving_average, utc};
 use probity_verifier::mandate_digest;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -50,6 +51,8 @@ struct Report<'a> {
     evidence: &'a Option<Evidence>,
     critic: &'a Critic,
     cautions: &'a [String],
+    /// The proof beside this file, if the run was proven.
+    proved: Option<&'a Proved>,
 }
 
 /// Seed of the bootstrap.
@@ -103,6 +106,7 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         .with_context(|| format!("setting backtest.liquidity: expected a whole number above 0, got {:?}", settings.backtest.liquidity))?;
     let critic = critic(&s.engine, &s.dataset, &s.terms, s.quote, &ran.result, &ran.hold, liquidity)?;
     let average = moving_average(&s.dataset, &s.terms, s.quote, AVERAGE)?;
+    let proof = ran.summary.proved.as_ref().map(|p| proof(dir, p)).transpose()?;
     let page = Sheet {
         data: &name,
         identity: &identity,
@@ -115,6 +119,7 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         critic: Some(&critic),
         average: Some((AVERAGE, &average.baseline)),
         cautions: &cautions,
+        proof: proof.as_ref(),
     }
     .html();
     let mut files = Vec::new();
@@ -157,11 +162,35 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         evidence: &weighed,
         critic: &critic,
         cautions: &cautions,
+        proved: ran.summary.proved.as_ref(),
     };
     create(&dir.join("report.json"), &(serde_json::to_string_pretty(&report)? + "\n"))?;
     create(&dir.join("report.html"), &page)?;
     create(&dir.join("manifest.json"), &manifest)?;
     Ok(dir.join("report.html"))
+}
+
+/// Copies log and proof beside the report, and says what they show.
+fn proof(dir: &Path, proved: &Proved) -> Result<Proof> {
+    for from in [&proved.log, &proved.proof] {
+        let to = dir.join(from.file_name().context("a name")?);
+        ensure!(!to.exists(), "{}: expected a new file", to.display());
+        std::fs::copy(from, &to).with_context(|| format!("{}: expected a new file", to.display()))?;
+    }
+    let s = &proved.statement;
+    let rows = [
+        ("Commitment to the model", s.model_commitment.to_string()),
+        ("Mandate digest", s.mandate_digest.to_string()),
+        ("Head of the log", s.head.to_string()),
+        ("Decisions proven", format!("{} in {} folds", s.decisions, s.folds)),
+        ("Proof", format!("proof.bin, {} bytes, sha256 {}", proved.proof_bytes, proved.proof_sha256)),
+    ];
+    Ok(Proof {
+        shows: s.shows.clone(),
+        does_not_show: s.does_not_show.clone(),
+        rows: rows.map(|(k, v)| (k.to_owned(), v)).to_vec(),
+        command: "probity-verify --log decisions.jsonl --proof proof.bin".to_owned(),
+    })
 }
 
 /// Writes a new file; never over another one.

@@ -40,7 +40,7 @@ pub use overfit::{Blocks, Overfitting, overfitting};
 pub use pool_logs::{PoolBars, bars_of_logs};
 pub use rules::{Ruled, moving_average, shifted};
 pub use run::{Backtest, EquityPoint, Timing, Trade, inputs, run, run_in};
-pub use sheet::Sheet;
+pub use sheet::{Proof, Sheet};
 pub use sweep::{Grid, Job, Line, chosen, sweep};
 pub use venue::{Frictions, Market, Outcome, Terms, Venue};
 pub use warmup::{Start, Warmup, warmup};

@@ -26,7 +26,8 @@ pub(crate) struct BacktestArgs {
     /// Fold every decision and write log and proof into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) prove: Option<PathBuf>,
-    /// Write a report into this folder: manifest.json, equity.csv, trades.csv, report.html.
+    /// Write a report into this folder: manifest.json, equity.csv, trades.csv, critic.json, report.json, report.html; with --prove log and
+    /// proof as well.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }

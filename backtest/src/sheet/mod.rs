@@ -4,7 +4,10 @@ mod axis;
 mod chart;
 mod critic;
 mod months;
+mod proof;
 mod risk;
+
+pub use proof::Proof;
 
 use crate::{Backtest, Baseline, Critic, Evidence, Metrics, Scale, calendar::utc};
 use axis::Axis;
@@ -37,6 +40,8 @@ pub struct Sheet<'a> {
     pub average: Option<(usize, &'a Baseline)>,
     /// Further things to hold against the figures.
     pub cautions: &'a [String],
+    /// The proof of the run, if it was made.
+    pub proof: Option<&'a Proof>,
 }
 
 /// Integer to float, for drawing.
@@ -136,6 +141,7 @@ impl Sheet<'_> {
         put(risk::section(&own, hold.get(1..).unwrap_or(&[]), self.run.interval_s, span));
         put(month_section(&own, &hold));
         put(self.critic.map_or_else(String::new, |c| critic::sections(c, unit)));
+        put(self.proof.map_or_else(String::new, proof::section));
         put("<div class=\"pair\">".into());
         put(self.cost_section(&m, unit));
         put(self.identity_section());
@@ -187,6 +193,18 @@ impl Sheet<'_> {
             items.push("Too short, or nothing ever moved: no interval and no deflated Sharpe ratio can be given.".into());
         }
         items.extend(self.critic.map(critic::objections).into_iter().flatten());
+        let missed =
+            [(self.run.failed, "missed their bound"), (self.run.late, "came too late for the vault"), (self.run.dropped, "were lost")];
+        let missed: Vec<String> = missed.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        if !missed.is_empty() {
+            items.push(format!("Orders that were not filled: {}.", missed.join(", ")));
+        }
+        if self.run.refused > 0 {
+            items.push(format!(
+                "THE VAULT'S LIMITS REFUSE {} ORDERS: engine and vault disagree, and none of this would happen.",
+                self.run.refused
+            ));
+        }
         if let Some(k) = self.run.halted_at {
             items.push(format!("Halted by the mandate's drawdown limit at decision {k}: from there on it held the quote token."));
         }
@@ -254,7 +272,7 @@ impl Sheet<'_> {
             ("Gas of trades", money(gas)),
             ("All costs of trades", money(all)),
             ("Gas of orders that missed their bound", money(failed_gas)),
-            ("Lost by the price moving before execution", money(delay)),
+            ("Lost by prices moving before execution (−: gained)", money(delay)),
             ("All costs over starting value", share(m.costs)),
             ("All costs over volume", format!("{bps:.1} bps")),
             ("Volume", money(volume)),
