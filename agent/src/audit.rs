@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use probity_strategy::Mandate;
 use probity_verifier::{
     Code, Evidence, Finding, Histories, Keys, KeysError, LogReader, MAX_ENVELOPE, ParamsSource, Report, Severity, Story, Verdict, audit,
-    audit_chain, audit_state, histories, log_end,
+    audit_chain, audit_state, histories,
 };
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -88,8 +88,7 @@ pub(crate) async fn with_chain(
     let posted = if evidence.proof.is_none() { Some(seen.proof().await?) } else { None };
     let report = of(log, Evidence { proof: evidence.proof.or(posted.as_deref()), ..evidence }, keys)?;
     let (mut coverage, mut findings) = audit_chain(open(log)?, &seen.facts);
-    let decisions = log_end(open(log)?).map_or(0, |(decisions, _)| decisions);
-    match seen.state(decisions).await? {
+    match seen.state().await? {
         Some((slots, state)) => {
             let (header, more) = audit_state(open(log)?, &slots, &state);
             findings.extend(more);

@@ -114,7 +114,7 @@ impl Vault {
     }
 
     /// Lets the vault take the sender's tokens.
-    async fn approve(&self, quote: u128, base: u128) -> Result<(), ChainError> {
+    pub(crate) async fn approve(&self, quote: u128, base: u128) -> Result<(), ChainError> {
         let (quote_token, base_token) = self.view.tokens().await?;
         for (token, amount) in [(quote_token, quote), (base_token, base)] {
             let contract = Erc20::new(token, Arc::new(self.sender.rpc().clone()));
