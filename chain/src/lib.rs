@@ -7,6 +7,7 @@
 //!
 //! It does not decide, prove or judge: whether a record is what was decided is the audit's business.
 
+mod attempt;
 mod contracts;
 mod convert;
 mod devchain;
@@ -29,6 +30,7 @@ mod tools;
 mod vault;
 mod view;
 
+pub use attempt::{Attempt, Fees, Notes};
 pub use devchain::{DevChain, Origin};
 pub use error::ChainError;
 pub use ethers::types::Address;
