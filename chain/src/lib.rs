@@ -7,6 +7,7 @@
 //!
 //! It does not decide, prove or judge: whether a record is what was decided is the audit's business.
 
+mod attempt;
 mod bond;
 mod contracts;
 mod convert;
@@ -31,6 +32,7 @@ mod tools;
 mod vault;
 mod view;
 
+pub use attempt::{Attempt, Fees, Notes};
 pub use bond::Pledge;
 pub use devchain::{DevChain, Origin};
 pub use epoch::Epoch;
