@@ -1,5 +1,9 @@
 //! Settings: embedded default < file < environment < flags; unknown keys are refused.
 
+mod settlement;
+
+pub(crate) use settlement::{SettlementMode, SettlementSettings};
+
 use anyhow::{Context, Result, bail};
 use config::{Config, Environment, File, FileFormat, Source};
 use probity_prover::Params;
@@ -25,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) proof: ProofSettings,
     /// When proofs are posted.
     pub(crate) posting: PostingSettings,
+    /// Whether the vault verifies proofs, and when that is paid for.
+    pub(crate) settlement: SettlementSettings,
     /// The simulated market.
     pub(crate) market: MarketSettings,
     /// Frictions of the backtest.

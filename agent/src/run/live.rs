@@ -5,6 +5,7 @@
 
 use crate::journal::{Entry, Journal, Outcome, Post};
 use crate::run::proving::{Proof, Proving};
+use crate::run::settling::Settling;
 use crate::settings::{PostingPolicy, PostingSettings};
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::{Move, Observed, Posted, Vault};
@@ -21,6 +22,8 @@ pub(crate) struct Agent {
     pub(crate) journal: Journal,
     pub(crate) proving: Proving,
     pub(crate) posting: PostingSettings,
+    /// None: the vault verifies nothing itself.
+    pub(crate) settling: Option<Settling>,
     pub(crate) registered_block: u64,
     pub(crate) state: State,
     pub(crate) head: Digest,
@@ -102,6 +105,9 @@ impl Agent {
         (self.state, self.head) = (decided.next_state, after);
         let outcome = self.execute(&decided.record, before, after).await?;
         self.post_if_due().await?;
+        if let Some(settling) = &self.settling {
+            settling.after(&self.vault, &self.journal).await;
+        }
         Ok(Line { record: decided.record, outcome })
     }
 
@@ -133,9 +139,13 @@ impl Agent {
         let bytes = proof.as_ref().map_or(&[][..], |p| p.bytes.as_slice());
         let seen = Observed::of_observation(&record.observation);
         let made = Move::of_order(order, before.to_bytes(), after.to_bytes());
-        let sent = self.vault.decide(&seen, &made, bytes).instrument(tracing::info_span!("execute", step)).await;
+        let span = tracing::info_span!("execute", step);
+        let done = match self.settling.as_ref().filter(|s| s.strict() && order.is_some()) {
+            Some(settling) => settling.carry(&self.vault, &self.journal, &seen, &made).instrument(span).await,
+            None => self.vault.decide(&seen, &made, bytes).instrument(span).await.map_err(Into::into),
+        };
         let done =
-            sent.with_context(|| format!("decision {step} is journaled and its outcome unknown; start the agent again to settle it"))?;
+            done.with_context(|| format!("decision {step} is journaled and its outcome unknown; start the agent again to settle it"))?;
         let done = outcome(&done, u64::try_from(bytes.len())?);
         tracing::info_span!("journal", step).in_scope(|| self.journal.settle(step, &done))?;
         if proof.is_some() {
@@ -173,6 +183,14 @@ impl Agent {
             self.posted = proof.steps;
         }
         Ok(proof)
+    }
+
+    /// Settles what is not settled yet, where the vault verifies.
+    pub(crate) async fn settle_all(&self) -> Result<()> {
+        if let Some(settling) = &self.settling {
+            settling.settle(&self.vault, &self.journal).await?;
+        }
+        Ok(())
     }
 
     async fn posted_on_chain(&self) -> Result<Vec<Posted>> {

@@ -8,6 +8,7 @@ use crate::market::{MarketChoice, MarketPath};
 use crate::output;
 use crate::run::live::Agent;
 use crate::run::proving::{Proving, Secrets};
+use crate::run::settling::{Parts, Settling};
 use crate::run::world::World;
 use crate::settings::Settings;
 use crate::{commit, secret, strategy_file};
@@ -58,11 +59,13 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         Chain::Real { .. } => None,
     };
     let sender = sender(&chain, settings, args).await?;
-    let vault = vault(&chain, sender, settings, args, &journal, &pool).await?;
+    let vault = vault(&chain, sender.clone(), settings, args, &journal, &pool).await?;
     let mandate = mandate(settings, &journal, &vault, &pool, market.as_ref(), file.shape.clone()).await?;
     let commitment = commit_model(&mandate.model, &file.model, &salt);
     let header = Header::new(mandate.clone(), commitment);
     let registered_block = register(&vault, &mandate, &header).await?;
+    let parts = Parts { dir: &args.dir, url: chain.url(), header: &header, model: file.model.clone(), salt: salt.clone() };
+    let settling = Settling::start(parts, settings, &vault, &sender, &journal).await?;
     let (params, params_s) = params.await.context("deriving the proof parameters")??;
     let decided = u32::try_from(journal.entries()?.len())?;
     let secrets = Secrets { mandate: mandate.clone(), model: file.model.clone(), salt };
@@ -74,6 +77,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         journal,
         proving,
         posting: settings.posting.clone(),
+        settling,
         registered_block,
         state: State::genesis(&mandate),
         head: header.genesis_head,
