@@ -37,6 +37,9 @@ object "SettlementVerifier" {
             function logRows() -> v { v := K(21) }
             function logSize() -> v { v := K(22) }
             function arity() -> v { v := K(23) }
+            // Bytes of z's first words, which no block changes (FIXED of the reference); of what each block brings, behind the step.
+            function fixedBytes() -> v { v := 64 }
+            function restBytes() -> v { v := sub(shl(5, sub(arity(), 1)), fixedBytes()) }
             function perBlock() -> v { v := K(24) }
             function publicValues() -> v { v := add(shl(1, add(arity(), 1)), perBlock()) }
             function BUF() -> p { p := 0x2d80 }
@@ -191,7 +194,7 @@ object "SettlementVerifier" {
                 if or(iszero(decisions), gt(decisions, 4096)) { fail(1) }
                 let n := div(add(decisions, sub(perBlock(), 1)), perBlock())
                 // C, T, the rest of z, fingerprint a block; 16 bytes a decision; r_W, r_E.
-                let blocks := add(mul(n, add(160, shl(5, sub(arity(), 3)))), shl(4, decisions))
+                let blocks := add(mul(n, add(160, restBytes())), shl(4, decisions))
                 let proof := add(add(claimBytes(), 128), add(blocks, 64))
                 mstore(0x100, proof)
                 let snark := add(mul(96, add(logRows(), logSize())), 1696)
@@ -221,7 +224,7 @@ object "SettlementVerifier" {
                     if gt(live, decisions) { live := decisions }
                     decisions := sub(decisions, live)
                     h, trail := foldBlock(h, trail, at, live)
-                    at := add(at, add(160, add(shl(5, sub(count, 3)), shl(4, live))))
+                    at := add(at, add(160, add(restBytes(), shl(4, live))))
                 }
                 foldFixed()
                 unblind(at)
@@ -229,7 +232,7 @@ object "SettlementVerifier" {
             /// h' = keccak(tag ‖ h ‖ block); ρ = its low 128 bits; running += ρ·block.
             function foldBlock(h, trail, at, live) -> next, after {
                 let b := BUF()
-                let zBytes := shl(5, sub(arity(), 3))
+                let zBytes := restBytes()
                 let size := add(160, add(zBytes, shl(4, live)))
                 mstore(b, 0x70726f626974792e736574746c656d656e742e322e626c6f636b000000000000)
                 mstore(add(b, 32), h)
@@ -240,9 +243,9 @@ object "SettlementVerifier" {
                 addScaledCall(E(), add(at, 64), rho)
                 mstore(U(), plus(mload(U()), rho))
                 // z before without what is fixed, fingerprint before.
-                let x := add(X(), 64)
-                let n := sub(arity(), 1)
-                x := foldWords(x, add(Z(), 64), n, rho)
+                let x := add(X(), fixedBytes())
+                let words := add(2, shr(5, zBytes))
+                x := foldWords(x, add(Z(), fixedBytes()), words, rho)
                 // Marks; those of slots without a decision are 0 and leave X alone.
                 after := trail
                 {
@@ -260,13 +263,13 @@ object "SettlementVerifier" {
                 }
                 // z after: the step counts, the rest is the block's; then the fingerprint after.
                 {
-                    let step := add(Z(), 64)
+                    let step := add(Z(), fixedBytes())
                     mstore(step, plus(mload(step), live))
                     let p := add(step, 32)
                     let from := add(at, 128)
                     for { let end := add(p, add(zBytes, 32)) } lt(p, end) { p := add(p, 32) from := add(from, 32) } { mstore(p, scalarAt(from)) }
                 }
-                x := foldWords(add(x, 64), add(Z(), 64), n, rho)
+                x := foldWords(add(x, fixedBytes()), add(Z(), fixedBytes()), words, rho)
             }
             function foldWords(x, from, count, rho) -> end {
                 let r := R()
@@ -274,10 +277,10 @@ object "SettlementVerifier" {
                     mstore(x, addmod(mload(x), mulmod(rho, mload(from), r), r))
                 }
             }
-            /// Commitment and mandate are the same before and after every block: Σ ρ of each.
+            /// What no block changes is the same before and after every block: Σ ρ of each.
             function foldFixed() {
                 let after := add(add(X(), shl(5, add(arity(), 1))), shl(5, perBlock()))
-                for { let i := 0 } lt(i, 64) { i := add(i, 32) } {
+                for { let i := 0 } lt(i, fixedBytes()) { i := add(i, 32) } {
                     let v := times(mload(U()), mload(add(Z(), i)))
                     mstore(add(X(), i), v)
                     mstore(add(after, i), v)

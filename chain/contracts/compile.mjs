@@ -42,6 +42,7 @@ const yulInput = {
   sources: Object.fromEntries(yul.map((name) => [`${name}.yul`, { content: readFileSync(join(here, `${name}.yul`), "utf8") }])),
   settings: {
     evmVersion: "cancun",
+    // Constants are pushed whole: copying them from the code is shorter, and dearer each time.
     optimizer: { enabled: true, runs: 1000000, details: { yul: true, constantOptimizer: false } },
     outputSelection: { "*": { "*": ["evm.bytecode.object", "evm.deployedBytecode.object"] } },
   },

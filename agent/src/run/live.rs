@@ -105,9 +105,7 @@ impl Agent {
         (self.state, self.head) = (decided.next_state, after);
         let outcome = self.execute(&decided.record, before, after).await?;
         self.post_if_due().await?;
-        if let Some(settling) = &self.settling {
-            settling.after(&self.vault, &self.journal).await;
-        }
+        self.settle_if_due().await;
         Ok(Line { record: decided.record, outcome })
     }
 
@@ -183,6 +181,13 @@ impl Agent {
             self.posted = proof.steps;
         }
         Ok(proof)
+    }
+
+    /// Settles if the policy says so; what goes wrong there is told and tried again.
+    pub(crate) async fn settle_if_due(&self) {
+        if let Some(settling) = &self.settling {
+            settling.after(&self.vault, &self.journal).await;
+        }
     }
 
     /// Settles what is not settled yet, where the vault verifies.

@@ -97,6 +97,8 @@ pub(crate) async fn execute(args: &RunArgs, settings: &Settings) -> Result<Finis
     let stop = Stop::listen()?;
     let mut ready = setup::ready(args, settings, journal).await?;
     ready.agent.catch_up().await?;
+    // A proof that waited when the last start ended is sent before another decision makes it one of other decisions.
+    ready.agent.settle_if_due().await;
     let asked = decide_all(args, &mut ready, &stop).await?;
     finish(args, ready, asked != Asked::Leave).await
 }

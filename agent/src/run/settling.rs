@@ -109,9 +109,6 @@ impl Settling {
 
     /// Settles if the policy says so. Nothing that goes wrong here is the decision's affair: it is told and tried again.
     pub(crate) async fn after(&self, vault: &Vault, journal: &Journal) {
-        if self.strict() {
-            return;
-        }
         match self.due(vault).await {
             Ok(false) => {}
             Ok(true) => {

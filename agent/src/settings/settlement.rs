@@ -3,6 +3,11 @@
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+/// More decisions without a proof a vault refuses to record.
+const MOST_UNPROVEN: u32 = 1_024;
+/// Under strict terms, settle when so many are left.
+const STRICT_MARGIN: u32 = 64;
+
 /// Whether the vault verifies proofs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -82,6 +87,10 @@ impl SettlementSettings {
         if unproven == 0 {
             return false;
         }
+        if matches!(self.mode, SettlementMode::Strict) {
+            // Orders carry their proofs. Only decisions without one pile up, and the vault takes no more than so many of them.
+            return unproven.saturating_add(STRICT_MARGIN) >= MOST_UNPROVEN;
+        }
         let (most, longest) = self.terms();
         let late =
             unproven.saturating_add(self.margin_decisions) >= most || waited_s.saturating_add(self.margin_s as u64) >= longest as u64;
@@ -117,6 +126,9 @@ mod tests {
         assert!(!TERMS.due(48, 0, 500_000_001));
         assert!(!TERMS.due(47, 0, 1));
         assert!(!SettlementSettings { early_base_fee_mgwei: 0, ..TERMS }.due(48, 0, 0));
+        let strict = SettlementSettings { mode: SettlementMode::Strict, ..TERMS };
+        assert!(!strict.due(959, 1_000_000, 1));
+        assert!(strict.due(960, 0, dear));
     }
 
     #[test]
