@@ -37,8 +37,9 @@ object "SettlementVerifier" {
             function logRows() -> v { v := K(21) }
             function logSize() -> v { v := K(22) }
             function arity() -> v { v := K(23) }
-            // Bytes of z's first words, which no block changes (FIXED of the reference); of what each block brings, behind the step.
-            function fixedBytes() -> v { v := 64 }
+            // Bytes of z's first words, which no block may change (model, mandate, rotation ahead: FIXED of the reference); of what each block
+            // brings, behind the step.
+            function fixedBytes() -> v { v := 128 }
             function restBytes() -> v { v := sub(shl(5, sub(arity(), 1)), fixedBytes()) }
             function perBlock() -> v { v := K(24) }
             function publicValues() -> v { v := add(shl(1, add(arity(), 1)), perBlock()) }

@@ -60,7 +60,7 @@ impl Walk {
         }
         self.meet(findings);
         self.chain(entry, head, findings);
-        self.rotate();
+        self.take_over();
         let gap = self.clock(obs, findings);
         self.market(obs, findings);
         let val = Valuation::of(obs);
@@ -126,7 +126,7 @@ impl Walk {
         if let Err(e) = announced.rotation.check(self.state.step) {
             refuse(Finding::mismatch(Code::RotationRefused, e.expected, e.got).field(e.field));
         }
-        self.rotate();
+        self.take_over();
         if let Some(ahead) = &self.ahead {
             let message = format!("expected one rotation at a time, got another before that at step {}", ahead.at_step);
             refuse(Finding::error(Code::RotationRefused, message).field("rotation"));
@@ -135,7 +135,7 @@ impl Walk {
     }
 
     /// Announced weights take over at their step.
-    fn rotate(&mut self) {
+    fn take_over(&mut self) {
         if let Some(rotation) = self.ahead.take_if(|r| r.at_step == self.state.step) {
             self.commitment = rotation.commitment;
             self.rotations.push(rotation);
@@ -151,6 +151,9 @@ impl Walk {
         }
         if start.commitment != self.commitment {
             findings.push(Finding::mismatch(Code::ProofOtherCommitment, self.commitment, start.commitment).field("proof.start.commitment"));
+        }
+        if start.ahead != self.ahead {
+            findings.push(Finding::mismatch(Code::ProofOtherCommitment, named(self.ahead), named(start.ahead)).field("proof.start.ahead"));
         }
     }
 
@@ -225,6 +228,12 @@ impl Walk {
                     .at(line, obs.step)
                     .field("proof.end.commitment"),
             );
+        } else if self.ahead != end.ahead {
+            findings.push(
+                Finding::mismatch(Code::ProofOtherCommitment, named(self.ahead), named(end.ahead))
+                    .at(line, obs.step)
+                    .field("proof.end.ahead"),
+            );
         } else {
             self.proven_time_s = Some(obs.time_s);
             self.coverage.proven = end.decisions.saturating_sub(from);
@@ -283,6 +292,11 @@ impl Walk {
             self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, Some(&self.rotations), from_time_s, to));
         (statement, self.coverage)
     }
+}
+
+/// A rotation ahead in words.
+fn named(ahead: Option<Rotation>) -> String {
+    ahead.map_or_else(|| "no rotation ahead".to_owned(), |r| format!("{} ahead at decision {}", r.commitment, r.at_step))
 }
 
 fn flows(portfolio: &Portfolio, findings: &mut Vec<Finding>) {
