@@ -26,15 +26,18 @@ mod reprove;
 mod run;
 mod secret;
 mod settings;
+mod settle;
+mod settle_desk;
 mod strategy_file;
 mod sweep;
 mod time;
 mod train;
+mod vault_status;
 mod walk;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use cli::{ChainAction, Cli, Command, ConfigAction, ParamsAction};
+use cli::{ChainAction, Cli, Command, ConfigAction, ParamsAction, SettlementAction, VaultAction};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -92,6 +95,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Prove(args) => reprove::run(args, &loaded.settings, cli.json),
         Command::Inspect(args) => inspect::run(args, cli.json),
         Command::Chain { action: ChainAction::Stop { dir } } => run::stop_chains(dir),
+        Command::Settle(args) => settle::settle(args, &loaded.settings, cli.json),
+        Command::Vault { action: VaultAction::Status(args) } => vault_status::status(args, &loaded.settings, cli.json),
+        Command::Settlement { action: SettlementAction::VerifyCode(args) } => settle::verify_code(args, &loaded.settings, cli.json),
         Command::Demo(args) => demo::run(args, &loaded.settings, cli.json),
     }
 }

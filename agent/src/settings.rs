@@ -1,8 +1,10 @@
 //! Settings: embedded default < file < environment < flags; unknown keys are refused.
 
 mod safety;
+mod settlement;
 
 pub(crate) use safety::{FoldWhen, SafetySettings};
+pub(crate) use settlement::{SettlementMode, SettlementSettings};
 
 use anyhow::{Context, Result, bail};
 use config::{Config, Environment, File, FileFormat, Source};
@@ -31,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) posting: PostingSettings,
     /// What stops the agent on a bad day.
     pub(crate) safety: SafetySettings,
+    /// Whether the vault verifies proofs, and when that is paid for.
+    pub(crate) settlement: SettlementSettings,
     /// The simulated market.
     pub(crate) market: MarketSettings,
     /// Frictions of the backtest.

@@ -26,7 +26,7 @@ object "SettlementVerifier" {
             // 0x000 scratch: trail hashes, precompile results      0x400 constants (26 words)
             // 0x080 round, 0x0a0 state hi, 0x0c0 state lo, 0x0e0 end of pending bytes of the transcript
             // 0x100 offset of the preprocessing proof in call data 0x120 fixed by V3 … V5: challenges
-            // 0x200 accumulator (2 words) and operand (3 words) of the curve operations
+            // 0x200 accumulator (2 words) and operand (3 words) of the curve operations, 0x2a0 an inverse of V7
             // 0x740 W (2 words), 0x780 E (2 words), 0x7c0 u, 0x7e0 X (up to 127 words)
             // 0x17e0 z before and after a block, fingerprint: up to 32 words
             // 0x1c00 τ, 0x1f80 r outer, 0x2300 r outer with padding, 0x2680 ρ, 0x2a00 r inner: up to 28 words each
@@ -37,8 +37,10 @@ object "SettlementVerifier" {
             function logRows() -> v { v := K(21) }
             function logSize() -> v { v := K(22) }
             function arity() -> v { v := K(23) }
-            // z without the model, the mandate and the rotation ahead (four words), which no block may change, and without the step.
-            function restBytes() -> v { v := shl(5, sub(arity(), 5)) }
+            // Bytes of z's first words, which no block may change (model, mandate, rotation ahead: FIXED of the reference); of what each block
+            // brings, behind the step.
+            function fixedBytes() -> v { v := 128 }
+            function restBytes() -> v { v := sub(shl(5, sub(arity(), 1)), fixedBytes()) }
             function perBlock() -> v { v := K(24) }
             function publicValues() -> v { v := add(shl(1, add(arity(), 1)), perBlock()) }
             function BUF() -> p { p := 0x2d80 }
@@ -118,38 +120,73 @@ object "SettlementVerifier" {
                 // 2^256 mod r
                 c := addmod(mulmod(high, 0x0e0a77c19a07df2f666ea36f7879462e36fc76959f60cd29ac96341c4ffffffb, R()), low, R())
             }
+            /// Challenges one after the other. Behind the first nothing is pending: "NoDS" ‖ round ‖ state ‖ label ‖ 0 or 1 at fixed places.
             function squeezeMany(text, to, count) {
-                for { let end := add(to, shl(5, count)) } lt(to, end) { to := add(to, 32) } { mstore(to, squeeze(text, 1)) }
-            }
-            /// Degree three, three coefficients a round; the linear one follows from the claim.
-            function sumcheck(claim, rounds, from, to) -> end {
-                for { let last := add(to, shl(5, rounds)) } lt(to, last) { to := add(to, 32) from := add(from, 96) } {
-                    let c0 := scalarAt(from)
-                    let c2 := scalarAt(add(from, 32))
-                    let c3 := scalarAt(add(from, 64))
-                    label(0x7000000000000000000000000000000000000000000000000000000000000000, 1)
-                    absorbWord(c0) absorbWord(c2) absorbWord(c3)
-                    let r := squeeze(0x6300000000000000000000000000000000000000000000000000000000000000, 1)
-                    mstore(to, r)
-                    let c1 := minus(claim, plus(plus(c0, c0), plus(c2, c3)))
-                    claim := plus(c0, times(r, plus(c1, times(r, plus(c2, times(r, c3))))))
+                let end := add(to, shl(5, count))
+                mstore(to, squeeze(text, 1))
+                let r := R()
+                let p := BUF()
+                let round := mload(0x80)
+                let high := mload(0xa0)
+                let low := mload(0xc0)
+                mstore(add(p, 76), text)
+                for { to := add(to, 32) } lt(to, end) { to := add(to, 32) } {
+                    mstore(p, or(0x4e6f445300000000000000000000000000000000000000000000000000000000, shl(160, round)))
+                    mstore(add(p, 12), high) mstore(add(p, 44), low)
+                    mstore8(add(p, 77), 0)
+                    low := keccak256(p, 78)
+                    mstore8(add(p, 77), 1)
+                    high := keccak256(p, 78)
+                    round := add(round, 1)
+                    mstore(to, addmod(mulmod(high, 0x0e0a77c19a07df2f666ea36f7879462e36fc76959f60cd29ac96341c4ffffffb, r), low, r))
                 }
+                mstore(0xa0, high) mstore(0xc0, low) mstore(0x80, round)
+            }
+            /// Degree three, three coefficients a round; the linear one follows from the claim. Nothing may be pending: "p" ‖ coefficients ‖
+            /// "NoDS" ‖ round ‖ state ‖ "c" ‖ 0 or 1 stand at fixed places.
+            function sumcheck(claim, last, from, to) -> end {
+                let r := R()
+                let high := mload(0xa0)
+                let low := mload(0xc0)
+                mstore8(BUF(), 0x70)
+                mstore8(add(BUF(), 173), 0x63)
+                for {} lt(to, last) { to := add(to, 32) from := add(from, 96) } {
+                    calldatacopy(add(BUF(), 1), from, 96)
+                    mstore(add(BUF(), 97), or(0x4e6f445300000000000000000000000000000000000000000000000000000000, shl(160, mload(0x80))))
+                    mstore(0x80, add(mload(0x80), 1))
+                    mstore(add(BUF(), 109), high) mstore(add(BUF(), 141), low)
+                    mstore8(add(BUF(), 174), 0)
+                    low := keccak256(BUF(), 175)
+                    mstore8(add(BUF(), 174), 1)
+                    high := keccak256(BUF(), 175)
+                    let x := addmod(mulmod(high, 0x0e0a77c19a07df2f666ea36f7879462e36fc76959f60cd29ac96341c4ffffffb, r), low, r)
+                    mstore(to, x)
+                    let c0 := mload(add(BUF(), 1))
+                    let c2 := mload(add(BUF(), 33))
+                    let c3 := mload(add(BUF(), 65))
+                    if iszero(and(and(lt(c0, r), lt(c2, r)), lt(c3, r))) { fail(2) }
+                    // Sums of up to four scalars stay below 2^256.
+                    let c1 := addmod(claim, sub(shl(2, r), add(add(c0, c0), add(c2, c3))), r)
+                    claim := addmod(c0, mulmod(x, add(c1, mulmod(x, add(c2, mulmod(x, c3, r)), r)), r), r)
+                }
+                mstore(0xa0, high) mstore(0xc0, low)
                 end := claim
             }
             /// Π (a·b + (1 − a)(1 − b)) over words at a and b.
             function equality(a, b, count) -> e {
                 e := 1
+                let r := R()
                 for { let end := add(a, shl(5, count)) } lt(a, end) { a := add(a, 32) b := add(b, 32) } {
-                    let x := mload(a)
-                    let y := mload(b)
-                    let both := times(x, y)
-                    e := times(e, minus(plus(1, plus(both, both)), plus(x, y)))
+                    let both := mulmod(mload(a), mload(b), r)
+                    // 1 + 2ab + 2r − a − b, below 2^256
+                    e := mulmod(e, sub(add(add(add(both, both), 1), shl(1, r)), add(mload(a), mload(b))), r)
                 }
             }
             /// Π (1 − a) over words at a.
             function complements(a, count) -> e {
                 e := 1
-                for { let end := add(a, shl(5, count)) } lt(a, end) { a := add(a, 32) } { e := times(e, oneMinus(mload(a))) }
+                let r := R()
+                for { let end := add(a, shl(5, count)) } lt(a, end) { a := add(a, 32) } { e := mulmod(e, sub(add(r, 1), mload(a)), r) }
             }
 
             // ------------------------------------------------------------ V1: bounds and lengths
@@ -159,8 +196,7 @@ object "SettlementVerifier" {
                 let n := div(add(decisions, sub(perBlock(), 1)), perBlock())
                 // C, T, the rest of z, fingerprint a block; 16 bytes a decision; r_W, r_E.
                 let blocks := add(mul(n, add(160, restBytes())), shl(4, decisions))
-                let mask := add(160, shl(5, publicValues()))
-                let proof := add(add(claimBytes(), mask), add(blocks, 64))
+                let proof := add(add(claimBytes(), 128), add(blocks, 64))
                 mstore(0x100, proof)
                 let snark := add(mul(96, add(logRows(), logSize())), 1696)
                 if iszero(eq(calldatasize(), add(proof, snark))) { fail(1) }
@@ -171,22 +207,18 @@ object "SettlementVerifier" {
             function fold(decisions) -> trail {
                 let b := BUF()
                 let at := claimBytes()
-                let maskBytes := add(160, shl(5, publicValues()))
                 // h₀ = keccak(tag ‖ configuration ‖ claim ‖ mask)
-                mstore(b, 0x70726f626974792e736574746c656d656e742e312e7374617274000000000000)
+                mstore(b, 0x70726f626974792e736574746c656d656e742e322e7374617274000000000000)
                 mstore(add(b, 32), keccak256(0x400, 0x340))
-                calldatacopy(add(b, 64), 0, add(at, maskBytes))
-                let h := keccak256(b, add(64, add(at, maskBytes)))
-                // The mask is the running instance.
-                calldatacopy(W(), at, maskBytes)
-                for { let p := U()  let end := add(U(), shl(5, add(1, publicValues()))) } lt(p, end) { p := add(p, 32) } {
-                    if iszero(lt(mload(p), R())) { fail(2) }
-                }
+                calldatacopy(add(b, 64), 0, add(at, 128))
+                let h := keccak256(b, add(192, at))
+                // The mask is the running instance; its u and X are 0, as untouched memory is.
+                calldatacopy(W(), at, 128)
                 // z and the fingerprint, from the claim.
                 let count := arity()
                 for { let i := 0 } lt(i, count) { i := add(i, 1) } { mstore(add(Z(), shl(5, i)), scalarAt(add(0x80, shl(5, i)))) }
                 mstore(add(Z(), shl(5, count)), scalarAt(0x60))
-                at := add(at, maskBytes)
+                at := add(at, 128)
                 trail := calldataload(0x20)
                 for {} decisions {} {
                     let live := perBlock()
@@ -195,6 +227,7 @@ object "SettlementVerifier" {
                     h, trail := foldBlock(h, trail, at, live)
                     at := add(at, add(160, add(restBytes(), shl(4, live))))
                 }
+                foldFixed()
                 unblind(at)
             }
             /// h' = keccak(tag ‖ h ‖ block); ρ = its low 128 bits; running += ρ·block.
@@ -202,7 +235,7 @@ object "SettlementVerifier" {
                 let b := BUF()
                 let zBytes := restBytes()
                 let size := add(160, add(zBytes, shl(4, live)))
-                mstore(b, 0x70726f626974792e736574746c656d656e742e312e626c6f636b000000000000)
+                mstore(b, 0x70726f626974792e736574746c656d656e742e322e626c6f636b000000000000)
                 mstore(add(b, 32), h)
                 calldatacopy(add(b, 64), at, size)
                 next := keccak256(b, add(64, size))
@@ -210,35 +243,48 @@ object "SettlementVerifier" {
                 addScaledCall(W(), at, rho)
                 addScaledCall(E(), add(at, 64), rho)
                 mstore(U(), plus(mload(U()), rho))
-                // z before, fingerprint before.
-                let x := X()
-                let n := add(arity(), 1)
-                x := foldWords(x, Z(), n, rho)
+                // z before without what is fixed, fingerprint before.
+                let x := add(X(), fixedBytes())
+                let words := add(2, shr(5, zBytes))
+                x := foldWords(x, add(Z(), fixedBytes()), words, rho)
                 // Marks; those of slots without a decision are 0 and leave X alone.
                 after := trail
                 {
+                    let r := R()
                     let mark := add(add(at, 160), zBytes)
+                    mstore(0, after)
                     for { let end := add(x, shl(5, live)) let p := x } lt(p, end) { p := add(p, 32) mark := add(mark, 16) } {
-                        let v := shr(128, calldataload(mark))
-                        mstore(p, plus(mload(p), times(rho, v)))
-                        mstore(0, after) mstore(32, shl(128, v))
-                        after := keccak256(0, 48)
+                        let v := calldataload(mark)
+                        mstore(p, addmod(mload(p), mulmod(rho, shr(128, v), r), r))
+                        mstore(32, v)
+                        mstore(0, keccak256(0, 48))
                     }
+                    after := mload(0)
                     x := add(x, shl(5, perBlock()))
                 }
-                // z after: fixed ones stay, the step counts, the rest is the block's; then the fingerprint after.
+                // z after: the step counts, the rest is the block's; then the fingerprint after.
                 {
-                    let step := add(Z(), 128)
+                    let step := add(Z(), fixedBytes())
                     mstore(step, plus(mload(step), live))
                     let p := add(step, 32)
                     let from := add(at, 128)
                     for { let end := add(p, add(zBytes, 32)) } lt(p, end) { p := add(p, 32) from := add(from, 32) } { mstore(p, scalarAt(from)) }
                 }
-                x := foldWords(x, Z(), n, rho)
+                x := foldWords(add(x, fixedBytes()), add(Z(), fixedBytes()), words, rho)
             }
             function foldWords(x, from, count, rho) -> end {
+                let r := R()
                 for { end := add(x, shl(5, count)) } lt(x, end) { x := add(x, 32) from := add(from, 32) } {
-                    mstore(x, plus(mload(x), times(rho, mload(from))))
+                    mstore(x, addmod(mload(x), mulmod(rho, mload(from), r), r))
+                }
+            }
+            /// What no block changes is the same before and after every block: Σ ρ of each.
+            function foldFixed() {
+                let after := add(add(X(), shl(5, add(arity(), 1))), shl(5, perBlock()))
+                for { let i := 0 } lt(i, fixedBytes()) { i := add(i, 32) } {
+                    let v := times(mload(U()), mload(add(Z(), i)))
+                    mstore(add(X(), i), v)
+                    mstore(add(after, i), v)
                 }
             }
             /// W −= r_W·h, E −= r_E·h.
@@ -267,7 +313,7 @@ object "SettlementVerifier" {
                 absorbPoint(mload(E()), mload(add(E(), 32)))
                 absorbWords(U(), add(1, publicValues()))
                 squeezeMany("t", TAU(), logRows())
-                let claim := sumcheck(0, logRows(), proofAt(384), OUTER())
+                let claim := sumcheck(0, add(OUTER(), shl(5, logRows())), proofAt(384), OUTER())
                 let at := claimsAt()
                 let az := scalarAt(at)
                 let bz := scalarAt(add(at, 32))
@@ -300,7 +346,7 @@ object "SettlementVerifier" {
                 let s2 := times(s, s)
                 let s6 := times(s2, times(s2, s2))
                 claim := times(times(factor, s6), plus(abc, times(s, calldataload(add(at, 96)))))
-                claim := sumcheck(claim, logSize(), innerAt(), INNER())
+                claim := sumcheck(claim, add(INNER(), shl(5, logSize())), innerAt(), INNER())
             }
 
             // ------------------------------------------------------------ V5: the inner claim
@@ -317,7 +363,7 @@ object "SettlementVerifier" {
                 // Equality with the first 2^logRows entries masked out.
                 let masked := times(minus(lowEq, times(complements(PADDED(), high), complements(INNER(), high))), restEq)
                 let identity := 0
-                for { let p := INNER() let end := add(INNER(), shl(5, size)) } lt(p, end) { p := add(p, 32) } { identity := plus(plus(identity, identity), mload(p)) }
+                for { let p := INNER() let end := add(INNER(), shl(5, size)) } lt(p, end) { p := add(p, 32) } { identity := addmod(add(identity, identity), mload(p), R()) }
                 let c := mload(0x120)
                 let s := mload(0x180)
                 let sum := memoryChecks(identity, rowEq, s)
@@ -348,17 +394,18 @@ object "SettlementVerifier" {
                 let first := add(INNER(), shl(5, pad))
                 v := plus(evalAt(6), times(complements(INNER(), pad), times(mload(first), publicAt(add(first, 32)))))
             }
-            /// The multilinear extension of (u, X) at the logRows words at r.
-            function publicAt(r) -> v {
+            /// The multilinear extension of (u, X) at the logRows words at the point.
+            function publicAt(point) -> v {
                 let count := add(1, publicValues())
                 let bits := 0
                 for {} lt(shl(bits, 1), count) {} { bits := add(bits, 1) }
+                let r := R()
                 let t := BUF()
                 mcopy(t, U(), shl(5, count))
                 // Zeroes up to the power of two: the buffer was used before.
                 for { let p := add(t, shl(5, count)) let end := add(t, shl(add(5, bits), 1)) } lt(p, end) { p := add(p, 32) } { mstore(p, 0) }
                 let rows := logRows()
-                let at := add(r, shl(5, sub(rows, 1)))
+                let at := add(point, shl(5, sub(rows, 1)))
                 for { let i := bits } i { i := sub(i, 1) } {
                     let x := mload(at)
                     at := sub(at, 32)
@@ -366,10 +413,10 @@ object "SettlementVerifier" {
                     let from := t
                     for { let end := add(t, shl(add(4, i), 1)) } lt(to, end) { to := add(to, 32) from := add(from, 64) } {
                         let a := mload(from)
-                        mstore(to, plus(a, times(x, minus(mload(add(from, 32)), a))))
+                        mstore(to, addmod(a, mulmod(x, sub(add(mload(add(from, 32)), r), a), r), r))
                     }
                 }
-                v := times(complements(r, sub(rows, bits)), mload(t))
+                v := times(complements(point, sub(rows, bits)), mload(t))
             }
 
             // ------------------------------------------------------------ V6: one commitment and one evaluation out of fifteen
@@ -441,7 +488,7 @@ object "SettlementVerifier" {
                 mstore(0x1a0, squeeze("z", 1))
                 label("wp", 2) absorbPointCall(pointAt(7))
                 mstore(0x1c0, squeeze("pd", 2))
-                mstore(0x1e0, inverse(zeta))
+                inverses()
 
                 let zetaB, hAlpha := implied(value)
                 let gCoefficient := openings(zetaB, hAlpha)
@@ -453,6 +500,15 @@ object "SettlementVerifier" {
                 calldatacopy(E(), pointAt(5), 64)
                 addScaledCall(E(), pointAt(7), mload(0x1c0))
                 pairing()
+            }
+            /// 1/ζ, and at 0x2a0 1/((ζ − 1/ζ)(ζ − α)(1/ζ − α)): with k = (ζ² − 1)(ζ − α)(1 − αζ) the latter is ζ²/k, so one inverse does.
+            function inverses() {
+                let zeta := mload(0x160)
+                let alpha := mload(0x120)
+                let k := times(minus(times(zeta, zeta), 1), times(minus(zeta, alpha), oneMinus(times(alpha, zeta))))
+                let i := inverse(times(zeta, k))
+                mstore(0x1e0, times(i, k))
+                mstore(0x2a0, times(times(zeta, zeta), times(zeta, i)))
             }
             /// ζ^b, and h(α) as the inner product demands it.
             function implied(value) -> zetaB, hAlpha {
@@ -472,20 +528,19 @@ object "SettlementVerifier" {
             /// of coordinates the row's half starts with a 0, whose factor is 1.
             function halves(x) -> xb, col, row {
                 let size := logSize()
-                let b := shr(1, add(size, 1))
+                let r := R()
+                let less := sub(r, 1)
                 let p := add(INNER(), shl(5, sub(size, 1)))
-                let power := x
+                xb := x
                 col := 1
-                for { let end := sub(p, shl(5, b)) } gt(p, end) { p := sub(p, 32) } {
-                    col := times(col, plus(times(mload(p), minus(power, 1)), 1))
-                    power := times(power, power)
+                for { let end := sub(p, shl(5, shr(1, add(size, 1)))) } gt(p, end) { p := sub(p, 32) } {
+                    col := mulmod(col, add(mulmod(mload(p), add(xb, less), r), 1), r)
+                    xb := mulmod(xb, xb, r)
                 }
-                xb := power
-                power := x
                 row := 1
-                for { let end := sub(INNER(), 32) } gt(p, end) { p := sub(p, 32) } {
-                    row := times(row, plus(times(mload(p), minus(power, 1)), 1))
-                    power := times(power, power)
+                for {} gt(p, sub(INNER(), 32)) { p := sub(p, 32) } {
+                    row := mulmod(row, add(mulmod(mload(p), add(x, less), r), 1), r)
+                    x := mulmod(x, x, r)
                 }
             }
             /// Adds d times the batched openings of g, h, s, d to W; returns d times the coefficient of [1]₁, negated.
@@ -524,7 +579,7 @@ object "SettlementVerifier" {
                 let a := minus(zeta, zi)
                 let b := minus(zeta, alpha)
                 let c := minus(zi, alpha)
-                let all := inverse(times(a, times(b, c)))
+                let all := mload(0x2a0)
                 let overA := times(all, times(b, c))
                 let lz := times(vi, overA)
                 let li := minus(0, times(vz, overA))

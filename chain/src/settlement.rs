@@ -9,7 +9,7 @@ use crate::vault::{Vault, encoded};
 use crate::view::VaultView;
 use ethers::providers::{Middleware, RpcError};
 use ethers::types::transaction::eip2718::TypedTransaction;
-use ethers::types::{Address, Bytes, TransactionRequest, U256};
+use ethers::types::{Address, BlockNumber, Bytes, TransactionRequest, U256};
 
 /// The verifier contract of one circuit.
 #[derive(Debug, Clone)]
@@ -102,11 +102,15 @@ impl SettlementVerifier {
         SETTLEMENTVERIFIER_DEPLOYED_BYTECODE.iter().chain(table).copied().collect()
     }
 
+    /// The code at the address.
+    pub async fn deployed(&self) -> Result<Vec<u8>, ChainError> {
+        let code = self.rpc.get_code(self.address, None).await;
+        Ok(code.map_err(|e| failure("eth_getCode", &self.host, &e))?.to_vec())
+    }
+
     /// Whether the code at the address is that of a key: every constant is compared, not only a digest.
     pub async fn code_matches(&self, table: &[u8]) -> Result<bool, ChainError> {
-        let code = self.rpc.get_code(self.address, None).await;
-        let code = code.map_err(|e| failure("eth_getCode", &self.host, &e))?;
-        Ok(code.to_vec() == Self::code(table))
+        Ok(self.deployed().await? == Self::code(table))
     }
 
     /// Gas of a transaction that asks the same, from its receipt.
@@ -182,6 +186,14 @@ impl VaultView {
             fingerprint: bytes(c.fingerprint().call().await.map_err(say("fingerprint"))?),
             first_unproven_time_s: c.first_unproven_time().call().await.map_err(say("firstUnprovenTime"))?,
         })
+    }
+
+    /// Base fee of the newest block, wei a gas.
+    pub async fn base_fee_wei(&self) -> Result<u128, ChainError> {
+        let block = self.rpc.get_block(BlockNumber::Latest).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
+        let fee =
+            block.and_then(|b| b.base_fee_per_gas).ok_or_else(|| ChainError::value("latest block", "a base fee (EIP-1559)", "none"))?;
+        u128::try_from(fee).map_err(|_| ChainError::value("latest block", "a base fee of 128 bits", fee))
     }
 
     /// The settlements since a block: decisions proven and the head they reach.

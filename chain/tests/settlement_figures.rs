@@ -8,13 +8,12 @@
 mod agent;
 mod common;
 #[path = "common/settling.rs"]
-#[expect(dead_code, reason = "shared with the tests")]
 mod settling;
 #[path = "../../prover/verifier/tests/ptau/mod.rs"]
 mod writer;
 
 use common::{OPERATOR, World};
-use probity_chain::SettlementVerifier;
+use probity_chain::{POOL_500, PoolInfo, SettlementVerifier, USDC};
 use probity_strategy::ModelShape;
 use probity_verifier::{ParamsSource, SettlementSetup};
 use serde_json::{Value, json};
@@ -36,8 +35,7 @@ fn shape() -> ModelShape {
 struct Measured {
     setup: Arc<SettlementSetup>,
     gas_settle: u64,
-    gas_hold: Vec<u64>,
-    gas_trade: Vec<u64>,
+    gas_first: u64,
     cpu_s: f64,
     wall_s: f64,
     bytes: usize,
@@ -45,19 +43,17 @@ struct Measured {
     gas_deploy: u64,
 }
 
-/// Takes decisions on an armed vault, then settles twice as many ranges as needed to leave first-time costs of storage behind.
+/// Settles one decision, which writes the vault's slots for the first time, then as many as asked for in one.
 async fn measure(world: &World, setup: Arc<SettlementSetup>, decisions: u64) -> Measured {
     let sender = world.account(OPERATOR).await;
     let (verifier, gas_deploy) = SettlementVerifier::deploy(&sender, setup.key.table()).await.unwrap();
     let model = agent::model(&setup.model, 1);
     let mut desk = Armed::open(world, &setup, &verifier, model, (1_024, u32::MAX)).await;
-    let (mut gas_hold, mut gas_trade) = (Vec::new(), Vec::new());
-    for n in 1..=decisions {
-        let (_, outcome) = desk.decide(n).await;
-        // The first decisions write slots for the first time.
-        if n > 2 {
-            if outcome.executed { gas_trade.push(outcome.gas_used) } else { gas_hold.push(outcome.gas_used) }
-        }
+    desk.decide(1).await;
+    let gas_first = desk.vault.settle(&desk.settlement().bytes).await.unwrap();
+    desk.done();
+    for n in 2..=decisions + 1 {
+        desk.decide(n).await;
     }
     let (started, cpu) = (Instant::now(), cpu_s());
     let settlement = desk.settlement();
@@ -65,7 +61,50 @@ async fn measure(world: &World, setup: Arc<SettlementSetup>, decisions: u64) -> 
     let gas_settle = desk.vault.settle(&settlement.bytes).await.unwrap();
     println!("{decisions} decisions: {} bytes, {gas_settle} gas, {cpu_s:.1} CPU-s, {wall_s:.1} s", settlement.bytes.len());
     let code = SettlementVerifier::code(setup.key.table()).len();
-    Measured { setup, gas_settle, gas_hold, gas_trade, cpu_s, wall_s, bytes: settlement.bytes.len(), code, gas_deploy }
+    Measured { setup, gas_settle, gas_first, cpu_s, wall_s, bytes: settlement.bytes.len(), code, gas_deploy }
+}
+
+/// Gas of decisions that hold, of decisions that trade, of the same swap through Uniswap's own router, and of a decision that carries
+/// its proof (strict terms).
+async fn decisions(world: &World, setup: &Arc<SettlementSetup>) -> Value {
+    let sender = world.account(OPERATOR).await;
+    let (verifier, _) = SettlementVerifier::deploy(&sender, setup.key.table()).await.unwrap();
+    let (mut hold, mut trade) = (Vec::new(), Vec::new());
+    for still in [false, true] {
+        let mut model = agent::model(&setup.model, 1);
+        if still {
+            (model.policy.band_bps, model.policy.band_gain) = (10_000, 0);
+        }
+        let mut desk = Armed::open(world, setup, &verifier, model, (1_024, u32::MAX)).await;
+        for n in 1..=8 {
+            let (made, outcome) = desk.decide(n).await;
+            assert_eq!((made.order.is_none(), outcome.executed), (still, !still));
+            // The first decisions write slots for the first time.
+            if n > 3 {
+                if still { hold.push(outcome.gas_used) } else { trade.push(outcome.gas_used) }
+            }
+        }
+    }
+    let mut swaps = Vec::new();
+    let pool = PoolInfo::read(world.chain.url(), POOL_500, USDC).await.unwrap();
+    let rpc = probity_chain::connect(world.chain.url()).unwrap();
+    for price in [common::PRICE / 1_000 * 1_001, common::PRICE / 1_000 * 1_002, common::PRICE, common::PRICE / 1_000 * 1_001] {
+        let moved = world.chain.move_price(&pool, price).await.unwrap();
+        let number = format!("0x{:x}", moved.block_number);
+        let block: Value = rpc.request("eth_getBlockByNumber", json!([number, false])).await.unwrap();
+        let receipt: Value = rpc.request("eth_getTransactionReceipt", json!([block["transactions"][0]])).await.unwrap();
+        swaps.push(u64::from_str_radix(receipt["gasUsed"].as_str().unwrap().trim_start_matches("0x"), 16).unwrap());
+    }
+    let mut strict = Armed::open(world, setup, &verifier, agent::model(&setup.model, 1), (0, 0)).await;
+    let mut carried = Vec::new();
+    for n in 1..=3 {
+        carried.push(strict.decide_settled(n).await.1.gas_used);
+    }
+    let (trade, swap) = (median(trade).unwrap(), median(swaps).unwrap());
+    json!({
+        "gas_hold": median(hold), "gas_trade": trade, "gas_bare_swap": swap, "gas_trade_overhead": trade.saturating_sub(swap),
+        "gas_trade_strict": carried.last(),
+    })
 }
 
 fn median(mut all: Vec<u64>) -> Option<u64> {
@@ -105,10 +144,12 @@ async fn figures() {
         figures[format!("circuit_{name}")] = size(&m.setup);
         figures["verifier_code_bytes"] = json!(m.code);
         figures["gas_deploy_verifier"] = json!(m.gas_deploy);
+        figures[format!("gas_settle_{name}_first")] = json!(m.gas_first);
         if decisions > 1 {
             figures["gas_per_decision"] = json!(m.gas_settle / decisions);
-            figures["gas_hold"] = json!(median(m.gas_hold));
-            figures["gas_trade"] = json!(median(m.gas_trade));
+        } else {
+            let gas = self::decisions(&world, &m.setup).await;
+            figures.as_object_mut().unwrap().extend(gas.as_object().unwrap().clone());
         }
     }
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(1).unwrap().join("target/figures");

@@ -3,6 +3,7 @@
 
 mod common;
 #[path = "common/raw.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
 mod raw;
 
 use common::{DEPOSITOR, DOLLAR, Desk, hold, order};

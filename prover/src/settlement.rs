@@ -7,9 +7,8 @@
 use crate::ProverError;
 use ff::{Field, FromUniformBytes as _};
 use nova_snark::frontend::ConstraintSystem as _;
-use nova_snark::frontend::r1cs::NovaWitness;
 use nova_snark::frontend::solver::SatisfyingAssignment;
-use nova_snark::r1cs::{RelaxedR1CSInstance, RelaxedR1CSWitness};
+use nova_snark::r1cs::{R1CSInstance, R1CSWitness, RelaxedR1CSInstance, RelaxedR1CSWitness};
 use nova_snark::traits::commitment::CommitmentEngineTrait as _;
 use nova_snark::traits::snark::RelaxedR1CSSNARKTrait;
 use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, Record, State};
@@ -86,7 +85,18 @@ struct Mask {
 
 impl Mask {
     fn draw(setup: &SettlementSetup) -> Result<Self, ProverError> {
-        let (instance, witness) = setup.shape.sample_random_instance_witness(&setup.commitment_key)?;
+        let shape = &setup.shape;
+        let mut z: Vec<Scalar> = (0..shape.num_vars()).map(|_| Scalar::random(OsRng)).collect();
+        let hidden = z.clone();
+        // u and X are 0: what they would hide is public.
+        z.resize(shape.num_vars().saturating_add(shape.num_io()).saturating_add(1), Scalar::ZERO);
+        let (a, b, _) = shape.multiply_vec(&z)?;
+        let error = a.iter().zip(&b).map(|(a, b)| *a * b).collect();
+        let (blind_w, blind_e) = (Scalar::random(OsRng), Scalar::random(OsRng));
+        let witness = RelaxedR1CSWitness::new(shape, hidden, blind_w, error, blind_e)?;
+        let (w, e) = witness.commit(&setup.commitment_key);
+        let public = vec![Scalar::ZERO; shape.num_io()];
+        let instance = RelaxedR1CSInstance::new(shape, w, e, Scalar::ZERO, public)?;
         let nothing = SettlePoint::default();
         if *instance.comm_W() == nothing || *instance.comm_E() == nothing {
             return Err(DomainError::new("mask", "a random instance", "one that hides nothing").into());
@@ -186,8 +196,6 @@ impl Settler {
         let Mask { mut instance, mut witness } = Mask::draw(setup)?;
         let mut out = point(instance.comm_W())?;
         out.extend(point(instance.comm_E())?);
-        out.extend(scalar(&instance.u()));
-        out.extend(instance.X().iter().flat_map(scalar));
         let mut challenges = Challenges::start(&setup.key, claim, &out);
         let mut position = from.clone();
         for chunk in observations.chunks(setup.key.per_block().max(1)) {
@@ -197,7 +205,9 @@ impl Settler {
             let circuit = self.circuit(&position, &next, chunk, before, &marks)?;
             let mut cs = SatisfyingAssignment::<E1>::new();
             circuit.synthesize(&mut cs).map_err(nova_snark::errors::NovaError::from)?;
-            let (block, secret) = cs.r1cs_instance_and_witness(&setup.shape, &setup.commitment_key, &mut OsRng)?;
+            let public = cs.input_assignment().get(1..).unwrap_or_default();
+            let secret = R1CSWitness::new(&setup.shape, &setup.sums.extend(cs.aux_assignment(), public), &mut OsRng)?;
+            let block = R1CSInstance::new(&setup.shape, &secret.commit(&setup.commitment_key), public)?;
             let blind = Scalar::random(OsRng);
             let (cross, commitment) = setup.shape.commit_T(&setup.commitment_key, &instance, &witness, &block, &secret, &blind)?;
             let mut raw = point(block.comm_W())?;

@@ -12,9 +12,8 @@ mod writer;
 use common::{mandate, model, observations, salt};
 use ff::Field;
 use nova_snark::frontend::ConstraintSystem as _;
-use nova_snark::frontend::r1cs::NovaWitness as _;
 use nova_snark::frontend::solver::SatisfyingAssignment;
-use nova_snark::r1cs::{R1CSInstance, RelaxedR1CSInstance, RelaxedR1CSWitness};
+use nova_snark::r1cs::{R1CSInstance, R1CSWitness, RelaxedR1CSInstance, RelaxedR1CSWitness};
 use nova_snark::traits::commitment::CommitmentEngineTrait as _;
 use nova_snark::traits::snark::RelaxedR1CSSNARKTrait as _;
 use probity_strategy::{Engine, Mandate, Model, ModelShape, Observation, State};
@@ -37,8 +36,6 @@ enum Forgets {
     Cross,
     /// The mask's error.
     MaskError,
-    /// The mask's public values.
-    MaskPublic,
     /// What a block leaves as the state digest: one public value.
     State,
     /// Chain, vault, promise and range.
@@ -56,12 +53,8 @@ impl Challenges {
     fn start(key: &SettlementKey, claim: &Claim, mask: &[u8], forgets: Forgets) -> Self {
         let claim = claim.to_bytes();
         let claim = if forgets == Forgets::Domain { &claim[32..] } else { &claim };
-        let mask = match forgets {
-            Forgets::MaskError => [&mask[..64], &mask[128..]].concat(),
-            Forgets::MaskPublic => mask[..160].to_vec(),
-            _ => mask.to_vec(),
-        };
-        Self(hash(&[&TAG_START, &key.config(), claim, &mask]), forgets)
+        let mask = if forgets == Forgets::MaskError { &mask[..64] } else { mask };
+        Self(hash(&[&TAG_START, &key.config(), claim, mask]), forgets)
     }
 
     fn block(&mut self, raw: &[u8]) -> Scalar {
@@ -111,6 +104,17 @@ impl Forger {
         Self { setup, mandate, model, observations }
     }
 
+    /// A random relaxed instance whose u and X are 0.
+    fn mask(&self) -> (RelaxedR1CSInstance<E1>, RelaxedR1CSWitness<E1>) {
+        let SettlementSetup { shape, commitment_key: ck, .. } = &self.setup;
+        let hidden: Vec<Scalar> = (0..shape.num_vars()).map(|_| Scalar::random(OsRng)).collect();
+        let (a, b, _) = shape.multiply_vec(&[hidden.clone(), vec![Scalar::ZERO; shape.num_io() + 1]].concat()).unwrap();
+        let error = a.iter().zip(&b).map(|(a, b)| a * b).collect();
+        let w = RelaxedR1CSWitness::new(shape, hidden, Scalar::random(OsRng), error, Scalar::random(OsRng)).unwrap();
+        let (comm_w, comm_e) = w.commit(ck);
+        (RelaxedR1CSInstance::new(shape, comm_w, comm_e, Scalar::ZERO, vec![Scalar::ZERO; shape.num_io()]).unwrap(), w)
+    }
+
     /// Settles `blocks` decisions, one a block, for a verifier that forgets something, and makes the end false if it can.
     fn forge(&self, blocks: usize, forgets: Forgets) -> (Claim, Vec<u8>) {
         let SettlementSetup { shape, commitment_key: ck, key, prover_key, .. } = &self.setup;
@@ -128,10 +132,8 @@ impl Forger {
         let (mut state, mut head) =
             (State::genesis(&self.mandate), genesis_head(&probity_verifier::mandate_digest(&self.mandate), &commitment));
         let (mut blind, dk) = (Scalar::ZERO, Commitments::derand_key(ck));
-        let (mut u, mut w) = shape.sample_random_instance_witness(ck).unwrap();
-        let mask = |u: &RelaxedR1CSInstance<E1>| {
-            [point(u.comm_W()), point(u.comm_E()), be(&u.u()).to_vec(), u.X().iter().flat_map(be).collect()].concat()
-        };
+        let (mut u, mut w) = self.mask();
+        let mask = |u: &RelaxedR1CSInstance<E1>| [point(u.comm_W()), point(u.comm_E())].concat();
         let mut out = mask(&u);
         let mut challenges = Challenges::start(key, &claim, &out, forgets);
         let (mut raws, mut rhos) = (Vec::new(), Vec::new());
@@ -156,13 +158,15 @@ impl Forger {
             let circuit = SettleCircuit { fold, z: Some(z.clone()), fingerprint: Some(before), marks: Some(vec![mark.to_scalar()]) };
             let mut cs = SatisfyingAssignment::<E1>::new();
             circuit.synthesize(&mut cs).unwrap();
-            let (honest, secret) = cs.r1cs_instance_and_witness(shape, ck, &mut OsRng).unwrap();
+            let honest_public = &cs.input_assignment()[1..];
+            let secret = R1CSWitness::new(shape, &self.setup.sums.extend(cs.aux_assignment(), honest_public), &mut OsRng).unwrap();
+            let honest = R1CSInstance::new(shape, &secret.commit(ck), honest_public).unwrap();
             (state, head, blind) = (step.next_state, after, next_blind);
             z[4] += Scalar::ONE;
             (z[5], z[6]) = (head.to_scalar(), state_digest(&state, &blind));
 
             // The last block ends in another state digest than the true one, except where only a replay or a shift is forged.
-            let lies = i + 1 == blocks && matches!(forgets, Forgets::Nothing | Forgets::Cross | Forgets::MaskError | Forgets::MaskPublic);
+            let lies = i + 1 == blocks && matches!(forgets, Forgets::Nothing | Forgets::Cross | Forgets::MaskError);
             let mut public = honest.X().to_vec();
             let at = public.len() - 2;
             if lies {
@@ -176,8 +180,7 @@ impl Forger {
 
             // commit_T holds the residual once too often for the forger's purpose: T = cross + R.
             let r_t = Scalar::random(OsRng);
-            let folded_in = if forgets == Forgets::MaskPublic { &honest } else { &told };
-            let (mut cross, _) = shape.commit_T(ck, &u, &w, folded_in, &secret, &r_t).unwrap();
+            let (mut cross, _) = shape.commit_T(ck, &u, &w, &told, &secret, &r_t).unwrap();
             let raw = |t: &SettlePoint| {
                 [
                     point(told.comm_W()),
@@ -208,16 +211,11 @@ impl Forger {
                     u = RelaxedR1CSInstance::new(shape, *u.comm_W(), comm_e, u.u(), u.X().to_vec()).unwrap();
                     out = mask(&u);
                 }
-                Forgets::MaskPublic if lies => {
-                    let mut x = u.X().to_vec();
-                    x[at] -= rho;
-                    out = mask(&RelaxedR1CSInstance::new(shape, *u.comm_W(), *u.comm_E(), u.u(), x).unwrap());
-                }
                 _ => {}
             }
             raws.push(raw(&commitment));
             rhos.push(rho);
-            u = u.fold(folded_in, &commitment, &rho);
+            u = u.fold(&told, &commitment, &rho);
             w = w.fold(&secret, &cross, &r_t, &rho).unwrap();
         }
         if let (Forgets::State, [r1, r2, r3]) = (forgets, rhos.as_slice()) {
@@ -246,9 +244,7 @@ impl Forger {
 fn a_verifier_that_forgets_a_field_can_be_forged_for() {
     let forger = Forger::new();
     let key = &forger.setup.key;
-    for (forgets, blocks) in
-        [(Forgets::Cross, 1), (Forgets::MaskError, 1), (Forgets::MaskPublic, 1), (Forgets::State, 3), (Forgets::Domain, 1)]
-    {
+    for (forgets, blocks) in [(Forgets::Cross, 1), (Forgets::MaskError, 1), (Forgets::State, 3), (Forgets::Domain, 1)] {
         let (claim, bytes) = forger.forge(blocks, forgets);
         assert!(mutant(key, &claim, &bytes, forgets), "the mutant that forgets {forgets:?} has to accept, or nothing is shown");
         assert!(verify_settlement(key, &claim, &bytes).is_err(), "{forgets:?}");

@@ -7,6 +7,7 @@ mod data;
 mod learn;
 mod params;
 mod run;
+mod settle;
 
 pub(crate) use audit::{AuditArgs, DiscloseArgs, InspectArgs, ProveArgs};
 pub(crate) use backtest::{BacktestArgs, BacktestCheck, CompareArgs, SweepArgs};
@@ -15,6 +16,7 @@ pub(crate) use data::DataAction;
 pub(crate) use learn::{ModelAction, SeriesArgs, TrainArgs, TrialsArgs, WalkForwardArgs};
 pub(crate) use params::{ParamsAction, ParamsCheckArgs, ParamsFetchArgs};
 pub(crate) use run::{ChainAction, DemoArgs, HaltArgs, RunArgs};
+pub(crate) use settle::{SettleArgs, SettlementAction, StatusArgs, VaultAction, VerifyCodeArgs};
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -82,6 +84,20 @@ pub(crate) enum Command {
         /// What to do with them.
         #[command(subcommand)]
         action: ParamsAction,
+    },
+    /// Prove to the vault what it recorded and has no proof of yet; an interrupted one goes on with the proof it made.
+    Settle(SettleArgs),
+    /// The vault.
+    Vault {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: VaultAction,
+    },
+    /// The verifier of settlements.
+    Settlement {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: SettlementAction,
     },
     /// The development chains of a run.
     Chain {

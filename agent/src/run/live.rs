@@ -9,6 +9,7 @@ use crate::run::fault::{Boundary, reached};
 use crate::run::halt::{Gate, Mode, Reason};
 use crate::run::proving::{Proof, Proving};
 use crate::run::sending::{Following, What};
+use crate::run::settling::Settling;
 use crate::settings::{PostingPolicy, PostingSettings};
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::{ChainError, Move, Observed, Vault};
@@ -32,6 +33,8 @@ pub(crate) struct Agent {
     pub(crate) gate: Gate,
     pub(crate) proving: Proving,
     pub(crate) posting: PostingSettings,
+    /// None: the vault verifies nothing itself.
+    pub(crate) settling: Option<Settling>,
     pub(crate) registered_block: u64,
     /// Blocks on top of one that is observed.
     pub(crate) confirmations: u64,
@@ -75,6 +78,8 @@ impl Agent {
     pub(crate) async fn catch_up(&mut self) -> Result<()> {
         self.look_for_posts().await?;
         self.reconcile().await?;
+        // A proof that waited when the last start ended is sent before another decision makes it one of other decisions.
+        self.settle_if_due().await;
         self.post_if_due().await
     }
 
@@ -159,6 +164,7 @@ impl Agent {
         }
         let outcome = self.execute(&entry, before).await?;
         self.post_if_due().await?;
+        self.settle_if_due().await;
         Ok(Some(Line { record: entry.record, outcome }))
     }
 
@@ -203,14 +209,21 @@ impl Agent {
         let bytes = proof.as_ref().map_or(&[][..], |p| p.bytes.as_slice());
         let seen = Observed::of_observation(&record.observation);
         let made = Move::of_order(order, before.to_bytes(), after.to_bytes());
-        // Another proof makes another transaction: what was signed before would not be this call.
-        let earlier = if proof.is_none() { self.journal.attempts(step)? } else { Vec::new() };
-        let mut notes = Following { journal: &self.journal, gate: &self.gate, what: What::Decision(step) };
-        let sent = self.vault.decide_noting(&seen, &made, bytes, earlier, &mut notes);
-        let done = match sent.instrument(tracing::info_span!("execute", step)).await {
+        let span = tracing::info_span!("execute", step);
+        let done = if let Some(settling) = self.settling.as_ref().filter(|s| s.strict() && order.is_some()) {
+            settling.carry(&self.vault, &self.journal, &self.gate, &seen, &made).instrument(span).await
+        } else {
+            // Another proof makes another transaction: what was signed before would not be this call.
+            let earlier = if proof.is_none() { self.journal.attempts(step)? } else { Vec::new() };
+            let mut notes = Following { journal: &self.journal, gate: &self.gate, what: What::Decision(step) };
+            self.vault.decide_noting(&seen, &made, bytes, earlier, &mut notes).instrument(span).await.map_err(Into::into)
+        };
+        let done = match done {
             Ok(done) => outcome(&done, u64::try_from(bytes.len())?),
             Err(error) => {
-                self.lost_ground(step, &error)?;
+                if let Some(error) = error.downcast_ref::<ChainError>() {
+                    self.lost_ground(step, error)?;
+                }
                 return Err(error)
                     .with_context(|| format!("decision {step} is journaled and its outcome unknown; start the agent again to settle it"));
             }
@@ -261,6 +274,21 @@ impl Agent {
             self.posted = proof.steps;
         }
         Ok(proof)
+    }
+
+    /// Settles if the policy says so; what goes wrong there is told and tried again.
+    pub(crate) async fn settle_if_due(&self) {
+        if let Some(settling) = &self.settling {
+            settling.after(&self.vault, &self.journal, &self.gate).await;
+        }
+    }
+
+    /// Settles what is not settled yet, where the vault verifies.
+    pub(crate) async fn settle_all(&self) -> Result<()> {
+        if let Some(settling) = &self.settling {
+            settling.settle(&self.vault, &self.journal, &self.gate).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,16 +1,20 @@
 //! `probity run`: the live agent, on a development chain that it moves along a market, or on a real chain.
 
+mod book;
 mod fault;
 mod guard;
 mod halt;
 mod live;
 mod proving;
 mod sending;
+mod settling;
 mod setup;
 mod stop;
 mod summary;
 mod world;
 
+pub(crate) use book::Book;
+pub(crate) use settling::send as send_settlement;
 pub(crate) use summary::Summary;
 
 use crate::cli::{HaltArgs, RunArgs};
@@ -186,6 +190,7 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
         output::talk("proving all decisions and posting what is not on chain yet …");
         let proof = agent.post().await?;
         write(&proof_path, &proof.bytes)?;
+        agent.settle_all().await?;
     }
     let entries = agent.journal.entries()?;
     export(&log, &header, &entries, seal)?;
@@ -255,7 +260,7 @@ fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
 }
 
 /// One agent a folder: the lock goes with the process, however it ends.
-fn lock(dir: &Path) -> Result<File> {
+pub(crate) fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path).with_context(|| format!("{}", path.display()))?;
     file.try_lock().map_err(|_| anyhow::anyhow!("{}: another agent runs in this folder", dir.display()))?;

@@ -9,6 +9,7 @@ use crate::output;
 use crate::run::halt::Gate;
 use crate::run::live::Agent;
 use crate::run::proving::{Proving, Secrets};
+use crate::run::settling::{Parts, Settling};
 use crate::run::world::World;
 use crate::settings::Settings;
 use crate::{commit, secret, strategy_file};
@@ -49,11 +50,13 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         Chain::Real { .. } => None,
     };
     let sender = sender(&chain, settings, args).await?;
-    let vault = vault(&chain, sender, settings, args, &journal, &pool).await?;
+    let vault = vault(&chain, sender.clone(), settings, args, &journal, &pool).await?;
     let mandate = mandate(settings, &journal, &vault, &pool, market.as_ref(), file.shape.clone()).await?;
     let commitment = commit_model(&mandate.model, &file.model, &salt);
     let header = Header::new(mandate.clone(), commitment);
     let registered_block = register(&vault, &mandate, &header).await?;
+    let parts = Parts { dir: &args.dir, url: chain.url(), header: &header, model: file.model.clone(), salt: salt.clone() };
+    let settling = Settling::start(parts, settings, &vault, &sender, &journal).await?;
     let secrets = Secrets {
         mandate: mandate.clone(),
         model: file.model.clone(),
@@ -71,6 +74,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         gate: Gate::of(&args.dir),
         proving,
         posting: settings.posting.clone(),
+        settling,
         registered_block,
         confirmations: if matches!(chain, Chain::Real { .. }) { settings.safety.confirmations } else { 0 },
         genesis_head: header.genesis_head,

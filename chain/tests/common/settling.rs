@@ -133,4 +133,13 @@ impl<'a> Armed<'a> {
         let outcome = self.vault.decide(&seen, &made, &[]).await.unwrap();
         (made, outcome)
     }
+
+    /// Decides with a settlement of everything up to the decision in the same transaction.
+    pub(crate) async fn decide_settled(&mut self, n: u64) -> (Move, Outcome) {
+        let (seen, made) = self.next(n).await;
+        let settlement = self.settlement();
+        let outcome = self.vault.decide_settled(&seen, &made, &settlement.bytes).await.unwrap();
+        self.done();
+        (made, outcome)
+    }
 }

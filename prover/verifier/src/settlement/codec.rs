@@ -1,6 +1,6 @@
 //! The bytes of a settlement: fixed widths, one form a value, big-endian. Everything foreign is checked here before it is used.
 //!
-//! mask: W̄ (64), Ē (64), u, X (32 each); a block: C, T (64 each), what it leaves of z behind the step (32 each), fingerprint (32), marks
+//! mask: W̄ (64), Ē (64); a block: C, T (64 each), what it leaves of z behind the step (32 each), fingerprint (32), marks
 //! (16 a decision); r_W, r_E (32 each); then the preprocessing proof without the length prefixes its encoding has.
 
 use super::{FIXED, MAX_DECISIONS, Mark, SettlePoint, SettlementKey};
@@ -82,10 +82,8 @@ pub struct Block {
 /// A parsed settlement.
 #[derive(Clone)]
 pub struct Proof {
-    /// Commitments of the random relaxed instance.
+    /// Commitments of the random relaxed instance, whose u and X are 0.
     pub mask: (SettlePoint, SettlePoint),
-    /// Its u, then its X.
-    pub mask_scalars: Vec<Scalar>,
     /// The bytes of the mask, as they are absorbed.
     pub mask_raw: Vec<u8>,
     /// The blocks.
@@ -148,9 +146,9 @@ impl SettlementKey {
         let blocks = count.div_ceil(self.per_block().max(1));
         let rest = self.arity().saturating_sub(FIXED + 1);
         let block = (2 * POINT + SCALAR).saturating_add(rest.saturating_mul(SCALAR));
-        let mask = (2 * POINT + SCALAR).saturating_add(self.public_values().saturating_mul(SCALAR));
         let (log_rows, log_size) = self.logs();
-        mask.saturating_add(blocks.saturating_mul(block))
+        (2 * POINT)
+            .saturating_add(blocks.saturating_mul(block))
             .saturating_add(count.saturating_mul(16))
             .saturating_add(2 * SCALAR)
             .saturating_add(snark_bytes(log_rows, log_size))
@@ -167,10 +165,6 @@ impl SettlementKey {
         }
         let mut read = Reader { bytes, at: 0 };
         let mask = (read.point("mask.W")?, read.point("mask.E")?);
-        let mut mask_scalars = vec![read.scalar("mask.u")?];
-        for _ in 0..self.public_values() {
-            mask_scalars.push(read.scalar("mask.X")?);
-        }
         let mask_raw = bytes.get(..read.at).unwrap_or_default().to_vec();
         let mut left = usize::try_from(decisions).unwrap_or(usize::MAX);
         let mut blocks = Vec::new();
@@ -190,7 +184,7 @@ impl SettlementKey {
         }
         let blinds = (read.scalar("r_W")?, read.scalar("r_E")?);
         let snark = self.snark(&mut read)?;
-        Ok(Proof { mask, mask_scalars, mask_raw, blocks, blinds, snark })
+        Ok(Proof { mask, mask_raw, blocks, blinds, snark })
     }
 
     /// The library's proof: the same bytes with its length prefixes put back.

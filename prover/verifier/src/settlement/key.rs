@@ -2,7 +2,7 @@
 //! verifier contract carries behind its code.
 
 use super::codec::{POINT, SCALAR, Snark, snark_bytes};
-use super::{FIXED, PROTOCOL, SettleCircuit, abi_word, keccak};
+use super::{FIXED, PROTOCOL, SettleCircuit, Sums, abi_word, keccak};
 use crate::engines::{Pairing, System};
 use crate::keys::{guarded, insecure_name, paddable, read_powers};
 use crate::ptau::PtauError;
@@ -64,8 +64,10 @@ impl std::fmt::Debug for SettlementKey {
 pub struct SettlementSetup {
     /// Shape of the model.
     pub model: ModelShape,
-    /// Shape of a block.
+    /// Shape of a block, with its sums.
     pub shape: SettleShape,
+    /// Variables beyond the circuit's.
+    pub sums: Sums,
     /// Commitment key.
     pub commitment_key: CommitmentKey,
     /// Preprocessed matrices.
@@ -98,13 +100,14 @@ impl SettlementSetup {
         if shape.num_io() != SettleCircuit::public_values(&fold) || fold.arity() <= FIXED + 1 {
             return Err(unsupported("settlement circuit", "2·(arity + 1) + slots public values", shape.num_io()));
         }
+        let (shape, sums) = Sums::share(&shape)?;
         if !paddable(shape.num_cons(), shape.num_vars()) {
             return Err(unsupported("settlement block", "a number of decisions whose circuit the proof library can pad", per_block));
         }
         let (commitment_key, origin) = powers(&shape, path, accept)?;
         let (prover_key, verifier_key) = guarded(|| Snark::setup(&commitment_key, &shape))?;
         let key = SettlementKey::of(&fold, &shape, &commitment_key, verifier_key, origin)?;
-        Ok(Self { model: model.clone(), shape, commitment_key, prover_key, key })
+        Ok(Self { model: model.clone(), shape, sums, commitment_key, prover_key, key })
     }
 
     /// Constraints, variables and non-zeros of a block.

@@ -133,8 +133,8 @@ impl Challenges {
 /// Folds the blocks with the given challenges. The public values are the claim's, chained; the prover chooses none of the fixed ones.
 pub fn fold(key: &SettlementKey, claim: &Claim, proof: &Proof, challenges: &[Scalar]) -> Result<(RelaxedR1CSInstance<E1>, End), Rejected> {
     let internal = |e: nova_snark::errors::NovaError| Rejected::Proof(e.to_string());
-    let (u, x) = proof.mask_scalars.split_first().ok_or_else(|| Rejected::Proof("the mask has no u".to_owned()))?;
-    let mut running = RelaxedR1CSInstance::new(&key.blank, proof.mask.0, proof.mask.1, *u, x.to_vec()).map_err(internal)?;
+    let nothing = vec![Scalar::from(0); key.public_values()];
+    let mut running = RelaxedR1CSInstance::new(&key.blank, proof.mask.0, proof.mask.1, Scalar::from(0), nothing).map_err(internal)?;
     let mut end = End { trail: claim.trail, fingerprint: claim.fingerprint, z: claim.z.clone() };
     for (block, challenge) in proof.blocks.iter().zip(challenges) {
         let mut public = end.z.clone();

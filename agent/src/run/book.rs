@@ -1,0 +1,29 @@
+//! What a run left in its folder: journal, promise, opening.
+
+use crate::journal::Journal;
+use crate::secret;
+use anyhow::{Context, Result};
+use probity_strategy::Mandate;
+use probity_verifier::{Header, Reveal, commit_model};
+use std::path::Path;
+
+/// A run as its folder has it.
+pub(crate) struct Book {
+    pub(crate) journal: Journal,
+    pub(crate) header: Header,
+    pub(crate) reveal: Reveal,
+}
+
+impl Book {
+    /// Opens the folder of a run that has a vault.
+    pub(crate) fn open(dir: &Path) -> Result<Self> {
+        let journal = Journal::open(dir)?;
+        let kept = journal.meta("mandate")?;
+        let kept =
+            kept.with_context(|| format!("{}: this run has no mandate yet; `probity run` makes it with its vault", dir.display()))?;
+        let mandate: Mandate = serde_json::from_str(&kept).context("journal: mandate")?;
+        let reveal = secret::read_opening(&dir.join("opening.json"))?;
+        let commitment = commit_model(&mandate.model, &reveal.model, &reveal.salt);
+        Ok(Self { journal, header: Header::new(mandate, commitment), reveal })
+    }
+}

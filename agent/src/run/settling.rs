@@ -1,0 +1,173 @@
+//! Settling beside the live loop: arms the vault at the first start, settles by the policy of the settings, carries proofs in strict mode.
+//!
+//! Failing to settle never stops a decision: what is not settled is tried again after the next one, and if that goes on too long the vault
+//! itself stops the trades. What was proven is on disk before it is sent, so a restart sends it again. A halted run sends none.
+
+use crate::journal::Journal;
+use crate::output;
+use crate::run::halt::{Gate, Mode};
+use crate::settings::{Settings, SettlementMode, SettlementSettings};
+use crate::settle_desk::{Desk, Waiting, genesis_state};
+use anyhow::{Context, Result, bail, ensure};
+use probity_chain::{Address, Move, Observed, Outcome, Sender, SettlementVerifier, Terms, Vault};
+use probity_strategy::{Model, Record};
+use probity_verifier::{Header, Salt, SettlementSetup};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Settling of a run.
+pub(crate) struct Settling {
+    desk: Desk,
+    settings: SettlementSettings,
+}
+
+/// What a run brings to its settlements.
+pub(crate) struct Parts<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) url: &'a str,
+    pub(crate) header: &'a Header,
+    pub(crate) model: Model,
+    pub(crate) salt: Salt,
+}
+
+/// The parameters of a run's settlements.
+pub(crate) fn setup(settings: &Settings, header: &Header) -> Result<SettlementSetup> {
+    output::talk("deriving the settlement parameters …");
+    let setup = SettlementSetup::derive(&header.mandate.model, settings.settlement.decisions_per_block, &settings.proof.source()?)
+        .context("settlement.mode: the vault verifies proofs of the pairing engine, which need proof.ptau_file")?;
+    if setup.key.origin().is_insecure() {
+        output::talk("INSECURE settlement parameters: whoever made the powers-of-tau file can prove anything to this vault");
+    }
+    Ok(setup)
+}
+
+impl Settling {
+    /// None if the settings leave settlement off. At the first start deploys the verifier and arms the vault; later checks that it is
+    /// armed with what the settings say.
+    pub(crate) async fn start(
+        parts: Parts<'_>,
+        settings: &Settings,
+        vault: &Vault,
+        sender: &Sender,
+        journal: &Journal,
+    ) -> Result<Option<Self>> {
+        let standing = vault.view().standing().await?;
+        let armed = standing.terms.verifier != Address::zero();
+        if !settings.settlement.on() {
+            ensure!(
+                !armed,
+                "settlement.mode: the vault is armed, so its trades stop without settlements; expected deferred or strict, got off"
+            );
+            return Ok(None);
+        }
+        settings.settlement.check()?;
+        ensure!(
+            armed || standing.steps == 0,
+            "settlement.mode: expected off, since this vault was not armed before its first decision and cannot be now; a new run can"
+        );
+        let setup = tokio::task::block_in_place(|| setup(settings, parts.header))?;
+        let desk = Desk::new(parts.dir, Arc::new(setup), parts.header, parts.model, parts.salt)?;
+        let (max_unproven_decisions, max_unproven_seconds) = settings.settlement.terms();
+        let terms = |verifier| Terms {
+            verifier,
+            genesis_state: genesis_state(parts.header).to_bytes(),
+            max_unproven_decisions,
+            max_unproven_seconds,
+        };
+        let verifier = if armed { standing.terms.verifier } else { deployed(&desk, sender, journal).await? };
+        desk.check_verifier(parts.url, verifier).await?;
+        if !armed {
+            vault.arm(&terms(verifier)).await?;
+            output::talk(format!("the vault is armed: its trades stop when more than it allows awaits its proof (verifier {verifier:?})"));
+        }
+        let seen = vault.view().standing().await?.terms;
+        ensure!(
+            seen == terms(verifier),
+            "settlement: the vault was armed with {} decisions, {} s and another genesis or verifier than the settings' {} decisions, {} s; set those back",
+            seen.max_unproven_decisions,
+            seen.max_unproven_seconds,
+            max_unproven_decisions,
+            max_unproven_seconds
+        );
+        Ok(Some(Self { desk, settings: settings.settlement.clone() }))
+    }
+
+    /// Whether an order's own transaction has to carry its proof.
+    pub(crate) fn strict(&self) -> bool {
+        self.settings.mode == SettlementMode::Strict
+    }
+
+    /// Sends a decision with a settlement of everything up to it.
+    pub(crate) async fn carry(&self, vault: &Vault, journal: &Journal, gate: &Gate, seen: &Observed, made: &Move) -> Result<Outcome> {
+        let standing = vault.view().standing().await?;
+        let records: Vec<Record> = journal.entries()?.into_iter().map(|e| e.record).collect();
+        let waiting = tokio::task::block_in_place(|| self.desk.prove(&standing, &records))?;
+        open(gate, journal)?;
+        let outcome = vault.decide_settled(seen, made, &waiting.bytes()?).await?;
+        self.desk.settled()?;
+        tracing::info!(from = waiting.from, to = waiting.to, gas_used = outcome.gas_used, "settled with a trade");
+        Ok(outcome)
+    }
+
+    /// Settles if the policy says so. Nothing that goes wrong here is the decision's affair: it is told and tried again.
+    pub(crate) async fn after(&self, vault: &Vault, journal: &Journal, gate: &Gate) {
+        match self.due(vault).await {
+            Ok(false) => {}
+            Ok(true) => {
+                if let Err(error) = self.settle(vault, journal, gate).await {
+                    output::talk(format!("not settled, tried again after the next decision: {error:#}"));
+                }
+            }
+            Err(error) => output::talk(format!("could not tell whether a settlement is due: {error:#}")),
+        }
+    }
+
+    async fn due(&self, vault: &Vault) -> Result<bool> {
+        let standing = vault.view().standing().await?;
+        let unproven = standing.steps.saturating_sub(standing.proven_steps);
+        let waited_s = vault.view().time_s().await?.saturating_sub(standing.first_unproven_time_s);
+        Ok(self.settings.due(unproven, waited_s, vault.view().base_fee_wei().await?))
+    }
+
+    /// Settles everything that the vault has, if anything is left; returns how many decisions.
+    pub(crate) async fn settle(&self, vault: &Vault, journal: &Journal, gate: &Gate) -> Result<u32> {
+        let standing = vault.view().standing().await?;
+        if standing.steps == standing.proven_steps {
+            return Ok(0);
+        }
+        let steps = usize::try_from(standing.steps)?;
+        let records: Vec<Record> = journal.entries()?.into_iter().take(steps).map(|e| e.record).collect();
+        let waiting = tokio::task::block_in_place(|| self.desk.prove(&standing, &records))?;
+        open(gate, journal)?;
+        let gas_used = send(&self.desk, vault, &waiting).await?;
+        output::talk(format!("settled decisions {} … {} ({gas_used} gas)", waiting.from, waiting.to));
+        Ok(waiting.to.saturating_sub(waiting.from))
+    }
+}
+
+/// The last look before a settlement leaves: whatever else is wrong, a halted run sends nothing.
+fn open(gate: &Gate, journal: &Journal) -> Result<()> {
+    if gate.mode(journal)? == Mode::Halted {
+        bail!("the run is halted: the settlement is kept and not sent");
+    }
+    Ok(())
+}
+
+/// Sends a settlement that waits; it waits on if that fails.
+pub(crate) async fn send(desk: &Desk, vault: &Vault, waiting: &Waiting) -> Result<u64> {
+    let gas_used = vault.settle(&waiting.bytes()?).await?;
+    desk.settled()?;
+    Ok(gas_used)
+}
+
+/// The verifier of an earlier start that ended before the vault was armed, or a new one.
+async fn deployed(desk: &Desk, sender: &Sender, journal: &Journal) -> Result<Address> {
+    if let Some(kept) = journal.meta("verifier")? {
+        return kept.parse().map_err(|_| anyhow::anyhow!("journal: verifier: expected an address, got {kept}"));
+    }
+    let (verifier, gas_used) = SettlementVerifier::deploy(sender, desk.table()).await?;
+    let address = verifier.address();
+    journal.set_meta("verifier", &format!("{address:?}"))?;
+    output::talk(format!("the settlement's verifier is deployed at {address:?} ({gas_used} gas)"));
+    Ok(address)
+}
