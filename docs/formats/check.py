@@ -401,7 +401,9 @@ def check(raw, opening, proof, out):
         if opening and commitment(opening) != header["model_commitment"]:
             say("reveal_mismatch", "the opening does not open the commitment")
         walk = Walk(m, header["genesis_head"], say)
+        # Head after so many decisions, and the commitment that the last of them was made under.
         heads, commitments = [header["genesis_head"]], [header["model_commitment"]]
+        in_force, ahead = header["model_commitment"], []
         if proof:
             if proof["mandate"] != digest:
                 say("proof_other_mandate", f"expected 0x{digest:064x}")
@@ -417,18 +419,21 @@ def check(raw, opening, proof, out):
                     say("seal_mismatch", f"expected {walk.step} decisions and head 0x{walk.head:064x}")
             elif isinstance(found, dict) and "rotation" in found:
                 announced = ANNOUNCEMENT(found, "line")
-                commitments.append(announced["rotation"]["commitment"])
+                ahead.append(announced["rotation"])
                 walk.announce(announced["rotation"], announced["head"])
             else:
                 entry = ENTRY(found, "line")
                 walk.entry(entry["record"], entry["head"])
                 heads.append(entry["head"])
-        if proof and proof["commitment"] not in commitments:
-            say("proof_other_commitment", "expected weights that the log says are in force")
+                for due in [r for r in ahead if r["at_step"] == len(commitments) - 1]:
+                    in_force = due["commitment"]
+                commitments.append(in_force)
         if proof and proof["decisions"] > walk.step:
             say("log_shorter_than_proof", f"expected {proof['decisions']} decisions")
         elif proof and heads[proof["decisions"]] != proof["head"]:
             say("proof_other_head", f"expected 0x{proof['head']:064x} after {proof['decisions']} decisions")
+        elif proof and proof["commitment"] != commitments[proof["decisions"]]:
+            say("proof_other_commitment", f"expected 0x{commitments[proof['decisions']]:064x}, in force at decision {proof['decisions'] - 1}")
         elif proof and proof["decisions"] < walk.step:
             say("unproven_tail", f"the proof claims {proof['decisions']} of {walk.step} decisions", "error" if sealed else "note")
         out(f"{walk.step} decisions, {errors} errors; {'the proof itself was not checked' if proof else 'no proof was looked at'}")
