@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools page figures-audit figures-backtest figures-ezkl figures-peers figures-prover figures-settlement clean
+.PHONY: help build demo test lint wasm tools page fuzz figures-audit figures-backtest figures-ezkl figures-peers figures-prover figures-settlement clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
@@ -16,6 +16,7 @@ help:
 	@echo "make page    the verifier as one HTML file that works offline: target/page/probity.html"
 	@echo "make figures-ezkl       EZKL on the same network into target/figures/ezkl.json (needs Python 3.11 or later and PyPI)"
 	@echo "make figures-settlement   gas and time of settlements into target/figures/settlement.json (minutes; DECISIONS=192 PER_BLOCK=16)"
+	@echo "make fuzz    damaged bytes against every parser an auditor feeds (MINUTES=10 SEED=1)"
 	@echo "make wasm    the verifier for wasm32-unknown-unknown"
 
 build:
@@ -51,6 +52,11 @@ $(PACKAGES): chain/contracts/package-lock.json
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "node and npm were not found: install Node.js 18 or later" >&2; exit 1; }
 	@echo "installing anvil, solc and the published contracts into chain/contracts/node_modules"
 	@cd chain/contracts && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules/.package-lock.json
+
+# An allocation that an input only claims aborts the program.
+fuzz:
+	cargo build $(PROFILE) -p probity-verifier --example fuzz
+	ulimit -v 3000000; target/release/examples/fuzz $(or $(MINUTES),10) $(or $(SEED),1)
 
 figures-audit:
 	cargo build $(PROFILE) -p probity-verifier --bin probity-verify

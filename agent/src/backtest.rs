@@ -4,7 +4,7 @@ use crate::cli::BacktestArgs;
 use crate::ledger::{Ledger, Trial};
 use crate::prove::{Proved, prove};
 use crate::settings::{Settings, VenueKind};
-use crate::{checks, output, report, secret, strategy_file};
+use crate::{checks, execution, output, report, secret, strategy_file};
 use anyhow::{Context, Result, ensure};
 use probity_backtest::v3::Snapshot;
 use probity_backtest::{
@@ -29,6 +29,12 @@ pub(crate) struct Summary {
     pub(crate) missing_bars: u64,
     /// Orders that missed their bound.
     pub(crate) failed_orders: u32,
+    /// Orders that came too late for the vault.
+    pub(crate) late_orders: u32,
+    /// Orders that never got into a block.
+    pub(crate) dropped_orders: u32,
+    /// Orders that the vault's limits refuse.
+    pub(crate) refused_orders: u32,
     /// First halted decision.
     pub(crate) halted_at: Option<u32>,
     /// What the fills assume.
@@ -76,7 +82,7 @@ pub(crate) fn setup(data: &Path, span: (u64, u64), file: ModelFile, settings: &S
         b.fee_bps,
         b.slippage_bps
     );
-    let terms = Terms { frictions, market: market(settings, &dataset)? };
+    let terms = Terms { frictions, market: market(settings, &dataset)?, execution: execution::execution(settings, &dataset)? };
     let quote = Amount::new(u128::from(b.seed_quote_usdc) * 1_000_000).context("setting backtest.seed_quote_usdc")?;
     Ok(Setup { dataset, file, engine, terms, quote })
 }
@@ -176,8 +182,11 @@ fn ran(data: &Path, span: (u64, u64), file: ModelFile, settings: &Settings, into
         decisions: result.records.len(),
         missing_bars: s.dataset.gaps.missing,
         failed_orders: result.failed,
+        late_orders: result.late,
+        dropped_orders: result.dropped,
+        refused_orders: result.refused,
         halted_at: result.halted_at,
-        assumption: s.terms.market.assumption(),
+        assumption: s.terms.assumption(),
         strategy: result.metrics(),
         buy_and_hold: hold.metrics.clone(),
         cash: cash.metrics.clone(),
@@ -199,6 +208,15 @@ pub(crate) fn signals(engine: &Engine, candle: &Candle, result: &Backtest) -> Re
     Ok(out)
 }
 
+/// Orders that did not reach the market, where there are any.
+fn not_traded(s: &Summary) -> String {
+    [(s.late_orders, "came too late"), (s.dropped_orders, "were lost"), (s.refused_orders, "WERE REFUSED BY THE VAULT'S LIMITS")]
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!(", {n} {what}"))
+        .collect()
+}
+
 /// The summary for people.
 pub(crate) fn text(s: &Summary) -> String {
     let percent = |v: f64| format!("{:+.2} %", v * 100.0 + 0.0);
@@ -217,11 +235,12 @@ pub(crate) fn text(s: &Summary) -> String {
         ]);
     }
     let mut text = format!(
-        "{}\n{} decisions, {} bars absent, {} orders missed their bound{}\n{}\n{table}",
+        "{}\n{} decisions, {} bars absent, {} orders missed their bound{}{}\n{}\n{table}",
         s.data,
         s.decisions,
         s.missing_bars,
         s.failed_orders,
+        not_traded(s),
         s.halted_at.map_or_else(String::new, |k| format!(", halted at decision {k}")),
         s.assumption,
     );

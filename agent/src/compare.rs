@@ -9,7 +9,7 @@ use crate::ledger::{Ledger, Trial};
 use crate::settings::Settings;
 use crate::{output, secret};
 use anyhow::{Context, Result, bail, ensure};
-use probity_backtest::{Backtest, Bar, Dataset, Frictions, Scale, Terms, run as run_engine, utc};
+use probity_backtest::{Backtest, Bar, Dataset, Execution, Frictions, Scale, Terms, run as run_engine, utc};
 use probity_learn::ModelFile;
 use probity_strategy::{Amount, Engine, Order, Price, Record, Side, State};
 use probity_verifier::{Line, LogReader};
@@ -102,11 +102,12 @@ fn compared(args: &CompareArgs, settings: &Settings) -> Result<Compared> {
     let b = &settings.backtest;
     // Gas is paid by the operator, not out of the vault.
     let frictions = Frictions { fee_bps: b.fee_bps, slippage_bps: b.slippage_bps, gas_quote: Amount::ZERO };
-    let terms = Terms { frictions, market: crate::backtest::market(settings, &data)? };
+    let execution = Execution { gas: None, ..crate::execution::execution(settings, &data)? };
+    let terms = Terms { frictions, market: crate::backtest::market(settings, &data)?, execution };
     let first = records.first().context("a first record")?.observation.clone();
     let tested = run_engine(&engine, &data, &terms, first.quote, first.base)?;
     let prices = args.data.as_ref().map_or_else(|| "the log's own".to_owned(), |p| p.display().to_string());
-    weigh(args, &records, &tested, not_decided, prices, terms.market.assumption())
+    weigh(args, &records, &tested, not_decided, prices, terms.assumption())
 }
 
 /// The log's prices as a series.
@@ -306,7 +307,11 @@ mod tests {
         let mut writer = LogWriter::create(&log, &header, false).unwrap();
         let engine = Engine::new(mandate, file.model.clone()).unwrap();
         let frictions = Frictions { fee_bps: 5, slippage_bps: 0, gas_quote: Amount::ZERO };
-        let terms = Terms { frictions, market: Market::ConstantLiquidity { liquidity: 1_000_000_000_000_000_000 } };
+        let terms = Terms {
+            frictions,
+            market: Market::ConstantLiquidity { liquidity: 1_000_000_000_000_000_000 },
+            execution: Execution::default(),
+        };
         let mut venue = Venue::new(&terms, true, 100_000_000_000, 0).unwrap();
         let (mut state, mut fill, mut orders) = (State::genesis(engine.mandate()), None, 0);
         for (k, q) in Feed::of(&data, true).quotes.iter().enumerate() {

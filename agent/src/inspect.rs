@@ -6,7 +6,7 @@ use crate::{audit, output, time};
 use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
 use probity_strategy::{Record, Side, Valuation};
-use probity_verifier::{Envelope, Header, Line, LogReader};
+use probity_verifier::{Envelope, Header, Line, LogReader, Waypoint};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -37,12 +37,11 @@ fn proof(path: &Path, json: bool) -> Result<()> {
         Ok(envelope) => envelope,
         Err(finding) => bail!("{}: not a proof of this version: {finding}", path.display()),
     };
-    let [commitment, mandate, decisions, head, _] = envelope.end;
+    let (mandate, Waypoint { commitment, ahead, decisions: count, head, .. }) = (envelope.mandate, envelope.end);
     let from = envelope.start.map_or(0, |start| start.decisions);
-    let count = decisions.to_bytes().last_chunk::<4>().map_or(0, |b| u32::from_be_bytes(*b));
     let value = serde_json::json!({
         "bytes": bytes.len(), "parameters": envelope.parameters, "folds": envelope.folds, "from_decision": from, "decisions": count,
-        "model_commitment": commitment, "mandate_digest": mandate, "head": head,
+        "model_commitment": commitment, "rotation_ahead": ahead, "mandate_digest": mandate, "head": head,
     });
     output::data(json, "proof", &value, || {
         output::table(&[
@@ -50,6 +49,10 @@ fn proof(path: &Path, json: bool) -> Result<()> {
             ("claims decisions, in folds".into(), format!("{count} in {}", envelope.folds)),
             ("starting after decisions".into(), from.to_string()),
             ("of the model committed to as".into(), commitment.to_string()),
+            (
+                "with weights announced".into(),
+                ahead.map_or_else(|| "none".into(), |r| format!("{} from decision {}", r.commitment, r.at_step)),
+            ),
             ("under the mandate".into(), mandate.to_string()),
             ("ending at head".into(), head.to_string()),
             ("parameters".into(), envelope.parameters.to_string()),

@@ -9,6 +9,7 @@ mod compare;
 mod data;
 mod demo;
 mod disclose;
+mod execution;
 mod fetch;
 mod inspect;
 mod journal;

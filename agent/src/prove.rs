@@ -1,13 +1,14 @@
 //! Folds decisions, compresses the proof and writes what an auditor needs: log and proof.
 
-use crate::output;
 use crate::settings::ProofSettings;
+use crate::{audit, output};
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use probity_prover::Session;
 use probity_strategy::{Mandate, Model, Record};
-use probity_verifier::{Header, LogWriter, Salt, commit_model};
+use probity_verifier::{Evidence, Header, LogWriter, Salt, Statement, Verdict, commit_model};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +32,10 @@ pub(crate) struct Proved {
     pub(crate) compress_s: f64,
     /// Size of the envelope.
     pub(crate) proof_bytes: usize,
+    /// SHA-256 of the envelope.
+    pub(crate) proof_sha256: String,
+    /// What an audit of log and proof, made right after them, accepted.
+    pub(crate) statement: Statement,
 }
 
 /// Proves the records and writes `decisions.jsonl` and `proof.bin` into a new or empty place in `dir`.
@@ -68,6 +73,10 @@ pub(crate) fn prove(
     let proof = session.compress()?;
     let compress_s = started.elapsed().as_secs_f64();
     std::fs::write(&proof_path, &proof).with_context(|| format!("{}", proof_path.display()))?;
+    let evidence = Evidence { proof: Some(&proof), reveal: None, before: &[], segment: false };
+    let audited = audit::of(&log_path, evidence, |_| Ok(params.shared_keys()))?;
+    let statement = audited.statement.filter(|_| audited.verdict == Verdict::Accepted);
+    let statement = statement.with_context(|| format!("the audit of the fresh proof: expected acceptance, got {:?}", audited.findings))?;
     Ok(Proved {
         log: log_path,
         proof: proof_path,
@@ -77,6 +86,8 @@ pub(crate) fn prove(
         decisions_per_fold: mandate.decisions_per_fold,
         compress_s,
         proof_bytes: proof.len(),
+        proof_sha256: hex::encode(Sha256::digest(&proof)),
+        statement,
     })
 }
 

@@ -4,10 +4,12 @@
 //! inputs give the same bytes. `report.json` and `report.html` also depend on the trial ledger, which every run makes longer.
 
 use crate::backtest::Ran;
+use crate::execution;
 use crate::ledger::{Ledger, Listing, model_digest};
+use crate::prove::Proved;
 use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
-use probity_backtest::{Baseline, Critic, Evidence, Metrics, Scale, Sheet, Trials, critic, evidence, moving_average, utc};
+use probity_backtest::{Baseline, Critic, Evidence, Metrics, Proof, Scale, Sheet, Trials, critic, evidence, moving_average, utc};
 use probity_verifier::mandate_digest;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -25,6 +27,8 @@ struct Manifest<'a> {
     mandate: &'a probity_strategy::Mandate,
     settings: serde_json::Value,
     assumption: String,
+    /// Further files.
+    inputs: execution::Inputs,
     /// Seed of the bootstrap; the run itself has no chance in it.
     seed: u64,
     /// SHA-256 of the files beside the manifest that depend on nothing else.
@@ -47,6 +51,8 @@ struct Report<'a> {
     evidence: &'a Option<Evidence>,
     critic: &'a Critic,
     cautions: &'a [String],
+    /// The proof beside this file, if the run was proven.
+    proved: Option<&'a Proved>,
 }
 
 /// Seed of the bootstrap.
@@ -82,7 +88,7 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
     let mandate = ran.setup.engine.mandate();
     let digest = mandate_digest(mandate).to_string();
     let name = data.file_name().map_or_else(|| data.display().to_string(), |n| n.to_string_lossy().into_owned());
-    let assumption = ran.setup.terms.market.assumption();
+    let assumption = ran.setup.terms.assumption();
     let identity: Vec<(String, String)> = [
         ("Data, sha256", ran.result.data_sha256.clone()),
         ("Model, sha256", model.clone()),
@@ -100,11 +106,11 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         .with_context(|| format!("setting backtest.liquidity: expected a whole number above 0, got {:?}", settings.backtest.liquidity))?;
     let critic = critic(&s.engine, &s.dataset, &s.terms, s.quote, &ran.result, &ran.hold, liquidity)?;
     let average = moving_average(&s.dataset, &s.terms, s.quote, AVERAGE)?;
+    let proof = ran.summary.proved.as_ref().map(|p| proof(dir, p)).transpose()?;
     let page = Sheet {
         data: &name,
         identity: &identity,
         run: &ran.result,
-        frictions: &ran.setup.terms.frictions,
         assumption: &assumption,
         scale: Scale::default(),
         hold: &ran.hold,
@@ -113,6 +119,7 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         critic: Some(&critic),
         average: Some((AVERAGE, &average.baseline)),
         cautions: &cautions,
+        proof: proof.as_ref(),
     }
     .html();
     let mut files = Vec::new();
@@ -138,6 +145,7 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         mandate,
         settings: serde_json::json!({ "backtest": settings.backtest, "mandate": settings.mandate }),
         assumption,
+        inputs: execution::inputs(&ran.setup.terms.execution),
         seed: SEED,
         files,
     };
@@ -154,11 +162,35 @@ pub(crate) fn write(dir: &Path, data: &Path, ran: &Ran, settings: &Settings) -> 
         evidence: &weighed,
         critic: &critic,
         cautions: &cautions,
+        proved: ran.summary.proved.as_ref(),
     };
     create(&dir.join("report.json"), &(serde_json::to_string_pretty(&report)? + "\n"))?;
     create(&dir.join("report.html"), &page)?;
     create(&dir.join("manifest.json"), &manifest)?;
     Ok(dir.join("report.html"))
+}
+
+/// Copies log and proof beside the report, and says what they show.
+fn proof(dir: &Path, proved: &Proved) -> Result<Proof> {
+    for from in [&proved.log, &proved.proof] {
+        let to = dir.join(from.file_name().context("a name")?);
+        ensure!(!to.exists(), "{}: expected a new file", to.display());
+        std::fs::copy(from, &to).with_context(|| format!("{}: expected a new file", to.display()))?;
+    }
+    let s = &proved.statement;
+    let rows = [
+        ("Commitment to the model", s.model_commitment.to_string()),
+        ("Mandate digest", s.mandate_digest.to_string()),
+        ("Head of the log", s.head.to_string()),
+        ("Decisions proven", format!("{} in {} folds", s.decisions, s.folds)),
+        ("Proof", format!("proof.bin, {} bytes, sha256 {}", proved.proof_bytes, proved.proof_sha256)),
+    ];
+    Ok(Proof {
+        shows: s.shows.clone(),
+        does_not_show: s.does_not_show.clone(),
+        rows: rows.map(|(k, v)| (k.to_owned(), v)).to_vec(),
+        command: "probity-verify --log decisions.jsonl --proof proof.bin".to_owned(),
+    })
 }
 
 /// Writes a new file; never over another one.
@@ -208,11 +240,13 @@ fn equity(ran: &Ran, average: &Baseline) -> Result<String> {
 }
 
 fn trades(ran: &Ran) -> Result<String> {
-    let mut text = String::from("step,time_s,side,amount_in_raw,amount_out_raw,size_quote_raw,cost_quote_raw\n");
+    let mut text =
+        String::from("step,time_s,side,amount_in_raw,amount_out_raw,size_quote_raw,cost_quote_raw,gas_quote_raw,delay_quote_raw\n");
     for t in &ran.result.trades {
         let time = usize::try_from(t.step).ok().and_then(|k| ran.result.equity.get(k)).map_or(0, |p| p.time_s);
         let side = format!("{:?}", t.side).to_lowercase();
-        writeln!(text, "{},{time},{side},{},{},{},{}", t.step, t.amount_in.raw(), t.amount_out, t.size_quote, t.cost_quote)?;
+        let (given, got) = (t.amount_in.raw(), t.amount_out);
+        writeln!(text, "{},{time},{side},{given},{got},{},{},{},{}", t.step, t.size_quote, t.cost_quote, t.gas_quote, t.delay_quote)?;
     }
     Ok(text)
 }

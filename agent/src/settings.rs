@@ -212,6 +212,8 @@ pub(crate) struct BacktestSettings {
     pub(crate) liquidity: String,
     /// Snapshot file of the recorded pool.
     pub(crate) snapshot: String,
+    /// How orders get there.
+    pub(crate) execution: crate::execution::ExecutionSettings,
 }
 
 /// The trial ledger.

@@ -127,7 +127,8 @@ pub fn critic(
     let mut costs = Vec::new();
     if !matches!(terms.market, Market::Snapshot(_)) {
         for (times, over, under) in [(0.0, 0u16, 1u16), (0.5, 1, 2), (1.0, 1, 1), (2.0, 2, 1), (4.0, 4, 1)] {
-            let at = Terms { frictions: scaled(&terms.frictions, over, under)?, market: terms.market.clone() };
+            let frictions = scaled(&terms.frictions, over, under)?;
+            let at = Terms { frictions, market: terms.market.clone(), execution: terms.execution.at_gas(over, under) };
             let r = again(engine, &at, quote, Timing::AtClose)?;
             let m = r.metrics();
             let sharpe = m.sharpe.map(|s| s.annualised);
@@ -138,7 +139,7 @@ pub fn critic(
         Market::Flat => Market::ConstantLiquidity { liquidity },
         other => other.clone(),
     };
-    let deep = Terms { frictions: terms.frictions, market };
+    let deep = Terms { market, ..terms.clone() };
     let mut capacity = Vec::new();
     for times in [1u128, 10, 100, 1_000, 10_000] {
         let (Some(size), Ok(engine)) = (quote.raw().checked_mul(times), larger(engine, times)) else { break };

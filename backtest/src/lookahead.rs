@@ -66,11 +66,23 @@ pub struct Lookahead {
 
 const FUTURES: [Future; 4] = [Future::Truncated, Future::Raised, Future::Lowered, Future::Thinned];
 
+/// The same at every bar from one on, over the whole of a short series, in all four ways.
+pub fn lookahead_from<T: PartialEq, E: From<BacktestError>>(
+    data: &Dataset,
+    from: usize,
+    subject: impl FnMut(&Dataset) -> Result<Vec<T>, E>,
+) -> Result<Lookahead, E> {
+    let n = data.bars.len();
+    let mut out = Lookahead { decisions: n.saturating_sub(from), runs: 0, compared: 0, leaks: Vec::new(), leaked: 0 };
+    Futures { subject }.check(&mut out, data, 0, &mut (from..n.saturating_sub(1)), true)?;
+    Ok(out)
+}
+
 /// Runs the subject over changed futures. It must give one value a bar.
 pub fn lookahead<T: PartialEq, E: From<BacktestError>>(
     data: &Dataset,
     plan: LookaheadPlan,
-    mut subject: impl FnMut(&Dataset) -> Result<Vec<T>, E>,
+    subject: impl FnMut(&Dataset) -> Result<Vec<T>, E>,
 ) -> Result<Lookahead, E> {
     let n = data.bars.len();
     if plan.window < 2 || plan.cuts == 0 {
@@ -78,31 +90,9 @@ pub fn lookahead<T: PartialEq, E: From<BacktestError>>(
         return Err(BacktestError::Series { field: "window, cuts", expected: "at least 2 and 1".into(), got }.into());
     }
     let mut out = Lookahead { decisions: n, runs: 0, compared: 0, leaks: Vec::new(), leaked: 0 };
-    let mut check =
-        |out: &mut Lookahead, part: &Dataset, offset: usize, known: &mut dyn Iterator<Item = usize>, all: bool| -> Result<(), E> {
-            let base = values(subject(part)?, part.bars.len())?;
-            out.runs += 1;
-            for k in known {
-                let turn = FUTURES.get(1 + (offset + k) % 3).copied().unwrap_or(Future::Raised);
-                for future in if all { FUTURES.to_vec() } else { vec![Future::Truncated, turn] } {
-                    let changed = changed(part, k, future);
-                    let other = values(subject(&changed)?, changed.bars.len())?;
-                    out.runs += 1;
-                    for (i, (a, b)) in base.iter().zip(&other).enumerate().take(k + 1) {
-                        out.compared += 1;
-                        if a != b {
-                            out.leaked += 1;
-                            if out.leaks.len() < 100 {
-                                out.leaks.push(Leak { decision: offset + i, known_to: offset + k, future });
-                            }
-                        }
-                    }
-                }
-            }
-            Ok(())
-        };
+    let mut futures = Futures { subject };
     let step = (n / (plan.cuts + 1)).max(1);
-    check(&mut out, data, 0, &mut (0..n.saturating_sub(1)).skip(step.saturating_sub(1)).step_by(step).take(plan.cuts), true)?;
+    futures.check(&mut out, data, 0, &mut (0..n.saturating_sub(1)).skip(step.saturating_sub(1)).step_by(step).take(plan.cuts), true)?;
     // Windows overlap by half, so that a bar is not always near the cold start of its window.
     let half = (plan.window / 2).max(1);
     for start in (0..n).step_by(half) {
@@ -111,12 +101,53 @@ pub fn lookahead<T: PartialEq, E: From<BacktestError>>(
             break;
         }
         let from = if start == 0 { 0 } else { half.min(end - start) };
-        check(&mut out, &data.part(start..end), start, &mut (from..end - start), false)?;
+        futures.check(&mut out, &data.part(start..end), start, &mut (from..end - start), false)?;
         if end == n {
             break;
         }
     }
     Ok(out)
+}
+
+/// The subject, before other and other futures.
+struct Futures<S> {
+    subject: S,
+}
+
+impl<S> Futures<S> {
+    /// Compares what is decided up to each of the known bars of a part.
+    fn check<T: PartialEq, E: From<BacktestError>>(
+        &mut self,
+        out: &mut Lookahead,
+        part: &Dataset,
+        offset: usize,
+        known: &mut dyn Iterator<Item = usize>,
+        all: bool,
+    ) -> Result<(), E>
+    where
+        S: FnMut(&Dataset) -> Result<Vec<T>, E>,
+    {
+        let base = values((self.subject)(part)?, part.bars.len())?;
+        out.runs += 1;
+        for k in known {
+            let turn = FUTURES.get(1 + (offset + k) % 3).copied().unwrap_or(Future::Raised);
+            for future in if all { FUTURES.to_vec() } else { vec![Future::Truncated, turn] } {
+                let changed = changed(part, k, future);
+                let other = values((self.subject)(&changed)?, changed.bars.len())?;
+                out.runs += 1;
+                for (i, (a, b)) in base.iter().zip(&other).enumerate().take(k + 1) {
+                    out.compared += 1;
+                    if a != b {
+                        out.leaked += 1;
+                        if out.leaks.len() < 100 {
+                            out.leaks.push(Leak { decision: offset + i, known_to: offset + k, future });
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn values<T>(values: Vec<T>, bars: usize) -> Result<Vec<T>, BacktestError> {

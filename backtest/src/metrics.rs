@@ -91,16 +91,16 @@ pub fn buy_and_hold(data: &Dataset, terms: &Terms, quote: Amount) -> Result<Base
     let mut venue = Venue::new(terms, true, quote.raw(), 0)?;
     let mut trades = Vec::new();
     if let Some(first) = feed.quotes.first() {
-        let amount_in = Amount::saturating(quote.raw().saturating_sub(terms.frictions.gas_quote.raw()));
+        let gas = terms.gas(first.time_s, first.price_x64)?;
+        let amount_in = Amount::saturating(quote.raw().saturating_sub(gas));
         venue.settle(first)?;
         let order = Order { side: Side::Buy, amount_in, min_out: 0 };
-        let done = venue.execute(&order, first.price_x64).ok_or_else(|| BacktestError::Series {
+        let done = venue.execute_at(&order, first.price_x64, gas).ok_or_else(|| BacktestError::Series {
             field: "buy and hold",
             expected: "a market that fills the whole starting capital at the first bar".into(),
             got: "a refusal; start with less or name a deeper market".into(),
         })?;
-        let (amount_out, size_quote, cost_quote) = (done.amount_out, done.size_quote, done.cost_quote + done.gas_quote);
-        trades.push(Trade { step: 0, side: Side::Buy, amount_in, amount_out, size_quote, cost_quote });
+        trades.push(Trade::of(0, &order, &done));
     }
     held(&feed, &venue, trades, quote)
 }

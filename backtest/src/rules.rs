@@ -1,7 +1,7 @@
 //! Strategies without a model, in the same market at the same costs: what a model has to beat.
 //!
-//! A rule names the target weight at a bar's close, from that close and earlier ones alone. It pays what everybody pays; the
-//! mandate's limits do not bind it.
+//! A rule names the target weight at a bar's close, from that close and earlier ones alone. It pays what everybody pays, and
+//! is spared the mandate's limits, latency and lost orders.
 
 use crate::metrics::{count, float};
 use crate::{Backtest, BacktestError, Baseline, Dataset, EquityPoint, Feed, Terms, Trade, Venue, metrics, venue::to_quote};
@@ -32,9 +32,14 @@ fn follow(
         let value = to_quote(venue.base, q.price_x64).ok_or_else(over)?;
         let nav = venue.quote.checked_add(value).ok_or_else(over)?;
         let weight = weight_of(value, nav);
-        if let Some(order) = target(i, q.price_x64, weight).and_then(|t| order(&venue, t - weight, nav, value)) {
+        let Some(target) = target(i, q.price_x64, weight) else {
+            equity.push(EquityPoint { time_s: q.time_s, nav, weight_bps: weight });
+            continue;
+        };
+        let gas = terms.gas(q.time_s, q.price_x64)?;
+        if let Some(order) = order(&venue, target - weight, nav, value, gas) {
             let step = u32::try_from(i).unwrap_or(u32::MAX);
-            if let Some(done) = venue.execute(&order, q.price_x64) {
+            if let Some(done) = venue.execute_at(&order, q.price_x64, gas) {
                 trades.push(Trade::of(step, &order, &done));
             }
         }
@@ -50,8 +55,7 @@ fn weight_of(value: u128, nav: u128) -> i64 {
     value.saturating_mul(10_000).checked_div(nav).and_then(|w| i64::try_from(w).ok()).unwrap_or(0)
 }
 
-fn order(venue: &Venue, change: i64, nav: u128, value: u128) -> Option<Order> {
-    let gas = venue.frictions.gas_quote.raw();
+fn order(venue: &Venue, change: i64, nav: u128, value: u128, gas: u128) -> Option<Order> {
     let size = nav.checked_mul(u128::from(change.unsigned_abs()))? / 10_000;
     let (side, given) = if change > 0 {
         (Side::Buy, size.min(venue.quote.checked_sub(gas)?))

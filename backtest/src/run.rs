@@ -1,6 +1,8 @@
 //! A run: observe, step, execute, and again.
 
-use crate::{BacktestError, Dataset, Feed, Gaps, Metrics, Outcome, Terms, Venue, metrics};
+use crate::execution::Sent;
+use crate::venue::to_quote;
+use crate::{BacktestError, Dataset, Feed, Gaps, Metrics, Outcome, Quoted, Terms, Venue, metrics, vault};
 use probity_strategy::{Amount, Engine, FEATURES, Fill, Observation, Order, Price, Record, Side, State, Valuation};
 use serde::Serialize;
 
@@ -31,15 +33,23 @@ pub struct Trade {
     /// Size at the observed price, raw quote.
     #[serde(serialize_with = "text")]
     pub size_quote: u128,
-    /// Fee, slippage and gas, raw quote.
+    /// Fee, slippage, impact and gas, raw quote.
     #[serde(serialize_with = "text")]
     pub cost_quote: u128,
+    /// Of this, gas.
+    #[serde(serialize_with = "text")]
+    pub gas_quote: u128,
+    /// What the price cost by moving between observation and execution, raw quote; below 0 where it helped. Not within
+    /// `cost_quote`, which is measured at the price that was met.
+    #[serde(serialize_with = "text")]
+    pub delay_quote: i128,
 }
 
 impl Trade {
     pub(crate) const fn of(step: u32, order: &Order, done: &Outcome) -> Self {
         let cost_quote = done.cost_quote + done.gas_quote;
-        Self { step, side: order.side, amount_in: order.amount_in, amount_out: done.amount_out, size_quote: done.size_quote, cost_quote }
+        let (amount_in, amount_out, size_quote, gas_quote) = (order.amount_in, done.amount_out, done.size_quote, done.gas_quote);
+        Self { step, side: order.side, amount_in, amount_out, size_quote, cost_quote, gas_quote, delay_quote: 0 }
     }
 }
 
@@ -60,6 +70,15 @@ pub struct Backtest {
     pub trades: Vec<Trade>,
     /// Orders whose `min_out` was not met.
     pub failed: u32,
+    /// What their gas cost, raw quote: at recorded gas prices they pay it too.
+    #[serde(serialize_with = "text")]
+    pub failed_gas_quote: u128,
+    /// Orders that came too late: recorded, not traded.
+    pub late: u32,
+    /// Orders that never got into a block.
+    pub dropped: u32,
+    /// Orders that the vault refuses by its limits: none, where the engine is right.
+    pub refused: u32,
     /// First decision at which the engine was halted.
     pub halted_at: Option<u32>,
     /// Raw quote and base at the end.
@@ -111,25 +130,45 @@ pub fn run_in(
         equity: Vec::with_capacity(feed.quotes.len()),
         trades: Vec::new(),
         failed: 0,
+        failed_gas_quote: 0,
+        late: 0,
+        dropped: 0,
+        refused: 0,
         halted_at: None,
         balances: (quote, base),
     };
     // No deposits during a run: one constant share count makes the value per share the value itself.
     let shares = Amount::saturating(1_000_000);
-    let mut late: Option<Order> = None;
+    let between = terms.execution.between(engine.mandate().base_is_token1);
+    let mut on_way: Option<OnWay> = None;
     for quoted in &feed.quotes {
-        venue.settle(quoted)?;
-        if let Some(order) = late.take() {
-            fill = out.execute(&mut venue, state.step.saturating_sub(1), &order, quoted.price_x64)?;
+        if let Some(way) = on_way.take() {
+            // The first price known from the order's block on: one between the bars, or this close.
+            let met = between.get(between.partition_point(|q| q.time_s < way.from_s)).filter(|q| q.time_s < quoted.time_s);
+            let met = met.unwrap_or(quoted);
+            venue.settle(met)?;
+            fill = out.execute(&mut venue, terms, &way, met)?;
         }
+        venue.settle(quoted)?;
         let now = |venue: &Venue, fill| -> Result<Observation, BacktestError> {
             Ok(quoted.observe(state.step, Amount::new(venue.quote)?, Amount::new(venue.base)?, shares, fill))
         };
         let step = engine.step(&state, &now(&venue, fill.take())?);
         if let Some(order) = step.decision.order {
-            match timing {
-                Timing::AtClose => fill = out.execute(&mut venue, state.step, &order, quoted.price_x64)?,
-                Timing::NextClose => late = Some(order),
+            let mut way = OnWay { step: state.step, order, decided: quoted.price_x64, from_s: quoted.time_s };
+            let sent = match timing {
+                Timing::NextClose => Sent::From(u64::MAX),
+                Timing::AtClose => terms.execution.send(state.step, quoted.time_s, data.interval_s),
+            };
+            match sent {
+                _ if vault::breached(&engine.mandate().limits, &order, quoted.price_x64).is_some() => out.refused += 1,
+                Sent::AtOnce => fill = out.execute(&mut venue, terms, &way, quoted)?,
+                Sent::From(from_s) => {
+                    way.from_s = from_s;
+                    on_way = Some(way);
+                }
+                Sent::Late => out.late += 1,
+                Sent::Dropped => out.dropped += 1,
             }
         }
         if step.decision.halted && out.halted_at.is_none() {
@@ -163,13 +202,24 @@ pub fn inputs(engine: &Engine, result: &Backtest) -> Result<Vec<[i32; FEATURES]>
 }
 
 impl Backtest {
-    /// Executes an order and writes down what became of it.
-    fn execute(&mut self, venue: &mut Venue, step: u32, order: &Order, price: Price) -> Result<Option<Fill>, BacktestError> {
-        let Some(done) = venue.execute(order, price) else {
+    /// Executes an order at a price and writes down what became of it.
+    fn execute(&mut self, venue: &mut Venue, terms: &Terms, way: &OnWay, met: &Quoted) -> Result<Option<Fill>, BacktestError> {
+        let gas = terms.gas(met.time_s, met.price_x64)?;
+        let Some(done) = venue.execute_at(&way.order, met.price_x64, gas) else {
             self.failed += 1;
+            if terms.execution.gas.is_some() {
+                let paid = gas.min(venue.quote);
+                venue.quote -= paid;
+                self.failed_gas_quote += paid;
+            }
             return Ok(None);
         };
-        self.trades.push(Trade::of(step, order, &done));
+        let base = if way.order.side == Side::Buy { done.amount_out } else { way.order.amount_in.raw() };
+        let worth = |price| to_quote(base, price).and_then(|v| i128::try_from(v).ok());
+        let over = || BacktestError::Series { field: "base value", expected: "below 2^127".into(), got: "more".into() };
+        let moved = worth(met.price_x64).zip(worth(way.decided)).map(|(met, decided)| met - decided).ok_or_else(over)?;
+        let delay_quote = if way.order.side == Side::Buy { moved } else { -moved };
+        self.trades.push(Trade { delay_quote, ..Trade::of(way.step, &way.order, &done) });
         Ok(Some(Fill { amount_out: Amount::new(done.amount_out)? }))
     }
 
@@ -180,6 +230,16 @@ impl Backtest {
     }
 }
 
-fn text<S: serde::Serializer>(v: &u128, s: S) -> Result<S::Ok, S::Error> {
+/// An order on its way to the market.
+struct OnWay {
+    step: u32,
+    order: Order,
+    /// Price of the observation it was decided on.
+    decided: Price,
+    /// It meets the first price known from here on, this close at the latest.
+    from_s: u64,
+}
+
+fn text<S: serde::Serializer>(v: &impl std::fmt::Display, s: S) -> Result<S::Ok, S::Error> {
     s.collect_str(v)
 }

@@ -3,11 +3,11 @@
 //! Three markets. Flat: every order fills at once at the observed price, less fee and slippage, at any size; the pool does
 //! not move. Constant liquidity and snapshot: the order is an exact-input swap through an exact v3 pool, all or nothing as
 //! in the vault, so it pays the pool's fee and its own price impact; between two decisions others trade the pool to the
-//! bar's close, at no cost and no gain to the agent. Gas is paid in quote for every executed trade. An order whose
-//! `min_out` is not met fails and costs nothing.
+//! bar's close, at no cost and no gain to the agent. Gas is paid in quote. An order whose `min_out` is not met fails and
+//! moves nothing.
 
 use crate::{
-    BacktestError, Quoted,
+    BacktestError, Execution, Quoted,
     v3::{Direction, Exact, Pool, sqrt_ratio_at_tick},
 };
 use probity_strategy::{Amount, Order, Price, Side};
@@ -63,11 +63,26 @@ pub struct Terms {
     pub frictions: Frictions,
     /// Market.
     pub market: Market,
+    /// How orders get there.
+    pub execution: Execution,
 }
 
 impl From<Frictions> for Terms {
     fn from(frictions: Frictions) -> Self {
-        Self { frictions, market: Market::Flat }
+        Self { frictions, market: Market::Flat, execution: Execution::default() }
+    }
+}
+
+impl Terms {
+    /// What the gas of an order costs, raw quote.
+    pub fn gas(&self, time_s: u64, price: Price) -> Result<u128, BacktestError> {
+        self.execution.gas.as_ref().map_or(Ok(self.frictions.gas_quote.raw()), |gas| gas.cost(time_s, price))
+    }
+
+    /// What the fills assume, in words.
+    #[must_use]
+    pub fn assumption(&self) -> String {
+        format!("{} {}", self.market.assumption(), self.execution.assumption())
     }
 }
 
@@ -124,10 +139,14 @@ impl Venue {
         Ok(())
     }
 
-    /// Executes an order, or leaves everything alone and says none.
+    /// Executes an order at the flat price of gas, or leaves everything alone and says none.
     pub fn execute(&mut self, order: &Order, price: Price) -> Option<Outcome> {
+        self.execute_at(order, price, self.frictions.gas_quote.raw())
+    }
+
+    /// The same for this much gas, raw quote.
+    pub fn execute_at(&mut self, order: &Order, price: Price, gas: u128) -> Option<Outcome> {
         let given = order.amount_in.raw();
-        let gas = self.frictions.gas_quote.raw();
         let quoted = match &self.pool {
             None => None,
             Some((pool, base_is_token1)) => {

@@ -1,63 +1,23 @@
 //! The checks of the backtest find what they are there to find.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
-use probity_backtest::{
-    BacktestError, Bar, Dataset, Frictions, Future, Gaps, LookaheadPlan, Scale, Terms, lookahead, price_from_decimal, run, warmup,
-};
-use probity_strategy::{Amount, Engine, Limits, Mandate, Model, ModelShape, PolicyParams, ProofEngine};
+mod common;
+#[path = "common/waves.rs"]
+mod restless;
 
-fn waves(bars: u64) -> Dataset {
-    let price =
-        |i: u64| price_from_decimal(&format!("{}.{}", 1_500 + (i * i * 7_919 + i * 104_729) % 211, i % 10), Scale::default()).unwrap();
-    let bars = (0..bars).map(|i| Bar { open_s: 1_700_000_000 + i * 300, close: price(i) }).collect();
-    Dataset { sha256: "none".into(), interval_s: 300, bars, gaps: Gaps::default() }
-}
-
-fn engine() -> Engine {
-    let shape = ModelShape { dims: vec![16, 8, 3], shifts: vec![7] };
-    let weights = (0..shape.weights()).map(|i| i8::try_from((i * 37 + 11) % 200).unwrap_or(-55)).collect();
-    let policy = PolicyParams { gain: 30_000, band_gain: 0, band_bps: 200, max_step_bps: 4_000, cooldown_steps: 0 };
-    let model = Model { scales: [300; 16], weights, biases: vec![0; shape.biases()], policy };
-    let limits = Limits {
-        max_weight_bps: 10_000,
-        max_trade_bps: 2_500,
-        min_trade_bps: 50,
-        max_turnover_bps: 20_000,
-        turnover_window_steps: 48,
-        max_drawdown_bps: 10_000,
-        max_slippage_bps: 100,
-        max_trade_quote: Amount::new(1 << 79).unwrap(),
-        warmup_steps: 8,
-    };
-    let mandate = Mandate {
-        version: 1,
-        chain_id: 1,
-        vault: format!("0x{}", "11".repeat(20)),
-        pool: format!("0x{}", "22".repeat(20)),
-        base_is_token1: true,
-        interval_s: 300,
-        genesis_time_s: 0,
-        decisions_per_fold: 4,
-        proof_engine: ProofEngine::Transparent,
-        model: shape,
-        limits,
-    };
-    Engine::new(mandate, model).unwrap()
-}
+use probity_backtest::{BacktestError, Dataset, Frictions, Future, LookaheadPlan, Terms, lookahead, run, warmup};
+use probity_strategy::Amount;
+use restless::{engine, million, waves};
 
 fn terms() -> Terms {
     Frictions { fee_bps: 5, slippage_bps: 2, gas_quote: Amount::ZERO }.into()
-}
-
-fn million() -> Amount {
-    Amount::new(1_000_000_000_000).unwrap()
 }
 
 type Checked<T> = Result<T, BacktestError>;
 
 #[test]
 fn the_engine_does_not_look_ahead() {
-    let engine = engine();
+    let engine = engine(300);
     let records = |part: &Dataset| -> Checked<_> { Ok(run(&engine, part, &terms(), million(), Amount::ZERO)?.records) };
     let found = lookahead(&waves(500), LookaheadPlan::default(), records).unwrap();
     assert_eq!((found.decisions, found.leaked), (500, 0));
@@ -106,12 +66,12 @@ fn every_kind_of_look_ahead_is_found() {
 
 #[test]
 fn warmup_shows_what_the_start_is_worth() {
-    let found = warmup(&engine(), &waves(1_400), &terms(), million()).unwrap();
+    let found = warmup(&engine(300), &waves(1_400), &terms(), million()).unwrap();
     let histories: Vec<usize> = found.starts.iter().map(|s| s.history).collect();
     assert_eq!((histories, found.decisions), (vec![0, 16, 64, 256, 700], 700));
     let (cold, reference) = (found.starts.first().unwrap(), found.starts.last().unwrap());
     assert!(cold.differing_features > 0 && cold.other_decisions > 0.0 && cold.settled_after != Some(0));
     assert_eq!((reference.differing_features, reference.settled_after, reference.other_decisions), (0, Some(0), 0.0));
     assert!(found.spread >= 0.0);
-    assert!(warmup(&engine(), &waves(3), &terms(), million()).is_err());
+    assert!(warmup(&engine(300), &waves(3), &terms(), million()).is_err());
 }

@@ -1,21 +1,22 @@
 //! Baselines, critic, sweeps and other file formats over one made-up series; no market.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod common;
+
+use common::{engine_of, open_limits, series};
 use probity_backtest::{
-    Bar, Dataset, Frictions, Gaps, Grid, Market, Scale, Terms, Timing, buy_and_hold, chosen, critic, moving_average, price_from_decimal,
-    run, run_in, shifted, sweep,
+    Dataset, Frictions, Grid, Market, Scale, Terms, Timing, buy_and_hold, chosen, critic, moving_average, run, run_in, shifted, sweep,
 };
-use probity_strategy::{Amount, Engine, Limits, Mandate, Model, ModelShape, PolicyParams, ProofEngine};
+use probity_strategy::{Amount, Engine, Limits, Model, ModelShape, PolicyParams};
 
 fn data(bars: u64) -> Dataset {
     let (mut state, mut cents) = (3u64, 200_000u64);
-    let bars = (0..bars).map(|i| {
+    let closes = (0..bars).map(|_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         cents = (cents * (9_900 + (state >> 33) % 201) / 10_000).clamp(50_000, 900_000);
-        let close = price_from_decimal(&format!("{}.{:02}", cents / 100, cents % 100), Scale::default()).unwrap();
-        Bar { open_s: 1_600_000_000 / 3_600 * 3_600 + i * 3_600, close }
+        format!("{}.{:02}", cents / 100, cents % 100)
     });
-    Dataset { sha256: "none".into(), interval_s: 3_600, bars: bars.collect(), gaps: Gaps::default() }
+    series(1_600_000_000 / 3_600 * 3_600, 3_600, closes)
 }
 
 /// A network of one layer that buys what has risen.
@@ -25,32 +26,9 @@ fn engine() -> Engine {
     (weights[3], weights[35], weights[47]) = (-90, 90, 5);
     let policy = PolicyParams { gain: 20_000, band_gain: 0, band_bps: 200, max_step_bps: 2_500, cooldown_steps: 1 };
     let model = Model { scales: [3_000; 16], weights, biases: vec![0; 3], policy };
-    let limits = Limits {
-        max_weight_bps: 9_500,
-        max_trade_bps: 2_500,
-        min_trade_bps: 50,
-        max_turnover_bps: 20_000,
-        turnover_window_steps: 48,
-        max_drawdown_bps: 10_000,
-        max_slippage_bps: 60,
-        max_trade_quote: Amount::saturating(50_000_000_000),
-        warmup_steps: 12,
-    };
-    let nowhere = format!("0x{}", "00".repeat(20));
-    let mandate = Mandate {
-        version: 1,
-        chain_id: 1,
-        vault: nowhere.clone(),
-        pool: nowhere,
-        base_is_token1: true,
-        interval_s: 3_600,
-        genesis_time_s: 0,
-        decisions_per_fold: 4,
-        proof_engine: ProofEngine::Transparent,
-        model: shape,
-        limits,
-    };
-    Engine::new(mandate, model).unwrap()
+    let limits =
+        Limits { max_weight_bps: 9_500, max_slippage_bps: 60, max_trade_quote: Amount::saturating(50_000_000_000), ..open_limits() };
+    engine_of(shape, model, limits, 3_600)
 }
 
 fn terms(fee_bps: u16) -> Terms {

@@ -1,66 +1,17 @@
 //! The accounts balance, nothing looks ahead, everything repeats, and the real series runs.
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "tests may panic and report")]
 
-use probity_backtest::{Bar, Dataset, Feed, Frictions, Gaps, Market, Scale, Terms, Venue, buy_and_hold, price_from_decimal, run, v3};
-use probity_strategy::{Amount, Engine, Limits, Mandate, Model, ModelShape, Order, PolicyParams, ProofEngine, Side};
-use std::path::PathBuf;
+mod common;
+#[path = "common/waves.rs"]
+mod restless;
 
-fn engine(interval_s: u32) -> Engine {
-    let shape = ModelShape { dims: vec![16, 8, 3], shifts: vec![7] };
-    let mut weights: Vec<i8> = Vec::new();
-    for i in 0..shape.weights() {
-        weights.push(i8::try_from((i * 37 + 11) % 255).unwrap_or_else(|_| -55 + i8::try_from(i % 50).unwrap()));
-    }
-    let model = Model {
-        scales: [300; 16],
-        weights,
-        biases: vec![0; shape.biases()],
-        policy: PolicyParams { gain: 30_000, band_gain: 0, band_bps: 200, max_step_bps: 4_000, cooldown_steps: 0 },
-    };
-    let limits = Limits {
-        max_weight_bps: 10_000,
-        max_trade_bps: 2_500,
-        min_trade_bps: 50,
-        max_turnover_bps: 20_000,
-        turnover_window_steps: 48,
-        max_drawdown_bps: 10_000,
-        max_slippage_bps: 100,
-        max_trade_quote: Amount::new(1 << 79).unwrap(),
-        warmup_steps: 16,
-    };
-    let mandate = Mandate {
-        version: 1,
-        chain_id: 1,
-        vault: format!("0x{}", "11".repeat(20)),
-        pool: format!("0x{}", "22".repeat(20)),
-        base_is_token1: true,
-        interval_s,
-        genesis_time_s: 0,
-        decisions_per_fold: 4,
-        proof_engine: ProofEngine::Transparent,
-        model: shape,
-        limits,
-    };
-    Engine::new(mandate, model).unwrap()
-}
+use probity_backtest::{Dataset, Execution, Feed, Frictions, Market, Scale, Terms, Venue, buy_and_hold, price_from_decimal, run, v3};
+use probity_strategy::{Amount, Order, Side};
+use restless::{engine, million, waves};
+use std::path::PathBuf;
 
 fn frictions(bps: u16) -> Frictions {
     Frictions { fee_bps: bps, slippage_bps: 2, gas_quote: Amount::new(50_000).unwrap() }
-}
-
-fn waves(bars: u64) -> Dataset {
-    let price =
-        |i: u64| price_from_decimal(&format!("{}.{}", 1_500 + (i * i * 7919 + i * 104_729) % 211, i % 10), Scale::default()).unwrap();
-    Dataset {
-        sha256: "none".into(),
-        interval_s: 300,
-        bars: (0..bars).map(|i| Bar { open_s: 1_700_000_000 + i * 300, close: price(i) }).collect(),
-        gaps: Gaps::default(),
-    }
-}
-
-fn million() -> Amount {
-    Amount::new(1_000_000_000_000).unwrap()
 }
 
 #[test]
@@ -114,7 +65,11 @@ fn an_order_below_its_minimum_fails_and_costs_nothing() {
 }
 
 fn terms(market: Market) -> Terms {
-    Terms { frictions: Frictions { fee_bps: 5, slippage_bps: 0, gas_quote: Amount::new(50_000).unwrap() }, market }
+    Terms {
+        frictions: Frictions { fee_bps: 5, slippage_bps: 0, gas_quote: Amount::new(50_000).unwrap() },
+        market,
+        execution: Execution::default(),
+    }
 }
 
 #[test]

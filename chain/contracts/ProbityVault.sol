@@ -405,15 +405,18 @@ contract ProbityVault is ReentrancyGuard {
             provenFingerprint,
             _registration.commitment,
             _registration.mandateDigest,
+            uint256(0), // no rotation is ahead: a vault settles unrotated ranges
+            uint256(0),
             uint256(from),
             provenHead,
             provenState,
             settlement
         );
         (bool holds, bytes memory answer) = verifier.staticcall(claim);
-        if (!holds || answer.length != 7 * 32) revert SettlementRefused(answer.length == 32 ? uint256(bytes32(answer)) : 0);
-        (bytes32 t, uint256 f,,, uint256 step, bytes32 h, bytes32 state) =
-            abi.decode(answer, (bytes32, uint256, bytes32, bytes32, uint256, bytes32, bytes32));
+        if (!holds || answer.length != 9 * 32) revert SettlementRefused(answer.length == 32 ? uint256(bytes32(answer)) : 0);
+        // Model, mandate and rotation ahead are those of the claim: the verifier lets no block change them.
+        (bytes32 t, uint256 f,,,,, uint256 step, bytes32 h, bytes32 state) =
+            abi.decode(answer, (bytes32, uint256, bytes32, bytes32, bytes32, uint256, uint256, bytes32, bytes32));
         if (t != trail || f != fingerprint || step != to || h != head) revert SettlesOtherDecisions();
         (provenTrail, provenFingerprint, provenHead, provenState) = (t, f, h, state);
         (provenSteps, firstUnprovenTime) = (to, 0);

@@ -37,6 +37,8 @@ object "SettlementVerifier" {
             function logRows() -> v { v := K(21) }
             function logSize() -> v { v := K(22) }
             function arity() -> v { v := K(23) }
+            // z without the model, the mandate and the rotation ahead (four words), which no block may change, and without the step.
+            function restBytes() -> v { v := shl(5, sub(arity(), 5)) }
             function perBlock() -> v { v := K(24) }
             function publicValues() -> v { v := add(shl(1, add(arity(), 1)), perBlock()) }
             function BUF() -> p { p := 0x2d80 }
@@ -156,7 +158,7 @@ object "SettlementVerifier" {
                 if or(iszero(decisions), gt(decisions, 4096)) { fail(1) }
                 let n := div(add(decisions, sub(perBlock(), 1)), perBlock())
                 // C, T, the rest of z, fingerprint a block; 16 bytes a decision; r_W, r_E.
-                let blocks := add(mul(n, add(160, shl(5, sub(arity(), 3)))), shl(4, decisions))
+                let blocks := add(mul(n, add(160, restBytes())), shl(4, decisions))
                 let mask := add(160, shl(5, publicValues()))
                 let proof := add(add(claimBytes(), mask), add(blocks, 64))
                 mstore(0x100, proof)
@@ -191,14 +193,14 @@ object "SettlementVerifier" {
                     if gt(live, decisions) { live := decisions }
                     decisions := sub(decisions, live)
                     h, trail := foldBlock(h, trail, at, live)
-                    at := add(at, add(160, add(shl(5, sub(count, 3)), shl(4, live))))
+                    at := add(at, add(160, add(restBytes(), shl(4, live))))
                 }
                 unblind(at)
             }
             /// h' = keccak(tag ‖ h ‖ block); ρ = its low 128 bits; running += ρ·block.
             function foldBlock(h, trail, at, live) -> next, after {
                 let b := BUF()
-                let zBytes := shl(5, sub(arity(), 3))
+                let zBytes := restBytes()
                 let size := add(160, add(zBytes, shl(4, live)))
                 mstore(b, 0x70726f626974792e736574746c656d656e742e312e626c6f636b000000000000)
                 mstore(add(b, 32), h)
@@ -226,7 +228,7 @@ object "SettlementVerifier" {
                 }
                 // z after: fixed ones stay, the step counts, the rest is the block's; then the fingerprint after.
                 {
-                    let step := add(Z(), 64)
+                    let step := add(Z(), 128)
                     mstore(step, plus(mload(step), live))
                     let p := add(step, 32)
                     let from := add(at, 128)

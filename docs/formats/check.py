@@ -350,22 +350,26 @@ class Walk:
 
 
 def envelope(raw):
-    """The claims of a proof envelope: commitment, mandate digest, decisions, head."""
-    if len(raw) > 65536 or len(raw) < 214 or raw[:8] != b"PROBITYP":
-        raise Bad("proof: expected PROBITYP, 214 … 65536 bytes")
+    """The claims of a proof envelope: commitment, mandate digest, rotation ahead, decisions, head."""
+    if len(raw) > 65536 or len(raw) < 222 or raw[:8] != b"PROBITYP":
+        raise Bad("proof: expected PROBITYP, 222 … 65536 bytes")
     number = lambda at, n: int.from_bytes(raw[at : at + n], "big")
-    if number(8, 2) != 2 or raw[12] not in (1, 2):
-        raise Bad("proof: expected format 2, engine 1 or 2")
-    if raw[209]:
+    if number(8, 2) != 3 or raw[12] not in (1, 2):
+        raise Bad("proof: expected format 3, engine 1 or 2")
+    if raw[217]:
         raise Bad("proof.start: expected 0, a proof from genesis; segments are not for this checker")
-    if number(210, 4) != len(raw) - 214:
+    if number(218, 4) != len(raw) - 222:
         raise Bad("proof.length: expected the bytes that follow")
-    digests = [number(at, 32) for at in (13, 49, 81, 113, 145, 177)]
+    digests = [number(at, 32) for at in (13, 49, 81, 113, 153, 185)]
+    at_step, decisions = number(145, 4), number(149, 4)
     if any(v >= P for v in digests):
         raise Bad("proof: expected canonical field elements")
-    if digests[3] >= 2**32 or not number(45, 4):
-        raise Bad("proof: expected decisions below 2^32, and folds")
-    return {"engine": ("transparent", "pairing")[raw[12] - 1], **dict(zip(("commitment", "mandate", "decisions", "head"), digests[1:5]))}
+    if not number(45, 4):
+        raise Bad("proof: expected folds")
+    if at_step and not digests[3]:
+        raise Bad("proof.end.at_step: expected 0 where no rotation is ahead")
+    names = ("commitment", "mandate", "ahead", "head")
+    return {"engine": ("transparent", "pairing")[raw[12] - 1], "at_step": at_step, "decisions": decisions, **dict(zip(names, digests[1:5]))}
 
 
 def check(raw, opening, proof, out):
@@ -401,9 +405,9 @@ def check(raw, opening, proof, out):
         if opening and commitment(opening) != header["model_commitment"]:
             say("reveal_mismatch", "the opening does not open the commitment")
         walk = Walk(m, header["genesis_head"], say)
-        # Head after so many decisions, and the commitment that the last of them was made under.
-        heads, commitments = [header["genesis_head"]], [header["model_commitment"]]
-        in_force, ahead = header["model_commitment"], []
+        # After each decision: the head, the commitment in force and the rotation ahead.
+        force, ahead = header["model_commitment"], (0, 0)
+        places = [(header["genesis_head"], force, ahead)]
         if proof:
             if proof["mandate"] != digest:
                 say("proof_other_mandate", f"expected 0x{digest:064x}")
@@ -413,27 +417,26 @@ def check(raw, opening, proof, out):
             found = parse(text_line, "line")
             if sealed:
                 say("after_seal", f"expected the end after the seal on line {sealed}")
+            if ahead[0] and ahead[1] == walk.step and not (isinstance(found, dict) and "seal" in found):
+                force, ahead = ahead[0], (0, 0)
             if isinstance(found, dict) and "seal" in found:
                 seal, sealed = SEAL(found, "line")["seal"], line
                 if (seal["decisions"], seal["head"]) != (walk.step, walk.head):
                     say("seal_mismatch", f"expected {walk.step} decisions and head 0x{walk.head:064x}")
             elif isinstance(found, dict) and "rotation" in found:
                 announced = ANNOUNCEMENT(found, "line")
-                ahead.append(announced["rotation"])
+                ahead = (announced["rotation"]["commitment"], announced["rotation"]["at_step"])
                 walk.announce(announced["rotation"], announced["head"])
             else:
                 entry = ENTRY(found, "line")
                 walk.entry(entry["record"], entry["head"])
-                heads.append(entry["head"])
-                for due in [r for r in ahead if r["at_step"] == len(commitments) - 1]:
-                    in_force = due["commitment"]
-                commitments.append(in_force)
+                places.append((entry["head"], force, ahead))
         if proof and proof["decisions"] > walk.step:
             say("log_shorter_than_proof", f"expected {proof['decisions']} decisions")
-        elif proof and heads[proof["decisions"]] != proof["head"]:
+        elif proof and places[proof["decisions"]][1:] != (proof["commitment"], (proof["ahead"], proof["at_step"])):
+            say("proof_other_commitment", "expected the weights that the log says are in force, and those that it says are announced")
+        elif proof and places[proof["decisions"]][0] != proof["head"]:
             say("proof_other_head", f"expected 0x{proof['head']:064x} after {proof['decisions']} decisions")
-        elif proof and proof["commitment"] != commitments[proof["decisions"]]:
-            say("proof_other_commitment", f"expected 0x{commitments[proof['decisions']]:064x}, in force at decision {proof['decisions'] - 1}")
         elif proof and proof["decisions"] < walk.step:
             say("unproven_tail", f"the proof claims {proof['decisions']} of {walk.step} decisions", "error" if sealed else "note")
         out(f"{walk.step} decisions, {errors} errors; {'the proof itself was not checked' if proof else 'no proof was looked at'}")

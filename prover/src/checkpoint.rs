@@ -1,7 +1,7 @@
 //! Checkpoints: the private state of a session on disk, bound to mandate, model and parameters.
 //!
 //! All integers big endian: magic (8 bytes), version u16, mandate, commitment in force, parameters, commitment at genesis, head, blind
-//! (6 × 32), start of the running proof (decisions u32, z 5 × 32), rotation ahead (u8 0, or 1, commitment 32, step u32), folds u32, state length u32, state (JSON), chain length u64, chain, SHA-256 of all before. Mode 0600: it contains the weights.
+//! (6 × 32), start of the running proof (decisions u32, z 7 × 32), rotation ahead (u8 0, or 1, commitment 32, step u32), folds u32, state length u32, state (JSON), chain length u64, chain, SHA-256 of all before. Mode 0600: it contains the weights.
 
 use crate::chain::Chain;
 use crate::{Params, ProverError, Session};
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 const MAGIC: [u8; 8] = *b"PROBITYC";
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 impl Session {
     /// Writes the session to `path`, all or nothing: a temporary file beside it, synced, then renamed over it.

@@ -10,9 +10,11 @@ mod layout;
 mod params;
 mod session;
 mod settlement;
+mod twin;
 
 pub use error::ProverError;
 pub use layout::{Law, Layout, Unit, cheapest, plan};
 pub use params::Params;
 pub use session::Session;
 pub use settlement::{Position, Settlement, Settler};
+pub use twin::twin_heads;

@@ -5,14 +5,15 @@ use crate::{Params, ProverError};
 use ff::Field;
 use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, State, Step, oriented, price_x64};
 use probity_verifier::{
-    Digest, Envelope, FoldCircuit, FoldWitness, Rotation, Salt, Scalar, commit_model, genesis_head, genesis_z, mandate_digest, next_head,
-    rotation_head, state_digest,
+    ARITY, Digest, Envelope, FoldCircuit, FoldWitness, Rotation, Salt, Scalar, Z, commit_model, genesis_head, genesis_z, mandate_digest,
+    next_head, rotation_head, state_digest, z_at,
 };
 use rand_core::OsRng;
 use std::sync::Arc;
 
 /// Names of the chain's elements, in order.
-pub(crate) const CHAIN: [&str; 5] = ["end.commitment", "end.mandate", "end.decisions", "end.head", "end.state"];
+pub(crate) const CHAIN: [&str; ARITY] =
+    ["end.commitment", "end.mandate", "end.ahead", "end.at_step", "end.decisions", "end.head", "end.state"];
 
 /// A running proof. Private: the proof so far contains the witness, thus the weights; `Debug` shows counts only.
 pub struct Session {
@@ -25,7 +26,7 @@ pub struct Session {
     pub(crate) first_commitment: Digest,
     pub(crate) mandate: Digest,
     /// Where the running proof starts.
-    pub(crate) z0: [Scalar; 5],
+    pub(crate) z0: Z,
     /// Decisions before that; 0 at genesis.
     pub(crate) from: u32,
     /// Announced, folded in, not yet due.
@@ -193,7 +194,6 @@ impl Session {
                 salt: self.salt.clone(),
                 state: self.state.clone(),
                 head: self.head,
-                ahead: self.ahead,
                 announce: self.announce,
                 observations: observations.to_vec(),
                 blind_in: self.blind,
@@ -214,14 +214,9 @@ impl Session {
     }
 
     /// The end of the chain as the engine sees it.
-    pub(crate) fn end(&self) -> [Scalar; 5] {
-        [
-            self.commitment.to_scalar(),
-            self.mandate.to_scalar(),
-            Scalar::from(u64::from(self.state.step)),
-            self.head.to_scalar(),
-            state_digest(&self.state, self.ahead.as_ref(), &self.blind),
-        ]
+    pub(crate) fn end(&self) -> Z {
+        let state = state_digest(&self.state, &self.blind);
+        z_at(&self.commitment, &self.mandate, self.ahead.as_ref(), self.state.step, &self.head, state)
     }
 
     /// Compares the end of the chain with the engine.

@@ -16,7 +16,7 @@ use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, Record,
 use probity_verifier::{
     Challenges, Claim, Digest, End, FoldCircuit, FoldWitness, Mark, Pairing, Salt, Scalar, SettleCircuit, SettlePoint, SettlementSetup,
     SettlementSnark as Snark, System, Trail, commit_model, genesis_head, genesis_z, mandate_digest, next_head, state_digest,
-    verify_settlement,
+    verify_settlement, z_at,
 };
 use rand_core::OsRng;
 use sha2::{Digest as _, Sha256};
@@ -143,13 +143,8 @@ impl Settler {
         if at.state.step == 0 {
             return genesis_z(self.engine.mandate(), &self.commitment).to_vec();
         }
-        vec![
-            self.commitment.to_scalar(),
-            self.mandate.to_scalar(),
-            Scalar::from(u64::from(at.state.step)),
-            at.head.to_scalar(),
-            state_digest(&at.state, None, &self.blind(at)),
-        ]
+        let state = state_digest(&at.state, &self.blind(at));
+        z_at(&self.commitment, &self.mandate, None, at.state.step, &at.head, state).to_vec()
     }
 
     /// Blinds the digest of the state at a position: a function of the salt, so that a settlement can go on from any earlier one
@@ -255,7 +250,6 @@ impl Settler {
             salt: self.salt.clone(),
             state: from.state.clone(),
             head: from.head,
-            ahead: None,
             announce: None,
             observations: observations.to_vec(),
             blind_in: self.blind(from),

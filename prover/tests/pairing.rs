@@ -145,20 +145,20 @@ fn tampered_proofs_are_findings(proof: &[u8], keys: &Keys, mandate: &Mandate, se
         assert_eq!(check(&proof[..length]).code, Code::ProofMalformed, "{length} bytes");
     }
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
-    for position in (0..218).step_by(5).chain((218..proof.len()).step_by(proof.len() / 50)) {
+    for position in (0..226).step_by(5).chain((226..proof.len()).step_by(proof.len() / 50)) {
         let mut bytes = proof.to_vec();
         bytes[position] ^= 1 << (position % 8);
         *seen.entry(format!("{:?}", check(&bytes).code)).or_default() += 1;
     }
     println!("bit flips: {seen:?}");
     let config = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
-    let (parsed, _): (CompressedSnarkOf<Pairing>, usize) = bincode::serde::decode_from_slice(&proof[214..], config).unwrap();
+    let (parsed, _): (CompressedSnarkOf<Pairing>, usize) = bincode::serde::decode_from_slice(&proof[222..], config).unwrap();
     let envelope = Envelope::from_bytes(proof).unwrap();
     for sumcheck in ["sc_proof_outer", "sc_proof_inner", "sc_proof_batch"] {
         let mut tree = serde_json::to_value(&parsed).unwrap();
         *tree.pointer_mut(&format!("/snark_primary/{sumcheck}/compressed_polys/0/coeffs_except_linear_term")).unwrap() = json!([]);
         let emptied = ByEngine::Pairing(serde_json::from_value(tree).unwrap());
-        let end = envelope.end.map(|d| d.to_scalar());
+        let end = envelope.end.z(&envelope.mandate);
         let finding = check(&Envelope::new(keys, envelope.folds, None, end, &emptied).unwrap().to_bytes());
         assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofMalformed, Some("proof")), "{finding}");
     }
@@ -180,7 +180,7 @@ fn engines_do_not_mix(files: &Files, proof: &[u8], session: &Session, records: &
     assert_eq!(verify(proof, &keys, &mandate, &commitment).unwrap_err().code, Code::ProofOtherParameters);
     let mut forged = Envelope::from_bytes(proof).unwrap();
     forged.engine = ProofEngine::Transparent;
-    forged.end[1] = mandate_digest(&mandate);
+    forged.mandate = mandate_digest(&mandate);
     let finding = verify(&forged.to_bytes(), &keys, &mandate, &commitment).unwrap_err();
     assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofOtherParameters, Some("parameters")));
     forged.parameters = keys.parameters();

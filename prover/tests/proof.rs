@@ -7,8 +7,8 @@ use common::{fold, mandate, model, observations, salt, write_log};
 use probity_prover::{Params, ProverError, Session};
 use probity_strategy::{Mandate, ModelShape, Record};
 use probity_verifier::{
-    ByEngine, Code, CompressedSnarkOf, Digest, Envelope, Evidence, Finding, Header, Keys, KeysError, Origin, Report, Reveal, Scalar,
-    Severity, Transparent, Verdict, audit, next_head, verify,
+    ByEngine, Code, CompressedSnarkOf, Envelope, Evidence, Finding, Header, Keys, KeysError, Origin, Report, Reveal, Rotation, Severity,
+    Transparent, Verdict, audit, next_head, verify,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock};
@@ -286,15 +286,15 @@ fn malformed_proofs_are_findings() {
     assert_eq!(check(&vec![0; 1 << 20]).code, Code::ProofMalformed);
     let mut seen = std::collections::BTreeMap::<String, u32>::new();
     // Every bit of the fixed-width fields' bytes, then one bit in many places of the proof itself.
-    let bodies = (218..run.proof.len()).step_by(run.proof.len() / 40);
-    for position in (0..218).step_by(3).chain(bodies) {
+    let bodies = (226..run.proof.len()).step_by(run.proof.len() / 40);
+    for position in (0..226).step_by(3).chain(bodies) {
         let mut bytes = run.proof.clone();
         bytes[position] ^= 1 << (position % 8);
         *seen.entry(format!("{:?}", check(&bytes).code)).or_default() += 1;
     }
     println!("bit flips: {seen:?}");
     let mut huge = run.proof.clone();
-    huge[214..222].copy_from_slice(&[0xff; 8]);
+    huge[222..230].copy_from_slice(&[0xff; 8]);
     check(&huge);
 }
 
@@ -302,12 +302,12 @@ fn malformed_proofs_are_findings() {
 fn an_empty_round_polynomial_is_malformed() {
     let run = &*RUN;
     let config = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
-    let (proof, _): (CompressedSnarkOf<Transparent>, usize) = bincode::serde::decode_from_slice(&run.proof[214..], config).unwrap();
+    let (proof, _): (CompressedSnarkOf<Transparent>, usize) = bincode::serde::decode_from_slice(&run.proof[222..], config).unwrap();
     let mut tree = serde_json::to_value(&proof).unwrap();
     *tree.pointer_mut("/snark_primary/sc_proof_outer/compressed_polys/0/coeffs_except_linear_term").unwrap() = json!([]);
     let proof: CompressedSnarkOf<Transparent> = serde_json::from_value(tree).unwrap();
     let envelope = Envelope::from_bytes(&run.proof).unwrap();
-    let end = envelope.end.map(|d| d.to_scalar());
+    let end = envelope.end.z(&envelope.mandate);
     let bytes = Envelope::new(&run.keys, envelope.folds, None, end, &ByEngine::Transparent(proof)).unwrap().to_bytes();
     let finding = verify(&bytes, &run.keys, &run.mandate, &run.session.commitment()).unwrap_err();
     assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofMalformed, Some("proof")), "{finding}");
@@ -325,13 +325,14 @@ fn every_claim_of_the_envelope_is_bound() {
     assert_eq!(check(&|e| e.folds = 1), Code::ProofMalformed);
     assert_eq!(check(&|e| e.folds = 2), Code::ProofInvalid);
     assert_eq!(check(&|e| e.folds = 4), Code::ProofInvalid);
-    assert_eq!(check(&|e| e.parameters = e.end[3]), Code::ProofOtherParameters);
-    assert_eq!(check(&|e| e.end[0] = e.end[3]), Code::ProofInvalid);
-    assert_eq!(check(&|e| e.end[1] = e.end[3]), Code::ProofOtherMandate);
-    assert_eq!(check(&|e| e.end[2] = Digest::from_scalar(Scalar::from(6))), Code::ProofInvalid);
-    assert_eq!(check(&|e| e.end[2] = e.end[3]), Code::ProofMalformed);
-    assert_eq!(check(&|e| e.end[3] = e.end[1]), Code::ProofInvalid);
-    assert_eq!(check(&|e| e.end[4] = e.end[1]), Code::ProofInvalid);
+    assert_eq!(check(&|e| e.parameters = e.end.head), Code::ProofOtherParameters);
+    assert_eq!(check(&|e| e.end.commitment = e.end.head), Code::ProofInvalid);
+    assert_eq!(check(&|e| e.mandate = e.end.head), Code::ProofOtherMandate);
+    assert_eq!(check(&|e| e.end.ahead = Some(Rotation { commitment: e.end.head, at_step: 90 })), Code::ProofInvalid);
+    assert_eq!(check(&|e| e.end.decisions = 6), Code::ProofInvalid);
+    assert_eq!(check(&|e| e.end.decisions = u32::MAX), Code::ProofMalformed);
+    assert_eq!(check(&|e| e.end.head = e.mandate), Code::ProofInvalid);
+    assert_eq!(check(&|e| e.end.state = e.mandate), Code::ProofInvalid);
 }
 
 fn two_proofs_of_one_statement_differ_and_hold_no_weights() {

@@ -159,8 +159,9 @@ fn a_stretch_alone_shows_its_part_to_who_asks_for_it(run: &Run) {
     let statement = report.statement.unwrap();
     assert_eq!((statement.from_decision, statement.decisions), (1, 16));
     assert!(statement.does_not_show.iter().any(|s| s.contains("before 1")), "{:?}", statement.does_not_show);
-    // The weights rotated within it, and nothing here says what the private state at its start had ahead.
-    assert!(statement.does_not_show.iter().any(|s| s.contains("decisions 1 … 12")), "{:?}", statement.does_not_show);
+    // The weights rotated within it, and z at its start says that nothing had been announced before: the log's rotation is the only one.
+    assert_eq!((statement.ahead_at_start, statement.ahead_at_end, &statement.rotations[..]), (None, None, &[run.rotation][..]));
+    assert!(statement.shows.iter().any(|s| s.starts_with("Before the first of them, no other weights")), "{:?}", statement.shows);
     assert!(statement.does_not_show.iter().any(|s| s.contains("announced when the log says")));
     // Its start and its end are bound: another start is another statement, for which there is no proof.
     let envelope = Envelope::from_bytes(&run.proofs[1]).unwrap();
@@ -173,6 +174,7 @@ fn a_stretch_alone_shows_its_part_to_who_asks_for_it(run: &Run) {
     let start = envelope.start.unwrap();
     for changed in [
         probity_verifier::Waypoint { commitment: other, ..start },
+        probity_verifier::Waypoint { ahead: Some(run.rotation), ..start },
         probity_verifier::Waypoint { decisions: 2, ..start },
         probity_verifier::Waypoint { head: other, ..start },
         probity_verifier::Waypoint { state: other, ..start },

@@ -147,7 +147,6 @@ impl Forger {
                 salt: salt(),
                 state: state.clone(),
                 head,
-                ahead: None,
                 announce: None,
                 observations: vec![observation.clone()],
                 blind_in: blind,
@@ -159,8 +158,8 @@ impl Forger {
             circuit.synthesize(&mut cs).unwrap();
             let (honest, secret) = cs.r1cs_instance_and_witness(shape, ck, &mut OsRng).unwrap();
             (state, head, blind) = (step.next_state, after, next_blind);
-            z[2] += Scalar::ONE;
-            (z[3], z[4]) = (head.to_scalar(), state_digest(&state, None, &blind));
+            z[4] += Scalar::ONE;
+            (z[5], z[6]) = (head.to_scalar(), state_digest(&state, &blind));
 
             // The last block ends in another state digest than the true one, except where only a replay or a shift is forged.
             let lies = i + 1 == blocks && matches!(forgets, Forgets::Nothing | Forgets::Cross | Forgets::MaskError | Forgets::MaskPublic);
@@ -183,7 +182,7 @@ impl Forger {
                 [
                     point(told.comm_W()),
                     point(t),
-                    be(&z[3]).to_vec(),
+                    be(&z[5]).to_vec(),
                     be(&public[at]).to_vec(),
                     be(&trail.fingerprint).to_vec(),
                     mark.0.to_vec(),

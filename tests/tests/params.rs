@@ -198,9 +198,10 @@ fn insecure_parameters_are_refused_unless_named_and_named_in_every_report() {
         ("PROBITY__TRIALS__PATH", text(&trials)),
     ];
     let named = [settings.as_slice(), &[("PROBITY__PROOF__INSECURE_PARAMS", NAME)]].concat();
-    let (data, proven) = (path("series.csv"), path("proven"));
+    let (data, proven, sheet) = (path("series.csv"), path("proven"), path("sheet"));
     let prove = |env: &[(&str, &str)]| {
-        run_with("probity", &["--json", "backtest", "--data", text(&data), "--model", &model, "--prove", text(&proven)], env)
+        let args = ["--json", "backtest", "--data", text(&data), "--model", &model, "--prove", text(&proven), "--out", text(&sheet)];
+        run_with("probity", &args, env)
     };
     let refused = prove(&settings);
     assert_eq!(refused.status.code(), Some(2));
@@ -209,7 +210,16 @@ fn insecure_parameters_are_refused_unless_named_and_named_in_every_report() {
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     assert!(said(&out).contains("insecure parameters"), "the prover warns: {}", said(&out));
 
-    let (log, proof) = (proven.join("decisions.jsonl"), proven.join("proof.bin"));
+    // The report carries the statement, and the proof that the audits below accept.
+    let (log, proof) = (sheet.join("decisions.jsonl"), sheet.join("proof.bin"));
+    assert_eq!(std::fs::read(&proof).unwrap(), std::fs::read(proven.join("proof.bin")).unwrap());
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(sheet.join("report.json")).unwrap()).unwrap();
+    let statement = &report["proved"]["statement"];
+    assert_eq!((&statement["decisions"], &json(&out)["result"]["proved"]["statement"]), (&3.into(), statement));
+    let page = std::fs::read_to_string(sheet.join("report.html")).unwrap();
+    for part in ["What is proven", "What the proof does not show", statement["model_commitment"].as_str().unwrap()] {
+        assert!(page.contains(part), "{part}");
+    }
     let files = ["--json", "audit", "--log", text(&log), "--proof", text(&proof)];
     let undecided = run_with("probity", &files, &settings);
     assert_eq!(undecided.status.code(), Some(2), "{}", String::from_utf8_lossy(&undecided.stdout));
@@ -221,6 +231,7 @@ fn insecure_parameters_are_refused_unless_named_and_named_in_every_report() {
     assert_eq!(verified.status.code(), Some(0), "{}", said(&verified));
     for report in [json(&audited)["result"].clone(), json(&verified)] {
         assert_eq!((&report["verdict"], &report["parameters"]), (&"accepted".into(), &origin), "{report}");
+        assert_eq!(report["statement"]["shows"], statement["shows"]);
         assert!(report["statement"]["does_not_show"].to_string().contains(NAME), "{report}");
     }
 }

@@ -110,6 +110,11 @@ fn checks_of_the_backtest_run_through_a_pool_as_well() {
         let out = run(dir, &[config, &["--json", "backtest", "lookahead", "--data", "series.csv"]].concat());
         assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
         assert_eq!((&json(&out)["result"]["leaked"], &json(&out)["result"]["decisions"]), (&0.into(), &400.into()));
+        // The circuit too: over two stretches of eight bars, at seven bars of each in four ways, and once as it was.
+        let circuit = &json(&out)["result"]["circuit"];
+        let found = circuit["found"].as_array().unwrap();
+        assert_eq!((found.len(), &found[0]["runs"], &found[1]["leaked"]), (2, &29.into(), &0.into()));
+        assert!(circuit["orders"].as_u64().unwrap() > 0, "{circuit}");
         let out = run(dir, &[config, &["--json", "backtest", "warmup", "--data", "series.csv"]].concat());
         assert_eq!(out.status.code(), Some(0), "{}", stderr(&out));
         let spread = json(&out)["result"]["spread"].as_f64().unwrap();

@@ -53,6 +53,28 @@ fn the_report_opens_in_a_browser_and_the_same_inputs_give_the_same_bytes() {
         assert_eq!(read(&format!("one/{file}")), read(&format!("two/{file}")), "{file}");
     }
     let report: Value = serde_json::from_slice(&read("two/report.json")).unwrap();
+    // Latency, losses and recorded gas: other bytes, the files named in the manifest, the breakdown on the page.
+    std::fs::write(dir.join("gas.csv"), format!("time_s,base_fee_wei\n{START},20000000000\n")).unwrap();
+    let execution = "latency_blocks = 2\nfailure_bps = 500\ngas_prices = \"gas.csv\"\n";
+    std::fs::write(dir.join("hard.toml"), format!("[backtest.execution]\n{execution}")).unwrap();
+    let hard = ["--config", "hard.toml", "backtest", "--data", "series.csv", "--out", "three"];
+    let stale = run(dir, &hard);
+    assert!(stale.status.code() == Some(2) && stderr(&stale).contains("not older than a day"), "{}", stderr(&stale));
+    let fees: String = (0..126).map(|day| format!("{},{}\n", START + day * 86_400, 20_000_000_000u64 + day)).collect();
+    std::fs::write(dir.join("gas.csv"), format!("time_s,base_fee_wei\n{fees}")).unwrap();
+    let summary = ask(dir, 0, &hard);
+    assert!(summary["dropped_orders"].as_u64().unwrap() > 0 && summary["failed_orders"].as_u64().unwrap() > 0, "{summary}");
+    assert_eq!((&summary["late_orders"], &summary["refused_orders"]), (&json!(0), &json!(0)));
+    let manifest: Value = serde_json::from_slice(&read("three/manifest.json")).unwrap();
+    assert_eq!(manifest["inputs"]["gas_prices_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(manifest["settings"]["backtest"]["execution"]["latency_blocks"], 2);
+    assert_ne!(read("three/equity.csv"), read("one/equity.csv"));
+    let page = String::from_utf8(read("three/report.html")).unwrap();
+    for part in
+        ["Gas of trades", "Gas of orders that missed their bound", "prices moving before execution", "never got into a block", "were lost"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
     assert_eq!(report["critic"]["capacity"].as_array().unwrap().len(), 5);
     assert_eq!(String::from_utf8(read("one/equity.csv")).unwrap().lines().next().unwrap().split(',').count(), 6);
 

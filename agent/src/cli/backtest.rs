@@ -26,7 +26,8 @@ pub(crate) struct BacktestArgs {
     /// Fold every decision and write log and proof into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) prove: Option<PathBuf>,
-    /// Write a report into this folder: manifest.json, equity.csv, trades.csv, report.html.
+    /// Write a report into this folder: manifest.json, equity.csv, trades.csv, critic.json, report.json, report.html; with --prove log and
+    /// proof as well.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -34,7 +35,8 @@ pub(crate) struct BacktestArgs {
 /// Checks of the backtest.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BacktestCheck {
-    /// Cut off, raise, lower and thin out the future after every bar: no decision up to it may change. Exit code 1 if one does.
+    /// Cut off, raise, lower and thin out the future after every bar: no decision of engine, candle and circuit up to it may change.
+    /// Exit code 1 if one does.
     Lookahead {
         /// What to run over.
         #[command(flatten)]
@@ -45,6 +47,9 @@ pub(crate) enum BacktestCheck {
         /// Cuts over the whole run.
         #[arg(long, default_value_t = 24)]
         cuts: usize,
+        /// Stretches, around trades where there are any, over which the circuit decides as well (some seconds each).
+        #[arg(long, default_value_t = 2, value_name = "STRETCHES")]
+        circuit: usize,
     },
     /// Decide the second half of the series with more and more history before it: what does the result owe to its start?
     Warmup {

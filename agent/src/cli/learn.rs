@@ -9,11 +9,11 @@ pub(crate) struct SeriesArgs {
     /// OHLCV series (CSV, may be gzipped).
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
-    /// First bar, unix seconds.
-    #[arg(long, value_name = "UNIX_S", default_value_t = 0)]
+    /// First bar: unix seconds, YYYY-MM-DD or YYYY-MM-DDTHH:MM (UTC).
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, default_value_t = 0)]
     pub(crate) from: u64,
-    /// Bars that open before this time, unix seconds.
-    #[arg(long, value_name = "UNIX_S", default_value_t = u64::MAX)]
+    /// Bars that open before this time.
+    #[arg(long, value_name = "TIME", value_parser = crate::time::parse, default_value_t = u64::MAX)]
     pub(crate) to: u64,
     /// Model file; the shipped strategy if left out.
     #[arg(long, value_name = "FILE")]

@@ -4,9 +4,12 @@ mod axis;
 mod chart;
 mod critic;
 mod months;
+mod proof;
 mod risk;
 
-use crate::{Backtest, Baseline, Critic, Evidence, Frictions, Metrics, Scale, calendar::utc, metrics::count};
+pub use proof::Proof;
+
+use crate::{Backtest, Baseline, Critic, Evidence, Metrics, Scale, calendar::utc};
 use axis::Axis;
 use chart::{Chart, Layer, Point};
 use probity_strategy::Side;
@@ -21,8 +24,6 @@ pub struct Sheet<'a> {
     pub identity: &'a [(String, String)],
     /// The run.
     pub run: &'a Backtest,
-    /// Its costs.
-    pub frictions: &'a Frictions,
     /// What the fills assume.
     pub assumption: &'a str,
     /// Decimals.
@@ -39,6 +40,8 @@ pub struct Sheet<'a> {
     pub average: Option<(usize, &'a Baseline)>,
     /// Further things to hold against the figures.
     pub cautions: &'a [String],
+    /// The proof of the run, if it was made.
+    pub proof: Option<&'a Proof>,
 }
 
 /// Integer to float, for drawing.
@@ -138,6 +141,7 @@ impl Sheet<'_> {
         put(risk::section(&own, hold.get(1..).unwrap_or(&[]), self.run.interval_s, span));
         put(month_section(&own, &hold));
         put(self.critic.map_or_else(String::new, |c| critic::sections(c, unit)));
+        put(self.proof.map_or_else(String::new, proof::section));
         put("<div class=\"pair\">".into());
         put(self.cost_section(&m, unit));
         put(self.identity_section());
@@ -189,6 +193,18 @@ impl Sheet<'_> {
             items.push("Too short, or nothing ever moved: no interval and no deflated Sharpe ratio can be given.".into());
         }
         items.extend(self.critic.map(critic::objections).into_iter().flatten());
+        let missed =
+            [(self.run.failed, "missed their bound"), (self.run.late, "came too late for the vault"), (self.run.dropped, "were lost")];
+        let missed: Vec<String> = missed.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        if !missed.is_empty() {
+            items.push(format!("Orders that were not filled: {}.", missed.join(", ")));
+        }
+        if self.run.refused > 0 {
+            items.push(format!(
+                "THE VAULT'S LIMITS REFUSE {} ORDERS: engine and vault disagree, and none of this would happen.",
+                self.run.refused
+            ));
+        }
         if let Some(k) = self.run.halted_at {
             items.push(format!("Halted by the mandate's drawdown limit at decision {k}: from there on it held the quote token."));
         }
@@ -202,7 +218,7 @@ impl Sheet<'_> {
         if m.total_return < self.hold.metrics.total_return {
             items.push("Buying once and holding returned more.".into());
         }
-        items.push("Closes of the recorded market stand for the pool's own oracle; gas is a flat sum; nobody reacts to the trades.".into());
+        items.push("Closes of the recorded market stand for the pool's own oracle; nobody reacts to the trades.".into());
         let list: Vec<String> = items.iter().map(|i| format!("<li>{i}</li>")).collect();
         format!("<section class=\"warn\"><h2>What to hold against it</h2><ul>{}</ul></section>", list.concat())
     }
@@ -245,18 +261,26 @@ impl Sheet<'_> {
     fn cost_section(&self, m: &Metrics, unit: f64) -> String {
         let trades = &self.run.trades;
         let all: f64 = trades.iter().map(|t| float(t.cost_quote)).sum::<f64>() / unit + 0.0;
-        let gas = float(self.frictions.gas_quote.raw()) / unit * count(trades.len());
+        let gas = trades.iter().map(|t| float(t.gas_quote)).sum::<f64>() / unit + 0.0;
+        let failed_gas = float(self.run.failed_gas_quote) / unit;
+        let signed = |v: i128| if v < 0 { -float(v.unsigned_abs()) } else { float(v.unsigned_abs()) };
+        let delay = trades.iter().map(|t| signed(t.delay_quote)).sum::<f64>() / unit + 0.0;
         let volume: f64 = trades.iter().map(|t| float(t.size_quote)).sum::<f64>() / unit + 0.0;
         let bps = if volume > 0.0 { all / volume * 10_000.0 } else { 0.0 };
         let rows = [
             ("Fee, slippage and impact", money(all - gas)),
-            ("Gas", money(gas)),
-            ("All costs", money(all)),
+            ("Gas of trades", money(gas)),
+            ("All costs of trades", money(all)),
+            ("Gas of orders that missed their bound", money(failed_gas)),
+            ("Lost by prices moving before execution (−: gained)", money(delay)),
             ("All costs over starting value", share(m.costs)),
             ("All costs over volume", format!("{bps:.1} bps")),
             ("Volume", money(volume)),
             ("Turnover, times the mean value", format!("{:.1}", m.turnover)),
             ("Orders that missed their bound", self.run.failed.to_string()),
+            ("Orders that came too late, not traded", self.run.late.to_string()),
+            ("Orders that never got into a block", self.run.dropped.to_string()),
+            ("Orders that the vault's limits refuse", self.run.refused.to_string()),
         ];
         let rows: Vec<String> = rows.iter().map(|(k, v)| format!("<tr><td>{k}</td><td>{v}</td></tr>")).collect();
         format!("<section><h2>Costs</h2><div class=\"scroll\"><table>{}</table></div></section>", rows.concat())

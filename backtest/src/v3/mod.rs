@@ -9,11 +9,14 @@
 mod delta;
 mod error;
 mod pool;
+mod root;
 mod snapshot;
 mod step;
 mod tick;
 mod ticks;
 mod wide;
+
+use root::Root;
 
 pub(crate) use tick::{TICKS_OF_LOG2_X16, log2_x16};
 

@@ -1,13 +1,13 @@
 //! The pool: price, liquidity and balances, and what changes them.
 
 use super::{
-    MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK, PoolError, Tick, TickTable,
+    MAX_SQRT_RATIO, MAX_TICK, MIN_SQRT_RATIO, MIN_TICK, PoolError, Root, Tick, TickTable,
     delta::{amount0, amount1},
     sqrt_ratio_at_tick,
     step::{Left, PIPS, step},
     tick_at_sqrt_ratio,
     ticks::Pause,
-    wide::{U256, narrow, wide},
+    wide::U256,
 };
 
 /// Which token comes in.
@@ -152,19 +152,21 @@ impl Pool {
         }
         let mut left = match exact {
             Exact::In(0) | Exact::Out(0) => return Err(PoolError::value("amount", "above 0", 0)),
-            Exact::In(v) => Left::In(wide(v)),
-            Exact::Out(v) => Left::Out(wide(v)),
+            Exact::In(v) => Left::In(v),
+            Exact::Out(v) => Left::Out(v),
         };
         let over = |field| move || PoolError::Overflow { field };
-        let (mut price, mut tick, mut liquidity) = (self.sqrt_price, self.tick, self.liquidity);
-        let (mut given, mut taken, mut fee, mut crossed) = (U256::ZERO, U256::ZERO, U256::ZERO, 0u32);
+        let root = |v: U256| Root::of(v).ok_or(PoolError::Overflow { field: "sqrt_price" });
+        let (mut price, limit) = (root(self.sqrt_price)?, root(limit)?);
+        let (mut tick, mut liquidity, mut upto) = (self.tick, self.liquidity, self.ticks.upto(self.tick));
+        let (mut given, mut taken, mut fee, mut crossed) = (0u128, 0u128, 0u128, 0u32);
         let mut moved_within = false;
-        while price != limit && !matches!(left, Left::In(v) | Left::Out(v) if v.is_zero()) {
-            let Pause { tick: pause, known } = self.ticks.next(tick, down);
+        while price != limit && !matches!(left, Left::In(0) | Left::Out(0)) {
+            let Pause { tick: pause, known } = self.ticks.next(tick, upto, down);
             let pause = pause.clamp(MIN_TICK, MAX_TICK);
             let at_pause = match known {
-                Some((_, root)) => root,
-                None => sqrt_ratio_at_tick(pause)?,
+                Some((_, at)) => at,
+                None => root(sqrt_ratio_at_tick(pause)?)?,
             };
             let target = if down { at_pause.max(limit) } else { at_pause.min(limit) };
             let m = step(price, target, liquidity, left, self.fee_pips).ok_or_else(over("swap"))?;
@@ -183,23 +185,16 @@ impl Pool {
                     let change = if down { net.checked_neg() } else { Some(net) };
                     liquidity = change.and_then(|c| liquidity.checked_add_signed(c)).ok_or_else(over("liquidity"))?;
                     crossed += 1;
+                    upto = if down { upto.saturating_sub(1) } else { upto + 1 };
                 }
                 tick = if down { pause - 1 } else { pause };
             }
         }
+        let sqrt_price = price.wide();
         if moved_within {
-            tick = tick_at_sqrt_ratio(price)?;
+            tick = tick_at_sqrt_ratio(sqrt_price)?;
         }
-        let amount = |v: U256, field| narrow(v).ok_or(PoolError::Overflow { field });
-        Ok(Swap {
-            amount_in: amount(given, "amount_in")?,
-            amount_out: amount(taken, "amount_out")?,
-            fee: amount(fee, "fee")?,
-            crossed,
-            sqrt_price: price,
-            tick,
-            liquidity,
-        })
+        Ok(Swap { amount_in: given, amount_out: taken, fee, crossed, sqrt_price, tick, liquidity })
     }
 
     /// Swaps; refused, as the chain refuses it, where the pool does not hold what it would have to pay.
@@ -228,12 +223,13 @@ impl Pool {
         let over = || PoolError::Overflow { field: "liquidity" };
         let (add, size) = (change > 0, change.unsigned_abs());
         let (from, to) = (sqrt_ratio_at_tick(lower)?, sqrt_ratio_at_tick(upper)?);
-        let edge = self.sqrt_price.clamp(from, to);
+        let root = |v: U256| Root::of(v).ok_or_else(over);
+        let (from, edge, to) = (root(from)?, root(self.sqrt_price.clamp(from, to))?, root(to)?);
         let inside = lower <= self.tick && self.tick < upper;
         // Below the range only token0 is asked for, above it only token1: the clamp makes the other one 0.
-        let zero = if self.tick < upper { amount0(edge, to, size, add) } else { Some(U256::ZERO) };
-        let one = if self.tick >= lower { amount1(from, edge, size, add) } else { Some(U256::ZERO) };
-        let amounts = [zero.and_then(narrow).ok_or_else(over)?, one.and_then(narrow).ok_or_else(over)?];
+        let zero = if self.tick < upper { amount0(edge, to, size, add) } else { Some(0) };
+        let one = if self.tick >= lower { amount1(from, edge, size, add) } else { Some(0) };
+        let amounts = [zero.ok_or_else(over)?, one.ok_or_else(over)?];
         let mut next = self.clone();
         for (index, signed) in [(lower, Some(change)), (upper, change.checked_neg())] {
             let old = next.ticks.get(index).unwrap_or(Tick { index, gross: 0, net: 0 });

@@ -1,7 +1,7 @@
 //! Ticks and root prices (white paper §6.1, §6.2): sqrt(1.0001^tick) in Q64.96, rounded up, over the whole range.
 
 use super::{
-    PoolError,
+    PoolError, Root,
     wide::{U256, quotient},
 };
 
@@ -89,18 +89,11 @@ pub(crate) fn log2_x16(value: U256) -> i64 {
 
 /// The logarithm of a root price in ticks: its error is that of one logarithm and one division of doubles, far below 10^-7.
 fn estimate(price: U256) -> f64 {
-    /// ln(sqrt(1.0001)).
-    const TICK: f64 = 4.999_750_016_665_417e-5;
-    let top = price.bit_len().saturating_sub(1);
-    let shifted: U256 = if top >= 63 { price >> (top - 63) } else { price << (63 - top) };
-    let mantissa = double(shifted.as_limbs().first().copied().unwrap_or(0)) / 9_223_372_036_854_775_808.0;
-    let exponent = f64::from(i32::try_from(top).unwrap_or(0) - 96);
-    (mantissa.ln() + exponent * std::f64::consts::LN_2) / TICK
-}
-
-#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "an estimate")]
-fn double(v: u64) -> f64 {
-    v as f64
+    /// 1 / ln(sqrt(1.0001)).
+    const TICKS: f64 = 20_000.999_983_334_167;
+    /// 2^-96.
+    const UNIT: f64 = 1.262_177_448_353_619e-29;
+    (Root::of(price).map_or(0.0, Root::size) * UNIT).ln() * TICKS
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::as_conversions, reason = "a tick, clamped by the caller")]

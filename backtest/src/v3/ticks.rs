@@ -1,6 +1,6 @@
 //! The initialised ticks of a pool, and the next place a swap has to pause at.
 
-use super::{MAX_TICK, MIN_TICK, PoolError, sqrt_ratio_at_tick, wide::U256};
+use super::{MAX_TICK, MIN_TICK, PoolError, Root, sqrt_ratio_at_tick};
 
 /// One initialised tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct TickTable {
     spacing: i32,
     ticks: Vec<Tick>,
     /// Root price at each of them.
-    roots: Vec<U256>,
+    roots: Vec<Root>,
 }
 
 /// Where a swap pauses.
@@ -28,7 +28,7 @@ pub(crate) struct Pause {
     /// The tick.
     pub(crate) tick: i32,
     /// Liquidity to add on the way up and the root price there, where it is initialised.
-    pub(crate) known: Option<(i128, U256)>,
+    pub(crate) known: Option<(i128, Root)>,
 }
 
 impl TickTable {
@@ -73,8 +73,9 @@ impl TickTable {
             }
             (Err(_), 0) => {}
             (Err(at), _) => {
+                let root = Root::of(sqrt_ratio_at_tick(tick.index)?).ok_or(PoolError::Overflow { field: "sqrt_price" })?;
                 self.ticks.insert(at, tick);
-                self.roots.insert(at, sqrt_ratio_at_tick(tick.index)?);
+                self.roots.insert(at, root);
             }
         }
         Ok(())
@@ -87,11 +88,15 @@ impl TickTable {
         self.ticks.get(at).copied()
     }
 
+    /// How many initialised ticks lie at or below a tick.
+    pub(crate) fn upto(&self, tick: i32) -> usize {
+        self.ticks.partition_point(|t| t.index <= tick)
+    }
+
     /// The next initialised tick within the word of 256 usable ticks, or the word's end: at or below `from` (`down`), or
-    /// above it.
-    pub(crate) fn next(&self, from: i32, down: bool) -> Pause {
+    /// above it. `upto` is that of `from`.
+    pub(crate) fn next(&self, from: i32, upto: usize, down: bool) -> Pause {
         let slot = from.div_euclid(self.spacing);
-        let upto = self.ticks.partition_point(|t| t.index <= from);
         let (end, at) = if down {
             ((slot >> 8 << 8) * self.spacing, upto.checked_sub(1))
         } else {
@@ -116,8 +121,8 @@ mod tests {
             table.set(Tick { index, gross: 5, net: 5 }).unwrap();
         }
         let next = |table: &TickTable, from, down| {
-            let p = table.next(from, down);
-            assert!(p.known.is_none_or(|(_, root)| root == sqrt_ratio_at_tick(p.tick).unwrap()));
+            let p = table.next(from, table.upto(from), down);
+            assert!(p.known.is_none_or(|(_, root)| root.wide() == sqrt_ratio_at_tick(p.tick).unwrap()));
             (p.tick, p.known.map(|(net, _)| net))
         };
         assert_eq!(next(&table, 49, false), (50, Some(5)));

@@ -53,7 +53,7 @@ impl<'a> Armed<'a> {
         let promise = Promise {
             mandate_digest: digest(1).to_bytes(),
             commitment: digest(0).to_bytes(),
-            genesis_head: digest(3).to_bytes(),
+            genesis_head: digest(5).to_bytes(),
             genesis_time_s: mandate.genesis_time_s,
             interval_s: mandate.interval_s,
             max_trade_quote: mandate.limits.max_trade_quote.raw(),
@@ -62,7 +62,7 @@ impl<'a> Armed<'a> {
         vault.register(&promise).await.unwrap();
         let terms = Terms {
             verifier: verifier.address(),
-            genesis_state: digest(4).to_bytes(),
+            genesis_state: digest(6).to_bytes(),
             max_unproven_decisions: most,
             max_unproven_seconds: seconds,
         };
@@ -91,8 +91,8 @@ impl<'a> Armed<'a> {
             vault: self.vault.view().address().0,
             mandate: digest(1),
             commitment: digest(0),
-            genesis_head: digest(3),
-            genesis_state: digest(4),
+            genesis_head: digest(5),
+            genesis_state: digest(6),
             from,
             to,
         }

@@ -10,7 +10,7 @@ use nova_snark::traits::commitment::CommitmentEngineTrait;
 use probity_strategy::{Engine as Strategy, Mandate, ModelShape, Observation, ProofEngine, State};
 use probity_verifier::{
     ByEngine, CompressedSnarkOf, Digest, Envelope, FoldCircuit, FoldWitness, Keys, KeysError, Pairing, ParamsSource, PtauError,
-    RecursiveSnarkOf, Scalar, Setup, System, Transparent, commit_model, genesis_z, next_head, state_digest, verify,
+    RecursiveSnarkOf, Scalar, Setup, System, Transparent, Z, commit_model, genesis_z, next_head, state_digest, verify,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub(crate) struct Case {
 struct Run<S: System> {
     chain: Option<RecursiveSnarkOf<S>>,
     state: State,
-    z: [Scalar; 5],
+    z: Z,
     blind: Scalar,
 }
 
@@ -192,7 +192,7 @@ impl Case {
 
     /// The circuit of the next fold; the run moves on.
     fn circuit<S: System>(&self, engine: &Strategy, run: &mut Run<S>, seen: &[Observation]) -> FoldCircuit {
-        let (mut state, mut head) = (run.state.clone(), Digest::from_scalar(run.z[3]));
+        let (mut state, mut head) = (run.state.clone(), Digest::from_scalar(run.z[5]));
         for obs in seen {
             let step = engine.step(&state, obs);
             head = next_head(&head, &step.record);
@@ -207,23 +207,22 @@ impl Case {
                 model: engine.model().clone(),
                 salt: common::salt(),
                 state: run.state.clone(),
-                head: Digest::from_scalar(run.z[3]),
-                ahead: None,
+                head: Digest::from_scalar(run.z[5]),
                 announce: None,
                 observations: seen.to_vec(),
                 blind_in: run.blind,
                 blind_out: blind,
             }),
         };
-        let digest = state_digest(&state, None, &blind);
-        run.z = [run.z[0], run.z[1], Scalar::from(u64::from(state.step)), head.to_scalar(), digest];
+        let digest = state_digest(&state, &blind);
+        run.z = [run.z[0], run.z[1], run.z[2], run.z[3], Scalar::from(u64::from(state.step)), head.to_scalar(), digest];
         (run.state, run.blind) = (state, blind);
         circuit
     }
 }
 
 /// The witness of the step circuit alone.
-fn synthesise(circuit: &FoldCircuit, z: &[Scalar; 5]) -> usize {
+fn synthesise(circuit: &FoldCircuit, z: &Z) -> usize {
     use nova_snark::frontend::solver::SatisfyingAssignment;
     use nova_snark::frontend::{ConstraintSystem, num::AllocatedNum};
     use nova_snark::traits::circuit::StepCircuit;

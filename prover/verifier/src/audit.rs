@@ -210,6 +210,7 @@ pub fn audit_since<R: BufRead>(
         findings: Told { info: told.info.saturating_add(count(Severity::Info)), warn: told.warn.saturating_add(count(Severity::Warn)) },
         proven: ProvenMark {
             commitment: end.commitment,
+            ahead: end.ahead,
             decisions: end.decisions,
             head: end.head,
             state: end.state,

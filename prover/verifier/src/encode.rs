@@ -136,11 +136,11 @@ fn pack(parts: &[(i64, u64)]) -> Scalar {
 }
 
 /// The state as elements, in the order of the circuit: the clock; the small numbers; the averages; the least amount out of the pending
-/// order, plus 1 (0 without an order); the high-water mark; the rotation that was announced (0, 0 without one).
+/// order, plus 1 (0 without an order); the high-water mark.
 ///
 /// The step is in z itself. Balances and the rest of the pending order are not here: no later decision depends on them.
 #[must_use]
-pub(crate) fn state_elements(s: &State, rotation: Option<&Rotation>) -> [Scalar; 8] {
+pub(crate) fn state_elements(s: &State) -> [Scalar; 6] {
     let small = [
         (i64::from(s.x) + (1 << 19), 20),
         (i64::from(s.r1) + (1 << 15), 16),
@@ -159,28 +159,42 @@ pub(crate) fn state_elements(s: &State, rotation: Option<&Rotation>) -> [Scalar;
         s.pending.map_or(Scalar::ZERO, |o| element(o.min_out) + Scalar::ONE),
         element(s.high_water.nav),
         element(s.high_water.shares.raw()),
-        rotation.map_or(Scalar::ZERO, |r| r.commitment.to_scalar()),
-        rotation.map_or(Scalar::ZERO, |r| Scalar::from(u64::from(r.at_step))),
     ]
 }
 
-/// The blinded digest of a state and of the rotation that was announced, if any.
+/// The blinded digest of a state.
 #[must_use]
-pub fn state_digest(state: &State, rotation: Option<&Rotation>, blind: &Scalar) -> Scalar {
-    let mut elements = state_elements(state, rotation).to_vec();
+pub fn state_digest(state: &State, blind: &Scalar) -> Scalar {
+    let mut elements = state_elements(state).to_vec();
     elements.push(*blind);
     hash(Domain::State, &elements)
 }
 
-/// z before the first decision: commitment, mandate digest, step, log head, state digest (the public genesis state needs no blind).
+/// Elements of z.
+pub const ARITY: usize = 7;
+
+/// What a chain of folds hands on: commitment in force, mandate digest, commitment and step of the rotation ahead (0, 0 without one),
+/// decisions, log head, blinded state digest.
+pub type Z = [Scalar; ARITY];
+
+/// z at a place of a chain.
 #[must_use]
-pub fn genesis_z(mandate: &Mandate, commitment: &Digest) -> [Scalar; 5] {
-    let digest = mandate_digest(mandate);
+pub fn z_at(commitment: &Digest, mandate: &Digest, ahead: Option<&Rotation>, decisions: u32, head: &Digest, state: Scalar) -> Z {
     [
         commitment.to_scalar(),
-        digest.to_scalar(),
-        Scalar::ZERO,
-        genesis_head(&digest, commitment).to_scalar(),
-        state_digest(&State::genesis(mandate), None, &Scalar::ZERO),
+        mandate.to_scalar(),
+        ahead.map_or(Scalar::ZERO, |r| r.commitment.to_scalar()),
+        ahead.map_or(Scalar::ZERO, |r| Scalar::from(u64::from(r.at_step))),
+        Scalar::from(u64::from(decisions)),
+        head.to_scalar(),
+        state,
     ]
+}
+
+/// z before the first decision (the public genesis state needs no blind).
+#[must_use]
+pub fn genesis_z(mandate: &Mandate, commitment: &Digest) -> Z {
+    let digest = mandate_digest(mandate);
+    let state = state_digest(&State::genesis(mandate), &Scalar::ZERO);
+    z_at(commitment, &digest, None, 0, &genesis_head(&digest, commitment), state)
 }

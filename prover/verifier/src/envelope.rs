@@ -1,11 +1,11 @@
 //! The proof envelope: fixed-width fields around the compressed proof, and its verification.
 //!
 //! All integers big endian: magic (8 bytes), format u16, circuit u16, engine u8 (1 transparent, 2 pairing), parameters (32), folds u32,
-//! end of the chain `commitment, mandate, decisions, head, state` (5 × 32), start u8 (0 genesis, 1 elsewhere) and, if it is 1,
-//! `commitment, decisions, head, state` (4 × 32) of the start, proof length u32, proof. Nothing may follow.
+//! end of the chain `commitment, mandate, ahead` (32 each), `at_step, decisions` (u32), `head, state` (32 each), start u8 (0 genesis, 1
+//! elsewhere) and, if it is 1, the same without the mandate of the start, proof length u32, proof. Nothing may follow.
 
 use crate::finding::{Code, Finding};
-use crate::{ByEngine, CIRCUIT_VERSION, CompressedSnark, Digest, Keys, Scalar, engine_name, genesis_z, mandate_digest};
+use crate::{ByEngine, CIRCUIT_VERSION, CompressedSnark, Digest, Keys, Rotation, Scalar, Z, engine_name, genesis_z, mandate_digest, z_at};
 use probity_strategy::{Mandate, ProofEngine};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Version of the envelope.
-pub const ENVELOPE_VERSION: u16 = 2;
+pub const ENVELOPE_VERSION: u16 = 3;
 /// Largest envelope, bytes.
 pub const MAX_ENVELOPE: usize = 64 * 1024;
 
@@ -30,8 +30,10 @@ pub struct Envelope {
     pub parameters: Digest,
     /// Folds, the first included.
     pub folds: u32,
-    /// Claimed end of the chain: commitment, mandate, decisions, head, state.
-    pub end: [Digest; 5],
+    /// Digest of the mandate that the proof claims.
+    pub mandate: Digest,
+    /// Claimed end of the chain.
+    pub end: Waypoint,
     /// Claimed start of a segment; none if the chain starts at genesis.
     pub start: Option<Waypoint>,
     proof: Vec<u8>,
@@ -48,6 +50,8 @@ impl std::fmt::Debug for Envelope {
 pub struct Waypoint {
     /// Commitment to the weights in force.
     pub commitment: Digest,
+    /// The rotation that was announced and has not taken over, if there is one.
+    pub ahead: Option<Rotation>,
     /// Decisions from genesis.
     pub decisions: u32,
     /// Head after the last of them.
@@ -57,16 +61,81 @@ pub struct Waypoint {
 }
 
 impl Waypoint {
-    fn z(&self, mandate: &Digest) -> [Scalar; 5] {
-        let [commitment, head, state] = [self.commitment, self.head, self.state].map(Digest::to_scalar);
-        [commitment, mandate.to_scalar(), Scalar::from(u64::from(self.decisions)), head, state]
+    /// z there, under a mandate.
+    #[must_use]
+    pub fn z(&self, mandate: &Digest) -> Z {
+        z_at(&self.commitment, mandate, self.ahead.as_ref(), self.decisions, &self.head, self.state.to_scalar())
     }
 
-    fn of(z: &[Digest; 5]) -> Result<Self, Finding> {
-        let [commitment, _, decisions, head, state] = *z;
-        Ok(Self { commitment, decisions: count(&decisions, "end.decisions")?, head, state })
+    /// The place that z names; `at` is the name of each element.
+    fn of(z: &Z, at: &Names) -> Result<Self, Finding> {
+        let [commitment, _, ahead, at_step, decisions, head, state] = z.map(Digest::from_scalar);
+        Ok(Self {
+            commitment,
+            ahead: rotation(ahead, count(&at_step, at.at_step)?, at.at_step)?,
+            decisions: count(&decisions, at.decisions)?,
+            head,
+            state,
+        })
+    }
+
+    fn write(&self, mandate: Option<&Digest>, out: &mut Vec<u8>) {
+        out.extend(self.commitment.to_bytes());
+        out.extend(mandate.into_iter().flat_map(|m| m.to_bytes()));
+        out.extend(self.ahead.map_or([0; 32], |r| r.commitment.to_bytes()));
+        out.extend(self.ahead.map_or(0, |r| r.at_step).to_be_bytes());
+        out.extend(self.decisions.to_be_bytes());
+        out.extend(self.head.to_bytes());
+        out.extend(self.state.to_bytes());
+    }
+
+    fn parse(rest: &mut Fields<'_>, at: &Names, mandate: impl FnOnce(&mut Fields<'_>) -> Result<(), Finding>) -> Result<Self, Finding> {
+        let commitment = rest.digest(at.commitment)?;
+        mandate(rest)?;
+        let ahead = rest.digest(at.ahead)?;
+        let at_step = u32::from_be_bytes(rest.take(at.at_step)?);
+        let decisions = u32::from_be_bytes(rest.take(at.decisions)?);
+        let (head, state) = (rest.digest(at.head)?, rest.digest(at.state)?);
+        Ok(Self { commitment, ahead: rotation(ahead, at_step, at.at_step)?, decisions, head, state })
     }
 }
+
+/// A commitment and a step of an envelope; 0 and 0 are none.
+fn rotation(commitment: Digest, at_step: u32, field: &'static str) -> Result<Option<Rotation>, Finding> {
+    match (commitment.to_bytes() == [0; 32], at_step) {
+        (true, 0) => Ok(None),
+        (true, step) => Err(malformed(field, "0 where no rotation is ahead", step)),
+        (false, at_step) => Ok(Some(Rotation { commitment, at_step })),
+    }
+}
+
+/// Names of the fields of a place, for findings.
+struct Names {
+    commitment: &'static str,
+    ahead: &'static str,
+    at_step: &'static str,
+    decisions: &'static str,
+    head: &'static str,
+    state: &'static str,
+}
+
+const END: Names = Names {
+    commitment: "end.commitment",
+    ahead: "end.ahead",
+    at_step: "end.at_step",
+    decisions: "end.decisions",
+    head: "end.head",
+    state: "end.state",
+};
+
+const START: Names = Names {
+    commitment: "start.commitment",
+    ahead: "start.ahead",
+    at_step: "start.at_step",
+    decisions: "start.decisions",
+    head: "start.head",
+    state: "start.state",
+};
 
 /// What a verified proof says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,21 +174,22 @@ fn bincode_config() -> impl bincode::config::Config {
 
 impl Envelope {
     /// Wraps a compressed proof. `start` is z at the start of a segment, none at genesis.
-    pub fn new(keys: &Keys, folds: u32, start: Option<[Scalar; 5]>, end: [Scalar; 5], proof: &CompressedSnark) -> Result<Self, Finding> {
+    pub fn new(keys: &Keys, folds: u32, start: Option<Z>, end: Z, proof: &CompressedSnark) -> Result<Self, Finding> {
         let engine = proof.engine();
         check_engine(keys.engine(), engine)?;
         let proof = match proof {
             ByEngine::Transparent(proof) => encode(proof),
             ByEngine::Pairing(proof) => encode(proof),
         }?;
-        let start = start.map(|z| Waypoint::of(&z.map(Digest::from_scalar))).transpose()?;
-        Ok(Self { engine, parameters: keys.parameters(), folds, end: end.map(Digest::from_scalar), start, proof })
+        let start = start.map(|z| Waypoint::of(&z, &START)).transpose()?;
+        let [_, mandate, ..] = end.map(Digest::from_scalar);
+        Ok(Self { engine, parameters: keys.parameters(), folds, mandate, end: Waypoint::of(&end, &END)?, start, proof })
     }
 
     /// The bytes to publish.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(342 + self.proof.len());
+        let mut out = Vec::with_capacity(358 + self.proof.len());
         out.extend(MAGIC);
         out.extend(ENVELOPE_VERSION.to_be_bytes());
         out.extend(CIRCUIT_VERSION.to_be_bytes());
@@ -129,15 +199,10 @@ impl Envelope {
         });
         out.extend(self.parameters.to_bytes());
         out.extend(self.folds.to_be_bytes());
-        for value in &self.end {
-            out.extend(value.to_bytes());
-        }
+        self.end.write(Some(&self.mandate), &mut out);
         out.push(u8::from(self.start.is_some()));
         if let Some(start) = &self.start {
-            let decisions = Digest::from_scalar(Scalar::from(u64::from(start.decisions)));
-            for value in [start.commitment, decisions, start.head, start.state] {
-                out.extend(value.to_bytes());
-            }
+            start.write(None, &mut out);
         }
         out.extend(u32::try_from(self.proof.len()).unwrap_or(u32::MAX).to_be_bytes());
         out.extend(&self.proof);
@@ -168,22 +233,19 @@ impl Envelope {
         };
         let parameters = rest.digest("parameters")?;
         let folds = u32::from_be_bytes(rest.take("folds")?);
-        let end = [
-            rest.digest("end.commitment")?,
-            rest.digest("end.mandate")?,
-            rest.digest("end.decisions")?,
-            rest.digest("end.head")?,
-            rest.digest("end.state")?,
-        ];
+        let mut mandate = Digest::from_scalar(Scalar::from(0));
+        let end = Waypoint::parse(&mut rest, &END, |rest| {
+            mandate = rest.digest("end.mandate")?;
+            Ok(())
+        })?;
         let start = match rest.take("start")? {
             [0] => None,
             [1] => {
-                let commitment = rest.digest("start.commitment")?;
-                let decisions = count(&rest.digest("start.decisions")?, "start.decisions")?;
-                if decisions == 0 {
-                    return Err(malformed("start.decisions", "more than 0: genesis has no state to bring", decisions));
+                let start = Waypoint::parse(&mut rest, &START, |_| Ok(()))?;
+                if start.decisions == 0 {
+                    return Err(malformed("start.decisions", "more than 0: genesis has no state to bring", start.decisions));
                 }
-                Some(Waypoint { commitment, decisions, head: rest.digest("start.head")?, state: rest.digest("start.state")? })
+                Some(start)
             }
             [other] => return Err(malformed("start", "0 (genesis) or 1 (elsewhere)", other)),
         };
@@ -191,7 +253,7 @@ impl Envelope {
         if usize::try_from(length) != Ok(rest.0.len()) {
             return Err(malformed("length", rest.0.len(), length));
         }
-        Ok(Self { engine, parameters, folds, end, start, proof: rest.0.to_vec() })
+        Ok(Self { engine, parameters, folds, mandate, end, start, proof: rest.0.to_vec() })
     }
 
     /// Verifies the proof for a mandate and the commitment at genesis. The start of the chain is computed here; a segment brings its own,
@@ -206,12 +268,11 @@ impl Envelope {
         if self.parameters != keys.parameters() {
             return Err(Finding::mismatch(Code::ProofOtherParameters, keys.parameters(), self.parameters).field("parameters"));
         }
-        let [_, got_mandate, ..] = self.end;
         let expected_mandate = mandate_digest(mandate);
-        if got_mandate != expected_mandate {
-            return Err(Finding::mismatch(Code::ProofOtherMandate, expected_mandate, got_mandate).field("end.mandate"));
+        if self.mandate != expected_mandate {
+            return Err(Finding::mismatch(Code::ProofOtherMandate, expected_mandate, self.mandate).field("end.mandate"));
         }
-        let end = Waypoint::of(&self.end)?;
+        let end = self.end;
         let before = self.start.map_or(0, |start| start.decisions);
         let most = u64::from(self.folds).saturating_mul(u64::from(keys.decisions_per_fold()));
         let made = end.decisions.checked_sub(before).filter(|made| *made > 0);
@@ -230,7 +291,7 @@ impl Envelope {
             keys.verify(&proof, folds, &z0).map_err(|e| self.invalid(commitment, &e))
         }));
         let out = outcome.map_err(|_| Finding::error(Code::ProofPanicked, "the proof library panicked on this proof").field("proof"))??;
-        if out.len() != 5 || out.iter().zip(&self.end).any(|(scalar, claimed)| Digest::from_scalar(*scalar) != *claimed) {
+        if out != end.z(&expected_mandate) {
             return Err(Finding::error(Code::ProofInvalid, "the proof ends elsewhere than its envelope says").field("end"));
         }
         Ok(Proven { start: self.start, end, folds: self.folds })
@@ -238,7 +299,7 @@ impl Envelope {
 
     /// Why a proof does not verify: most likely it is about other weights, if that is what it says itself.
     fn invalid(&self, commitment: &Digest, error: &impl std::fmt::Display) -> Finding {
-        let [end, ..] = self.end;
+        let end = self.end.commitment;
         if self.start.is_none() && end != *commitment {
             let expected = format!("{commitment}, or weights announced to follow it");
             return Finding::mismatch(Code::ProofOtherCommitment, expected, format!("{end}, and a proof that does not verify: {error}"))

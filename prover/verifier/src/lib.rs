@@ -44,7 +44,7 @@ pub use circuit::{CIRCUIT_VERSION, FoldCircuit, FoldWitness};
 pub use commitment::{Salt, commit_model};
 pub use digest::Digest;
 pub use disclosure::*;
-pub use encode::{genesis_head, genesis_z, mandate_digest, next_head, record_elements, rotation_head, state_digest};
+pub use encode::{ARITY, Z, genesis_head, genesis_z, mandate_digest, next_head, record_elements, rotation_head, state_digest, z_at};
 pub use engines::*;
 pub use envelope::*;
 pub use equivocation::{EQUIVOCATION_VERSION, Equivocation, Histories, histories};

@@ -321,7 +321,7 @@ fn seal(out: &mut Vec<Attack>) {
 }
 
 /// Offset, bytes and name of the fields of an envelope's fixed part (`docs/formats/README.md`).
-pub const ENVELOPE_FIELDS: [(usize, usize, &str); 14] = [
+pub const ENVELOPE_FIELDS: [(usize, usize, &str); 16] = [
     (0, 8, "magic"),
     (8, 2, "format"),
     (10, 2, "circuit"),
@@ -330,17 +330,19 @@ pub const ENVELOPE_FIELDS: [(usize, usize, &str); 14] = [
     (45, 4, "folds"),
     (49, 32, "end.commitment"),
     (81, 32, "end.mandate"),
-    (113, 32, "end.decisions"),
-    (145, 32, "end.head"),
-    (177, 32, "end.state"),
-    (209, 1, "start"),
-    (210, 4, "length"),
-    (214, 0, "proof"),
+    (113, 32, "end.ahead"),
+    (145, 4, "end.at_step"),
+    (149, 4, "end.decisions"),
+    (153, 32, "end.head"),
+    (185, 32, "end.state"),
+    (217, 1, "start"),
+    (218, 4, "length"),
+    (222, 0, "proof"),
 ];
 
 fn envelope(out: &mut Vec<Attack>) {
     use Code::{ProofInvalid, ProofMalformed, ProofOtherMandate, ProofOtherParameters, ProofPanicked, ProofUnsupported};
-    let table: [(&str, &[Code]); 14] = [
+    let table: [(&str, &[Code]); 16] = [
         ("magic", &[ProofMalformed]),
         ("format", &[ProofUnsupported]),
         ("circuit", &[ProofUnsupported]),
@@ -349,6 +351,8 @@ fn envelope(out: &mut Vec<Attack>) {
         ("folds", &[ProofInvalid]),
         ("end.commitment", &[ProofInvalid]),
         ("end.mandate", &[ProofOtherMandate]),
+        ("end.ahead", &[ProofInvalid]),
+        ("end.at_step", &[ProofInvalid]),
         ("end.decisions", &[ProofInvalid]),
         ("end.head", &[ProofInvalid]),
         ("end.state", &[ProofInvalid]),
@@ -360,7 +364,7 @@ fn envelope(out: &mut Vec<Attack>) {
         debug_assert_eq!(field, name);
         // The last byte of a field: canonical elements stay canonical. The proof itself in several places.
         let places = if length == 0 {
-            vec![214, 2_000, VECTOR_PROOF.len().saturating_sub(1)]
+            vec![222, 2_000, VECTOR_PROOF.len().saturating_sub(1)]
         } else {
             vec![offset.saturating_add(length).saturating_sub(1)]
         };

@@ -89,6 +89,8 @@ pub struct WalkMark {
     pub decision_head: Digest,
     /// Commitment that the last decision was made under.
     pub decision_commitment: Digest,
+    /// Announced and not yet due after it.
+    pub decision_ahead: Option<Rotation>,
     /// Commitment in force now.
     pub commitment: Digest,
     /// Announced and not yet due.
@@ -133,6 +135,8 @@ pub struct Told {
 pub struct ProvenMark {
     /// Commitment in force there.
     pub commitment: Digest,
+    /// Announced and not yet due there.
+    pub ahead: Option<Rotation>,
     /// Decisions.
     pub decisions: u32,
     /// Head.
@@ -147,7 +151,7 @@ pub struct ProvenMark {
 
 impl ProvenMark {
     pub(crate) const fn waypoint(&self) -> Waypoint {
-        Waypoint { commitment: self.commitment, decisions: self.decisions, head: self.head, state: self.state }
+        Waypoint { commitment: self.commitment, ahead: self.ahead, decisions: self.decisions, head: self.head, state: self.state }
     }
 }
 

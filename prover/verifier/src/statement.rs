@@ -20,6 +20,12 @@ pub struct Statement {
     /// Other weights that took over among the proven decisions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rotations: Vec<Rotation>,
+    /// Weights announced and not yet in force before the first proven decision; none at genesis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead_at_start: Option<Rotation>,
+    /// Weights announced and not yet in force after the last proven decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead_at_end: Option<Rotation>,
     /// Head after the last proven decision.
     pub head: Digest,
     /// Decisions before the first proven one; 0 if the proof starts at genesis.
@@ -38,6 +44,14 @@ pub struct Statement {
     pub does_not_show: Vec<String>,
 }
 
+/// Which weights are about to take over, in words.
+fn announced(ahead: Option<Rotation>) -> String {
+    ahead.map_or_else(
+        || "no other weights were announced to take over".to_owned(),
+        |r| format!("the weights committed to as {} were announced to take over at decision {}", r.commitment, r.at_step),
+    )
+}
+
 impl Statement {
     /// The statement of a verified proof over the log of `header`, whose weights rotated as said; none where that is not known.
     #[must_use]
@@ -45,7 +59,6 @@ impl Statement {
         let (from, Waypoint { decisions, head, .. }) = (proven.from(), proven.end);
         let known = rotations.is_some();
         let rotations: Vec<Rotation> = rotations.unwrap_or_default().iter().filter(|r| r.at_step < decisions).copied().collect();
-        let within = rotations.iter().filter(|r| from > 0 && r.at_step >= from).map(|r| r.at_step).max();
         let which = if from == 0 {
             format!("Each of the first {decisions} decisions")
         } else {
@@ -63,23 +76,12 @@ impl Statement {
         } else {
             let later: Vec<String> = rotations.iter().map(|r| format!("{} from decision {}", r.commitment, r.at_step)).collect();
             let models = format!("the model then in force (committed to as {}; {})", header.model_commitment, later.join("; "));
-            let weights = match within {
-                None => {
-                    "Between two of these steps the same weights and the same private policy were used, and each change was announced in the log before it."
-                }
-                Some(_) => "From the last of these steps on the same weights and the same private policy were used.",
-            };
+            let weights = "Between two of these steps the same weights and the same private policy were used, and each change was announced in the log before it.";
             (models, weights.to_owned())
         };
         let mut does_not_show = vec![NOT_TRUE.to_owned(), NOT_SENT.to_owned(), NOT_ONLY.to_owned()];
         if from > 0 {
             does_not_show.push(format!("Anything about decisions before {from}, not even that they left the private state that decision {from} starts from; a proof that ends where this one starts shows that. Limits that look back (drawdown, turnover) count from that state."));
-        }
-        if let Some(last) = within {
-            does_not_show.push(format!(
-                "Which weights made the decisions {from} … {}: a rotation hidden in the private state that decision {from} starts from could have come first. Proofs from genesis leave no room for that.",
-                last.saturating_sub(1)
-            ));
         }
         if !known || !rotations.is_empty() || proven.end.commitment != header.model_commitment {
             does_not_show.push(NOT_THEN.to_owned());
@@ -88,28 +90,38 @@ impl Statement {
             "Anything about decisions after the last proven one.".to_owned(),
             "That the model is good, or how it was trained.".to_owned(),
         ]);
+        let (ahead_at_start, ahead_at_end) = (proven.start.and_then(|start| start.ahead), proven.end.ahead);
+        let mut shows = vec![
+            format!(
+                "{which} of this log, without exception and in this order, is what {models} decides under the mandate {} on the recorded observations.",
+                header.mandate_digest
+            ),
+            weights,
+            "Every risk limit of the mandate was applied to every one of them, halts included.".to_owned(),
+            format!(
+                "The log was not edited, reordered or thinned out {} the head {head}.",
+                if from == 0 { "up to" } else { "between there and" }
+            ),
+        ];
+        if from > 0 {
+            shows.push(format!("Before the first of them, {}.", announced(ahead_at_start)));
+        }
+        if from > 0 || ahead_at_end.is_some() {
+            shows.push(format!("After the last of them, {}.", announced(ahead_at_end)));
+        }
         Self {
             mandate_digest: header.mandate_digest,
             model_commitment: header.model_commitment,
             rotations,
+            ahead_at_start,
+            ahead_at_end,
             head,
             from_decision: from,
             decisions,
             folds: proven.folds,
             from_time_s,
             to_time_s,
-            shows: vec![
-                format!(
-                    "{which} of this log, without exception and in this order, is what {models} decides under the mandate {} on the recorded observations.",
-                    header.mandate_digest
-                ),
-                weights,
-                "Every risk limit of the mandate was applied to every one of them, halts included.".to_owned(),
-                format!(
-                    "The log was not edited, reordered or thinned out {} the head {head}.",
-                    if from == 0 { "up to" } else { "between there and" }
-                ),
-            ],
+            shows,
             does_not_show,
         }
     }

@@ -28,8 +28,8 @@ pub(crate) struct Walk {
     met: bool,
     proven_time_s: Option<u64>,
     sealed_at: Option<u64>,
-    /// Head after the last decision, and the commitment it was made under.
-    decided: (Digest, Digest),
+    /// Head after the last decision, the commitment it was made under, and the rotation then ahead.
+    decided: (Digest, Digest, Option<Rotation>),
     pub(crate) coverage: Coverage,
 }
 
@@ -50,7 +50,7 @@ impl Walk {
             proven,
             proven_time_s: None,
             sealed_at: None,
-            decided: (header.genesis_head, header.model_commitment),
+            decided: (header.genesis_head, header.model_commitment, None),
             coverage: Coverage::default(),
         }
     }
@@ -58,7 +58,8 @@ impl Walk {
     /// Goes on from where an earlier audit ended. A proof that ends before is only taken if it is the one that was verified then.
     pub(crate) fn resume(&mut self, since: &AuditState, findings: &mut Vec<Finding>) {
         let mark = &since.walk;
-        (self.head, self.commitment, self.decided) = (mark.head, mark.commitment, (mark.decision_head, mark.decision_commitment));
+        (self.head, self.commitment, self.decided) =
+            (mark.head, mark.commitment, (mark.decision_head, mark.decision_commitment, mark.decision_ahead));
         (self.ahead, self.rotations) = (mark.ahead, mark.rotations.clone());
         (self.last_block, self.first_time_s, self.sealed_at) = (mark.last_block, mark.first_time_s, mark.sealed_at);
         // The file's parser has read it.
@@ -77,7 +78,7 @@ impl Walk {
         } else if end.decisions == since.coverage.decisions {
             self.compare(end, mark.last_time_s, findings);
         } else if end.decisions < since.coverage.decisions {
-            if (end.decisions, end.head, end.commitment) == (since.proven.decisions, since.proven.head, since.proven.commitment) {
+            if end == since.proven.waypoint() {
                 (self.proven_time_s, self.coverage.proven) = (Some(since.proven.time_s), end.decisions);
             } else {
                 let expected = format!("a proof of at least {} decisions, or the one verified before", since.coverage.decisions);
@@ -93,6 +94,7 @@ impl Walk {
             head: self.head,
             decision_head: self.decided.0,
             decision_commitment: self.decided.1,
+            decision_ahead: self.decided.2,
             commitment: self.commitment,
             ahead: self.ahead,
             rotations: self.rotations.clone(),
@@ -118,7 +120,7 @@ impl Walk {
         }
         self.meet(findings);
         self.chain(entry, head, findings);
-        self.rotate();
+        self.take_over();
         let gap = self.clock(obs, findings);
         self.market(obs, findings);
         let val = Valuation::of(obs);
@@ -151,7 +153,7 @@ impl Walk {
         (state.quote, state.base, state.pending) = (obs.quote, obs.base, decision.order);
         (state.high_water, state.halted) = (portfolio.high_water, decision.halted || halted);
         self.coverage.decisions = self.coverage.decisions.saturating_add(1);
-        self.decided = (self.head, self.commitment);
+        self.decided = (self.head, self.commitment, self.ahead);
         self.tie(line, obs, findings);
     }
 
@@ -185,7 +187,7 @@ impl Walk {
         if let Err(e) = announced.rotation.check(self.state.step) {
             refuse(Finding::mismatch(Code::RotationRefused, e.expected, e.got).field(e.field));
         }
-        self.rotate();
+        self.take_over();
         if let Some(ahead) = &self.ahead {
             let message = format!("expected one rotation at a time, got another before that at step {}", ahead.at_step);
             refuse(Finding::error(Code::RotationRefused, message).field("rotation"));
@@ -194,7 +196,7 @@ impl Walk {
     }
 
     /// Announced weights take over at their step.
-    fn rotate(&mut self) {
+    fn take_over(&mut self) {
         if let Some(rotation) = self.ahead.take_if(|r| r.at_step == self.state.step) {
             self.commitment = rotation.commitment;
             self.rotations.push(rotation);
@@ -210,6 +212,9 @@ impl Walk {
         }
         if start.commitment != self.commitment {
             findings.push(Finding::mismatch(Code::ProofOtherCommitment, self.commitment, start.commitment).field("proof.start.commitment"));
+        }
+        if start.ahead != self.ahead {
+            findings.push(Finding::mismatch(Code::ProofOtherCommitment, named(self.ahead), named(start.ahead)).field("proof.start.ahead"));
         }
     }
 
@@ -284,11 +289,13 @@ impl Walk {
 
     /// The end of the proof against the decision it should end at.
     fn compare(&mut self, end: Waypoint, time_s: u64, findings: &mut Vec<Finding>) {
-        let (head, commitment) = self.decided;
+        let (head, commitment, ahead) = self.decided;
         if head != end.head {
             findings.push(Finding::mismatch(Code::ProofOtherHead, head, end.head).field("proof.end.head"));
         } else if commitment != end.commitment {
             findings.push(Finding::mismatch(Code::ProofOtherCommitment, commitment, end.commitment).field("proof.end.commitment"));
+        } else if ahead != end.ahead {
+            findings.push(Finding::mismatch(Code::ProofOtherCommitment, named(ahead), named(end.ahead)).field("proof.end.ahead"));
         } else {
             self.proven_time_s = Some(time_s);
             self.coverage.proven = end.decisions.saturating_sub(self.proven.map_or(0, |p| p.from()));
@@ -345,6 +352,11 @@ impl Walk {
         let from_time_s = self.first_time_s;
         self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, Some(&self.rotations), from_time_s, to))
     }
+}
+
+/// A rotation ahead in words.
+fn named(ahead: Option<Rotation>) -> String {
+    ahead.map_or_else(|| "no rotation ahead".to_owned(), |r| format!("{} ahead at decision {}", r.commitment, r.at_step))
 }
 
 fn flows(portfolio: &Portfolio, findings: &mut Vec<Finding>) {

@@ -1,6 +1,6 @@
 //! The step circuit: up to `decisions_per_fold` decisions, twin of `Engine::step` (blocks C1…C12, see `docs/design/circuit.md`).
 //!
-//! z = (model commitment, mandate digest, step, log head, blinded state digest). Each fold opens commitment, mandate and
+//! z = (model commitment, mandate digest, commitment and step of the rotation ahead, step, log head, blinded state digest). Each fold opens commitment, mandate and
 //! state once (C1–C3), lets announced weights take over (C12), runs its slots (C4–C10) and closes the state under a new blind (C11). Unused slots are a suffix and
 //! leave everything alone. Every block is a namespace of the constraint system, so that tests can count and break it.
 //! Ranges of the state hold by induction: the genesis state is computed by the verifier, and each step's outputs are
@@ -20,7 +20,7 @@ mod state;
 
 use crate::gadgets::{Wire, boolean, enforce, equal, poseidon, select};
 use crate::hash::Domain;
-use crate::{Digest, Rotation, Salt, Scalar};
+use crate::{ARITY, Digest, Rotation, Salt, Scalar};
 use ff::PrimeField;
 use model::OpenModel;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
@@ -33,14 +33,14 @@ pub(crate) use slot::Facts;
 use state::OpenState;
 
 /// Version of the circuit; any change of its constraints is a new one.
-pub const CIRCUIT_VERSION: u16 = 2;
+pub const CIRCUIT_VERSION: u16 = 3;
 
 /// What one fold knows.
 #[derive(Clone)]
 pub struct FoldWitness {
     /// Mandate (public).
     pub mandate: Mandate,
-    /// Model (private).
+    /// Model (private). If the step of the rotation ahead (which is in z) has come, the one that takes over.
     pub model: Model,
     /// Salt of its commitment (private).
     pub salt: Salt,
@@ -48,8 +48,6 @@ pub struct FoldWitness {
     pub state: State,
     /// Log head before the fold.
     pub head: Digest,
-    /// The rotation that was announced before the fold. If its step has come, `model` and `salt` are those that take over.
-    pub ahead: Option<Rotation>,
     /// A rotation announced right before the first decision of the fold.
     pub announce: Option<Rotation>,
     /// Observations of the live slots, 1 … `decisions_per_fold`.
@@ -84,7 +82,7 @@ pub(crate) fn integer(scalar: &Scalar) -> BigInt {
 
 impl StepCircuit<Scalar> for FoldCircuit {
     fn arity(&self) -> usize {
-        5
+        ARITY
     }
 
     fn synthesize<CS: ConstraintSystem<Scalar>>(
@@ -103,14 +101,17 @@ impl FoldCircuit {
         cs: &mut CS,
         z: &[AllocatedNum<Scalar>],
     ) -> Result<(Vec<AllocatedNum<Scalar>>, Vec<Facts>), SynthesisError> {
-        let [z_model, z_mandate, z_step, z_head, z_state] = z else { return Err(SynthesisError::Unsatisfiable("arity 5".into())) };
+        let [z_model, z_mandate, z_ahead, z_at, z_step, z_head, z_state] = z else {
+            return Err(SynthesisError::Unsatisfiable(format!("expected {ARITY} elements of z, got {}", z.len())));
+        };
         let w = self.witness.as_ref();
         let wire = |num: &AllocatedNum<Scalar>| Wire::of(num, num.get_value().as_ref().map(integer));
 
         let mandate = open_mandate(&mut cs.namespace(|| "C2 mandate"), w, &wire(z_mandate))?;
-        let (mut state, ahead) = open_state(&mut cs.namespace(|| "C3 state"), w, wire(z_step), &wire(z_state))?;
+        let mut state = open_state(&mut cs.namespace(|| "C3 state"), w, wire(z_step), &wire(z_state))?;
         let rotated = {
             let cs = &mut cs.namespace(|| "C12 rotation");
+            let ahead = OpenRotation { commitment: wire(z_ahead), at_step: wire(z_at) };
             rotation::rotate(cs, w, &wire(z_model), &state.step, &wire(z_head), &ahead)?
         };
         let model = open_model(&mut cs.namespace(|| "C1 model"), &self.shape, w, &rotated.commitment)?;
@@ -146,9 +147,17 @@ impl FoldCircuit {
         rotation::retire(&mut cs.namespace(|| "C12 rotation"), &rotated.ahead, &state.step)?;
         let cs = &mut cs.namespace(|| "C11 close");
         let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_out)))?;
-        let closed = state.digest(cs, &rotated.ahead, &blind)?;
-        let in_force = number(cs, &rotated.commitment)?;
-        Ok((vec![in_force, z_mandate.clone(), number(cs, &state.step)?, number(cs, &head)?, closed], seen_by_vault))
+        let closed = state.digest(cs, &blind)?;
+        let after = vec![
+            number(cs, &rotated.commitment)?,
+            z_mandate.clone(),
+            number(cs, &rotated.ahead.commitment)?,
+            number(cs, &rotated.ahead.at_step)?,
+            number(cs, &state.step)?,
+            number(cs, &head)?,
+            closed,
+        ];
+        Ok((after, seen_by_vault))
     }
 }
 
@@ -173,19 +182,18 @@ fn open_mandate<CS: ConstraintSystem<Scalar>>(cs: &mut CS, w: Option<&FoldWitnes
     Ok(mandate)
 }
 
-/// C3: the state, and a rotation announced before, open their blinded digest.
+/// C3: the state opens its blinded digest.
 fn open_state<CS: ConstraintSystem<Scalar>>(
     cs: &mut CS,
     w: Option<&FoldWitness>,
     step: Wire,
     digest: &Wire,
-) -> Result<(OpenState, OpenRotation), SynthesisError> {
+) -> Result<OpenState, SynthesisError> {
     let state = OpenState::open(cs, w.map(|w| &w.state), step)?;
-    let ahead = OpenRotation::open(cs, w.is_some(), w.and_then(|w| w.ahead.as_ref()))?;
     let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_in)))?;
-    let opened = state.digest(cs, &ahead, &blind)?;
+    let opened = state.digest(cs, &blind)?;
     equal(cs, &Wire::of(&opened, opened.get_value().as_ref().map(integer)), digest);
-    Ok((state, ahead))
+    Ok(state)
 }
 
 /// A wire as an allocated number.

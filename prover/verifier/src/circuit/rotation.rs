@@ -7,7 +7,7 @@ use crate::hash::Domain;
 use crate::{ROTATION_NOTICE, Rotation, Scalar};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 
-/// The rotation that was announced; 0, 0 without one.
+/// A rotation: the one ahead is in z, 0, 0 without one.
 #[derive(Clone)]
 pub(super) struct OpenRotation {
     pub(super) commitment: Wire,
@@ -15,7 +15,7 @@ pub(super) struct OpenRotation {
 }
 
 impl OpenRotation {
-    /// Witnesses one. Bound by the digest of the state (C3), or by the head (below).
+    /// Witnesses the one that is announced now. Bound by the head (below).
     pub(super) fn open<CS: ConstraintSystem<Scalar>>(cs: &mut CS, known: bool, r: Option<&Rotation>) -> Result<Self, SynthesisError> {
         let value = |v: Option<num_bigint::BigInt>| known.then(|| v.unwrap_or_default());
         Ok(Self {

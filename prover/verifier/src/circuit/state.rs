@@ -2,7 +2,6 @@
 
 use super::integer;
 use super::ranges::{STATE_EMA, STATE_RETURN, STATE_STEPS, STATE_TURNOVER, STATE_VOL, STATE_X};
-use super::rotation::OpenRotation;
 use crate::Scalar;
 use crate::gadgets::{Wire, boolean, is_zero, pack, poseidon, select, unsigned};
 use crate::hash::Domain;
@@ -107,14 +106,9 @@ impl OpenState {
     }
 
     /// Twin of `encode::state_digest`.
-    pub(super) fn digest<CS: ConstraintSystem<Scalar>>(
-        &self,
-        cs: &mut CS,
-        rotation: &OpenRotation,
-        blind: &Wire,
-    ) -> Result<AllocatedNum<Scalar>, SynthesisError> {
+    pub(super) fn digest<CS: ConstraintSystem<Scalar>>(&self, cs: &mut CS, blind: &Wire) -> Result<AllocatedNum<Scalar>, SynthesisError> {
         let mut elements = self.elements().to_vec();
-        elements.extend([rotation.commitment.clone(), rotation.at_step.clone(), blind.clone()]);
+        elements.push(blind.clone());
         poseidon(cs, Domain::State, &elements)
     }
 

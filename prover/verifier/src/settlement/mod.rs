@@ -18,8 +18,9 @@ pub use verify::{Challenges, Claim, Domain as SettlementDomain, End, check, fold
 
 /// Most decisions in one settlement.
 pub const MAX_DECISIONS: u32 = 4096;
-/// Elements of z that no step changes: model commitment, mandate digest. Then the step, then what each block brings, the head first.
-pub const FIXED: usize = 2;
+/// Elements of z that no block of a settlement may change: model commitment, mandate digest, commitment and step of the rotation ahead.
+/// Then the step, then what each block brings, the head first.
+pub const FIXED: usize = 4;
 /// Protocol, commitment scheme and version, as the key's table carries them.
 pub const PROTOCOL: [u8; 32] = *b"probity.settlement.1.mercury\0\0\0\0";
 /// First bytes of the first challenge's hash.

@@ -21,7 +21,7 @@ use crate::rules::Rules;
 use crate::system::{System, eval};
 use ff::Field;
 use probity_strategy::{ModelShape, Observation};
-use probity_verifier::{Digest, Rotation, Scalar};
+use probity_verifier::{ARITY, Digest, Rotation, Scalar};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows without which everything still follows, and why they may not be left out all the same.
@@ -58,7 +58,7 @@ fn fold(shape: &ModelShape) -> Fold {
         (1..system.w.len()).filter(|v| system.places[*v].block == block).map(|v| system.places[v].visit).collect::<BTreeSet<_>>()
     };
     let sights: Vec<Vec<usize>> = visits(4).into_iter().map(|visit| own(4, visit)).collect();
-    let mut inputs: Vec<usize> = (1..=5).collect();
+    let mut inputs: Vec<usize> = (1..=ARITY).collect();
     assert_eq!(steps[0].record.observation, CALM.observe(&mandate, &state));
     for (sight, step) in sights.iter().zip(&steps) {
         let values: Vec<Scalar> = sight.iter().map(|v| system.w[*v]).collect();

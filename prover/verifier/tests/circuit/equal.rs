@@ -4,7 +4,7 @@ use crate::market::{self, Bar, CALM, MAX, Run};
 use crate::system::{System, eval};
 use num_bigint::{BigInt, Sign};
 use probity_strategy::{Engine, MAX_X, MIN_X, Model, Order, PolicyParams, Side, State};
-use probity_verifier::{Digest, Salt, Scalar, next_head};
+use probity_verifier::{ARITY, Digest, Salt, Scalar, next_head};
 use proptest::prelude::*;
 
 proptest! {
@@ -87,7 +87,7 @@ fn widest_row(system: &System) -> u64 {
     let mut widest = 0;
     for (i, row) in system.rows.iter().enumerate() {
         // A row that touches a hash's element or a digest is an equation of field elements, not of integers.
-        let field = |v: usize| v <= 5 && v > 0 || system.places[v].hash.is_some() || [10, 12].contains(&system.places[v].block);
+        let field = |v: usize| v <= ARITY && v > 0 || system.places[v].hash.is_some() || [10, 12].contains(&system.places[v].block);
         let opaque = row.sides().iter().any(|lc| lc.iter().any(|(v, _)| field(*v)));
         let tests = hints.iter().any(|(first, ..)| *first == i);
         if row.place.hash.is_some() || opaque || tests || [11, 12].contains(&row.place.block) {
@@ -109,16 +109,16 @@ fn another_decision_observation_or_weight_has_another_z() {
     let honest = run.clone().fold(&[CALM]).1;
     // Claimed holds and trades are other records: the circuit's head never equals theirs.
     let record = engine.step(state, &obs).record;
-    let head = Digest::from_scalar(run.z[3]);
-    assert_eq!(next_head(&head, &record).to_scalar(), honest[3]);
+    let head = Digest::from_scalar(run.z[5]);
+    assert_eq!(next_head(&head, &record).to_scalar(), honest[5]);
     let mut hold = record.clone();
     hold.decision.order = None;
-    assert_ne!(next_head(&head, &hold).to_scalar(), honest[3]);
+    assert_ne!(next_head(&head, &hold).to_scalar(), honest[5]);
     let order = record.decision.order.unwrap();
     let other = Order { side: if order.side == Side::Buy { Side::Sell } else { Side::Buy }, ..order };
     let mut flipped = record;
     flipped.decision.order = Some(other);
-    assert_ne!(next_head(&head, &flipped).to_scalar(), honest[3]);
+    assert_ne!(next_head(&head, &flipped).to_scalar(), honest[5]);
     // One weight off by one, another salt, another mandate and another state do not open theirs.
     // So it is at the first fold and at a later one.
     let mut later = run.clone();

@@ -6,7 +6,7 @@ use probity_strategy::{
     oriented, price_x64,
 };
 use probity_verifier::{
-    Digest, FoldCircuit, FoldWitness, Rotation, Salt, Scalar, commit_model, genesis_z, next_head, rotation_head, state_digest,
+    Digest, FoldCircuit, FoldWitness, Rotation, Salt, Scalar, Z, commit_model, genesis_z, next_head, rotation_head, state_digest, z_at,
 };
 use proptest::prelude::*;
 
@@ -85,7 +85,7 @@ pub(crate) struct Run {
     pub(crate) engine: Engine,
     pub(crate) salt: Salt,
     pub(crate) state: State,
-    pub(crate) z: [Scalar; 5],
+    pub(crate) z: Z,
     pub(crate) blind: Scalar,
     /// Announced before the next fold, and about to be.
     pub(crate) ahead: Option<Rotation>,
@@ -110,8 +110,7 @@ impl Run {
                 model: self.engine.model().clone(),
                 salt: self.salt.clone(),
                 state: self.state.clone(),
-                head: Digest::from_scalar(self.z[3]),
-                ahead: self.ahead,
+                head: Digest::from_scalar(self.z[5]),
                 announce: self.announce,
                 observations,
                 blind_in: self.blind,
@@ -122,7 +121,7 @@ impl Run {
 
     /// Folds bars: the recorded system, z after it as the circuit says, and the engine's steps. The run moves on.
     pub(crate) fn fold(&mut self, bars: &[Bar]) -> (System, Vec<Scalar>, Vec<Step>) {
-        let (mut next, mut head) = (self.state.clone(), Digest::from_scalar(self.z[3]));
+        let (mut next, mut head) = (self.state.clone(), Digest::from_scalar(self.z[5]));
         let due = self.ahead.filter(|r| r.at_step == next.step);
         let ahead = self.announce.or(self.ahead.filter(|_| due.is_none()));
         if let Some(rotation) = &self.announce {
@@ -139,9 +138,9 @@ impl Run {
         }
         let (system, out) = System::of(&self.circuit(seen), self.z);
         self.blind += Scalar::from(5);
-        let in_force = due.map_or(self.z[0], |r| r.commitment.to_scalar());
-        let digest = state_digest(&next, ahead.as_ref(), &self.blind);
-        self.z = [in_force, self.z[1], Scalar::from(u64::from(next.step)), head.to_scalar(), digest];
+        let in_force = due.map_or(Digest::from_scalar(self.z[0]), |r| r.commitment);
+        let mandate = Digest::from_scalar(self.z[1]);
+        self.z = z_at(&in_force, &mandate, ahead.as_ref(), next.step, &head, state_digest(&next, &self.blind));
         (self.ahead, self.announce) = (ahead, None);
         self.state = next;
         (system, out, steps)

@@ -4,7 +4,7 @@
 use ff::Field;
 use nova_snark::frontend::{ConstraintSystem, Index, LinearCombination, SynthesisError, Variable, num::AllocatedNum};
 use nova_snark::traits::circuit::StepCircuit;
-use probity_verifier::{FoldCircuit, Scalar};
+use probity_verifier::{ARITY, FoldCircuit, Scalar, Z};
 use std::sync::Arc;
 
 /// Variable 0 is the constant one; variable i + 1 is the i-th allocated one. Sorted, merged, without zeros.
@@ -60,7 +60,7 @@ pub(crate) fn eval(lc: &Lc, w: &[Scalar]) -> Scalar {
 
 impl System {
     /// Synthesises a fold; returns the system and z after it.
-    pub(crate) fn of(circuit: &FoldCircuit, z: [Scalar; 5]) -> (Self, Vec<Scalar>) {
+    pub(crate) fn of(circuit: &FoldCircuit, z: Z) -> (Self, Vec<Scalar>) {
         let mut cs = Self::empty(false);
         let input: Vec<_> = z.iter().map(|v| AllocatedNum::alloc(&mut cs, || Ok(*v)).unwrap()).collect();
         let out = circuit.synthesize(&mut cs, &input).unwrap();
@@ -71,7 +71,7 @@ impl System {
     /// The matrices alone, without a witness: what the keys are made of.
     pub(crate) fn shape(circuit: &FoldCircuit) -> Self {
         let mut cs = Self::empty(true);
-        let input: Vec<_> = (0..5).map(|_| AllocatedNum::alloc(&mut cs, || Ok(Scalar::ZERO)).unwrap()).collect();
+        let input: Vec<_> = (0..ARITY).map(|_| AllocatedNum::alloc(&mut cs, || Ok(Scalar::ZERO)).unwrap()).collect();
         circuit.synthesize(&mut cs, &input).unwrap();
         cs
     }

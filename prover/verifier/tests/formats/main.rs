@@ -184,26 +184,33 @@ fn envelope_layout_is_as_documented() {
         bytes.push(byte);
         bytes.extend([0x0a; 32]);
         bytes.extend(3u32.to_be_bytes());
-        for value in [commitment.to_bytes(), [1; 32], [2; 32], [3; 32], [4; 32]] {
-            bytes.extend(value);
-        }
-        assert_eq!(bytes.len(), 209);
+        bytes.extend([commitment.to_bytes(), [1; 32], [5; 32]].concat());
+        bytes.extend([40u32.to_be_bytes(), 2u32.to_be_bytes()].concat());
+        bytes.extend([[3; 32], [4; 32]].concat());
+        assert_eq!(bytes.len(), 217);
         bytes.push(u8::from(start));
         if start {
-            for value in [[6; 32], Digest::from_scalar(Scalar::from(7)).to_bytes(), [8; 32], [9; 32]] {
-                bytes.extend(value);
-            }
-            assert_eq!(bytes.len(), 338);
+            bytes.extend([[6; 32], [0; 32]].concat());
+            bytes.extend([0u32.to_be_bytes(), 7u32.to_be_bytes()].concat());
+            bytes.extend([[8; 32], [9; 32]].concat());
+            assert_eq!(bytes.len(), 354);
         }
         bytes.extend(5u32.to_be_bytes());
         bytes.extend([9, 8, 7, 6, 5]);
         let envelope = Envelope::from_bytes(&bytes).unwrap();
         let digest = |b: u8| Digest::from_bytes([b; 32]).unwrap();
         assert_eq!((envelope.engine, envelope.parameters, envelope.folds), (engine, digest(0x0a), 3));
-        assert_eq!(envelope.end, [commitment, digest(1), digest(2), digest(3), digest(4)]);
-        let point = Waypoint { commitment: digest(6), decisions: 7, head: digest(8), state: digest(9) };
+        let ahead = Some(Rotation { commitment: digest(5), at_step: 40 });
+        let end = Waypoint { commitment, ahead, decisions: 2, head: digest(3), state: digest(4) };
+        assert_eq!((envelope.mandate, envelope.end), (digest(1), end));
+        let point = Waypoint { commitment: digest(6), ahead: None, decisions: 7, head: digest(8), state: digest(9) };
         assert_eq!(envelope.start, start.then_some(point));
         assert_eq!(envelope.to_bytes(), bytes);
+        // A step without a rotation has no meaning.
+        let mut wrong = bytes.clone();
+        wrong[113..145].fill(0);
+        let finding = Envelope::from_bytes(&wrong).unwrap_err();
+        assert_eq!((finding.code, finding.field.as_deref()), (Code::ProofMalformed, Some("end.at_step")));
     }
 }
 

@@ -29,11 +29,10 @@ fn envelope(parameters: [u8; 32], proof: &[u8]) -> Vec<u8> {
     bytes.push(1);
     bytes.extend(parameters);
     bytes.extend(1u32.to_be_bytes());
-    let mut decisions = [0; 32];
-    decisions[31] = 1;
-    for value in [header.model_commitment.to_bytes(), header.mandate_digest.to_bytes(), decisions, [3; 32], [4; 32]] {
-        bytes.extend(value);
-    }
+    bytes.extend([header.model_commitment.to_bytes(), header.mandate_digest.to_bytes(), [0; 32]].concat());
+    bytes.extend([0u32.to_be_bytes(), 1u32.to_be_bytes()].concat());
+    bytes.extend([[3; 32], [4; 32]].concat());
+    bytes.push(0);
     bytes.extend(u32::try_from(proof.len()).unwrap().to_be_bytes());
     bytes.extend(proof);
     bytes
