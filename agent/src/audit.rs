@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use probity_strategy::Mandate;
 use probity_verifier::{
     AuditState, Code, Evidence, Finding, Histories, Keys, KeysError, LogReader, MAX_AUDIT_STATE, MAX_ENVELOPE, ParamsSource, Report,
-    Severity, Story, Verdict, audit, audit_chain_since, audit_since, audit_state, histories, log_end,
+    Severity, Story, Verdict, audit, audit_chain_since, audit_since, audit_state, histories,
 };
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -107,8 +107,7 @@ pub(crate) async fn with_chain(
     let evidence = Evidence { proof: evidence.proof.or(posted.as_deref()), ..evidence };
     let (report, state) = audit_since(open(log)?, evidence, since, keys)?;
     let (mut coverage, mut findings) = audit_chain_since(open(log)?, &seen.facts, mark.map(|m| (m, seen.mark_hash)));
-    let decisions = log_end(open(log)?).map_or(0, |(decisions, _)| decisions);
-    match seen.state(decisions).await? {
+    match seen.state().await? {
         Some((slots, state)) => {
             let (header, more) = audit_state(open(log)?, &slots, &state);
             findings.extend(more);

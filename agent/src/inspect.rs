@@ -90,8 +90,10 @@ fn folder(path: &Path, last: usize, json: bool) -> Result<()> {
     let unknown = entries.iter().filter(|e| e.outcome.is_none()).count();
     let (vault, market, sealed) = (meta("vault")?, meta("market")?, journal.meta("sealed")?.is_some());
     let posts = journal.posts()?;
+    let changes = journal.changes()?;
     let value = serde_json::json!({
         "vault": vault, "market": market, "decisions": entries.len(), "outcome_unknown": unknown, "posts": posts.len(), "sealed": sealed,
+        "state": changes.last().map_or("active", |c| c.state.as_str()), "changes": changes,
         "last": entries.iter().skip(entries.len().saturating_sub(last)).map(|e| &e.record).collect::<Vec<_>>(),
     });
     output::data(json, "run", &value, || {
@@ -101,7 +103,15 @@ fn folder(path: &Path, last: usize, json: bool) -> Result<()> {
             ("market".into(), market.clone()),
             ("decisions".into(), format!("{} ({unknown} with unknown outcome)", entries.len())),
             ("proofs posted apart".into(), posts.len().to_string()),
+            (
+                "state".into(),
+                changes.last().map_or_else(|| "active".to_owned(), |c| format!("{} since {} UTC", c.state, time::utc(c.time_s))),
+            ),
         ];
+        let rows = rows
+            .into_iter()
+            .chain(changes.iter().map(|c| (format!("{} {}", time::utc(c.time_s), c.state), format!("{}: {}", c.reason, c.detail))));
+        let rows: Vec<_> = rows.collect();
         let lines = entries.iter().skip(entries.len().saturating_sub(last)).map(|e| {
             let what = e.outcome.as_ref().map_or_else(
                 || "outcome unknown".to_owned(),

@@ -86,6 +86,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Params { action: ParamsAction::Check(args) } => params::run(args, &loaded.settings, cli.json),
         Command::Params { action: ParamsAction::Fetch(args) } => fetch::run(args, cli.json),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
+        Command::Halt(args) => run::halt(args),
+        Command::Resume(args) => run::resume(args),
         Command::Disclose(args) => disclose::run(args, cli.json),
         Command::Prove(args) => reprove::run(args, &loaded.settings, cli.json),
         Command::Inspect(args) => inspect::run(args, cli.json),

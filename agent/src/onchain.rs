@@ -92,18 +92,14 @@ impl Seen {
 
     /// The vault's storage by proofs under the header of the block that the facts were read at; none if the node makes no proofs or its
     /// blocks have no state root.
-    pub(crate) async fn state(&self, decisions: u32) -> Result<Option<(VaultSlots, StateSeen)>> {
+    pub(crate) async fn state(&self) -> Result<Option<(VaultSlots, StateSeen)>> {
         let storage = vault_storage()?;
         let place = |name: &str| storage.get(name).copied().with_context(|| format!("vault artifact: no variable {name}"));
         let next = place("nextStep")?;
-        let slots = VaultSlots {
-            registration: place("_registration")?.slot,
-            head: place("head")?.slot,
-            next_step: (next.slot, next.offset),
-            head_at: place("headAt")?.slot,
-        };
+        let slots =
+            VaultSlots { registration: place("_registration")?.slot, head: place("head")?.slot, next_step: (next.slot, next.offset) };
         let number = self.facts.block_number;
-        let Some(found) = self.view.storage(&slots.wanted(decisions), number).await? else { return Ok(None) };
+        let Some(found) = self.view.storage(&slots.wanted(), number).await? else { return Ok(None) };
         ensure!(found.code_matches, "the code at the vault's address in block {number} is not this program's vault");
         let header = self.view.header(number).await?;
         // Forks of a development chain have no state roots: nothing can be proven under zero.

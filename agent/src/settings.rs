@@ -1,5 +1,9 @@
 //! Settings: embedded default < file < environment < flags; unknown keys are refused.
 
+mod safety;
+
+pub(crate) use safety::{FoldWhen, SafetySettings};
+
 use anyhow::{Context, Result, bail};
 use config::{Config, Environment, File, FileFormat, Source};
 use probity_prover::Params;
@@ -25,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) proof: ProofSettings,
     /// When proofs are posted.
     pub(crate) posting: PostingSettings,
+    /// What stops the agent on a bad day.
+    pub(crate) safety: SafetySettings,
     /// The simulated market.
     pub(crate) market: MarketSettings,
     /// Frictions of the backtest.

@@ -69,6 +69,30 @@ pub enum ChainError {
         /// The account.
         account: Address,
     },
+    /// Gas costs more than the settings allow.
+    #[error("gas costs {need_wei} wei, the cap is {cap_wei}: nothing is sent until it is cheaper")]
+    GasPrice {
+        /// What the next block asks for, tip included, wei a gas.
+        need_wei: u128,
+        /// The most allowed, wei a gas.
+        cap_wei: u128,
+    },
+    /// Another transaction was mined with the nonce of a sent one.
+    #[error(
+        "nonce {nonce} of {account:?} was used by another transaction: ask the chain before sending again, and find out who else has the key"
+    )]
+    NonceTaken {
+        /// The account.
+        account: Address,
+        /// The nonce.
+        nonce: u64,
+    },
+    /// Whoever follows a transaction's stages stopped it.
+    #[error("stopped: {reason}")]
+    Stopped {
+        /// Why.
+        reason: String,
+    },
     /// The account cannot pay for gas.
     #[error("{call}: {account:?} has {have_wei} wei and gas may cost {need_wei}; send it ether")]
     Funds {

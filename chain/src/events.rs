@@ -18,8 +18,17 @@ const LEAST_SPAN: u64 = 500;
 impl VaultView {
     /// Every decision the chain recorded from a block on, in order.
     pub async fn decided(&self, from_block: u64) -> Result<Vec<Decided>, ChainError> {
+        self.decisions(from_block, None).await
+    }
+
+    /// The decision of one step, if the chain recorded it from a block on.
+    pub async fn decided_at(&self, step: u32, from_block: u64) -> Result<Option<Decided>, ChainError> {
+        Ok(self.decisions(from_block, Some(H256::from_low_u64_be(step.into()))).await?.pop())
+    }
+
+    async fn decisions(&self, from_block: u64, step: Option<H256>) -> Result<Vec<Decided>, ChainError> {
         let mut out = Vec::new();
-        for (event, at) in self.logs::<DecidedFilter>(self.address(), from_block, [None, None]).await? {
+        for (event, at) in self.logs::<DecidedFilter>(self.address(), from_block, [step, None]).await? {
             let receipt = self.rpc.get_transaction_receipt(at.tx).await.map_err(|e| self.fail("eth_getTransactionReceipt", e))?;
             let gas_used = receipt.and_then(|r| r.gas_used);
             out.push(Decided {

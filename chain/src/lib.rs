@@ -7,9 +7,12 @@
 //!
 //! It does not decide, prove or judge: whether a record is what was decided is the audit's business.
 
+mod attempt;
+mod bond;
 mod contracts;
 mod convert;
 mod devchain;
+mod epoch;
 mod error;
 mod events;
 mod impersonate;
@@ -29,7 +32,10 @@ mod tools;
 mod vault;
 mod view;
 
+pub use attempt::{Attempt, Fees, Notes};
+pub use bond::Pledge;
 pub use devchain::{DevChain, Origin};
+pub use epoch::Epoch;
 pub use error::ChainError;
 pub use ethers::types::Address;
 pub use mainnet::{FACTORY, POOL_500, POOL_3000, POSITION_MANAGER, SWAP_ROUTER, USDC, WETH};

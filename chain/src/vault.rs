@@ -1,6 +1,7 @@
 //! The vault with an account that may act on it: deploy, seed, deposit, withdraw, register, decide, post.
 
 use crate::ChainError;
+use crate::attempt::{Attempt, Notes};
 use crate::contracts::{Erc20, PROBITYVAULT_BYTECODE, Pool, ProbityVault};
 use crate::record::{Move, Observed, Outcome, Promise};
 use crate::send::Sender;
@@ -42,6 +43,12 @@ impl Vault {
     #[must_use]
     pub fn account(&self) -> Address {
         self.sender.address()
+    }
+
+    /// Whoever sends.
+    #[must_use]
+    pub const fn sender(&self) -> &Sender {
+        &self.sender
     }
 
     /// The vault for reading.
@@ -89,8 +96,21 @@ impl Vault {
 
     /// Sends a decision, with the compressed proof if there is one.
     pub async fn decide(&self, seen: &Observed, m: &Move, proof: &[u8]) -> Result<Outcome, ChainError> {
+        self.decide_noting(seen, m, proof, Vec::new(), &mut ()).await
+    }
+
+    /// The same, telling of every stage; `earlier` are the transactions that an earlier start signed for this decision.
+    pub async fn decide_noting(
+        &self,
+        seen: &Observed,
+        m: &Move,
+        proof: &[u8],
+        earlier: Vec<Attempt>,
+        notes: &mut dyn Notes,
+    ) -> Result<Outcome, ChainError> {
         let decision = m.decision(seen, proof);
-        let receipt = self.call("decide", self.contract().decide(decision, proof.to_vec().into()).calldata()).await?;
+        let data = encoded("decide", self.contract().decide(decision, proof.to_vec().into()).calldata())?;
+        let receipt = self.sender.carry("decide", Some(self.view.address()), data, earlier, notes).await?;
         self.outcome(&receipt).await
     }
 
@@ -104,8 +124,14 @@ impl Vault {
 
     /// Posts a proof of the first `steps` decisions; returns the gas used.
     pub async fn post_proof(&self, steps: u32, head: [u8; 32], proof: &[u8]) -> Result<u64, ChainError> {
+        self.post_proof_noting(steps, head, proof, &mut ()).await
+    }
+
+    /// The same, telling of every stage.
+    pub async fn post_proof_noting(&self, steps: u32, head: [u8; 32], proof: &[u8], notes: &mut dyn Notes) -> Result<u64, ChainError> {
         let call = self.contract().post_proof(steps, head, keccak256(proof), proof.to_vec().into());
-        let receipt = self.call("postProof", call.calldata()).await?;
+        let receipt =
+            self.sender.carry("postProof", Some(self.view.address()), encoded("postProof", call.calldata())?, Vec::new(), notes).await?;
         Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
     }
 
@@ -114,7 +140,7 @@ impl Vault {
     }
 
     /// Lets the vault take the sender's tokens.
-    async fn approve(&self, quote: u128, base: u128) -> Result<(), ChainError> {
+    pub(crate) async fn approve(&self, quote: u128, base: u128) -> Result<(), ChainError> {
         let (quote_token, base_token) = self.view.tokens().await?;
         for (token, amount) in [(quote_token, quote), (base_token, base)] {
             let contract = Erc20::new(token, Arc::new(self.sender.rpc().clone()));

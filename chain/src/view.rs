@@ -3,12 +3,12 @@
 //! What it recorded in the past is in `events.rs`.
 
 use crate::ChainError;
-use crate::contracts::{PROBITYVAULT_DEPLOYED_BYTECODE, ProbityVault};
+use crate::contracts::{Erc20, PROBITYVAULT_DEPLOYED_BYTECODE, ProbityVault};
 use crate::record::{Balances, Observed, Promise};
 use crate::rpc::{Rpc, connect, host_of};
 use ethers::contract::ContractError;
 use ethers::providers::Middleware;
-use ethers::types::{Address, BlockNumber};
+use ethers::types::{Address, Block, BlockNumber, H256};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -114,6 +114,22 @@ impl VaultView {
         })
     }
 
+    /// The tokens that the vault holds and what its own accounts say, of one block. Shares are the same in both.
+    pub async fn holdings(&self) -> Result<(Balances, Balances), ChainError> {
+        let block = self.block_number().await?;
+        let (quote_token, base_token) = self.tokens().await?;
+        let held = async |token: Address| {
+            let of = Erc20::new(token, Arc::new(self.rpc.clone())).balance_of(self.address()).block(block);
+            let raw = of.call().await.map_err(|e| self.refused("balanceOf", &e))?;
+            u128::try_from(raw).map_err(|_| ChainError::value("token balance", "128 bits", raw))
+        };
+        let quote = self.contract.quote_balance().block(block).call().await.map_err(|e| self.refused("quoteBalance", &e))?;
+        let base = self.contract.base_balance().block(block).call().await.map_err(|e| self.refused("baseBalance", &e))?;
+        let shares = self.contract.total_shares().block(block).call().await.map_err(|e| self.refused("totalShares", &e))?;
+        let holds = Balances { quote: held(quote_token).await?, base: held(base_token).await?, shares };
+        Ok((holds, Balances { quote, base, shares }))
+    }
+
     /// Shares of an account.
     pub async fn shares_of(&self, account: Address) -> Result<u128, ChainError> {
         self.contract.shares_of(account).call().await.map_err(|e| self.refused("sharesOf", &e))
@@ -139,8 +155,28 @@ impl VaultView {
     /// The observation at `time_s`, from the latest block; refused while that block is older than `time_s`, because the
     /// mean could still change.
     pub async fn observe(&self, time_s: u64) -> Result<Observed, ChainError> {
-        let block = self.rpc.get_block(BlockNumber::Latest).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
-        let block = block.ok_or_else(|| ChainError::value("latest block", "a block", "none"))?;
+        self.observe_at(time_s, 0).await
+    }
+
+    /// The block that has `confirmations` blocks on top of it.
+    async fn block_under(&self, confirmations: u64) -> Result<Block<H256>, ChainError> {
+        let at = match confirmations {
+            0 => BlockNumber::Latest,
+            n => BlockNumber::Number(self.block_number().await?.saturating_sub(n).into()),
+        };
+        let block = self.rpc.get_block(at).await.map_err(|e| self.fail("eth_getBlockByNumber", e))?;
+        block.ok_or_else(|| ChainError::value("block", "one that the node has", format!("none ({confirmations} below the newest)")))
+    }
+
+    /// Time of the block that has `confirmations` blocks on top of it, unix seconds.
+    pub async fn time_under_s(&self, confirmations: u64) -> Result<u64, ChainError> {
+        Ok(self.block_under(confirmations).await?.timestamp.as_u64())
+    }
+
+    /// The observation at `time_s`, from the block that has `confirmations` blocks on top of it: a reorganisation of at most so
+    /// many blocks changes nothing in it.
+    pub async fn observe_at(&self, time_s: u64, confirmations: u64) -> Result<Observed, ChainError> {
+        let block = self.block_under(confirmations).await?;
         let (Some(number), Some(hash)) = (block.number, block.hash) else {
             return Err(ChainError::value("latest block", "a number and a hash", "a pending block"));
         };

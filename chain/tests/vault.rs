@@ -200,7 +200,7 @@ async fn proofs_are_taken_for_the_vaults_own_heads_and_come_back_from_the_chain(
     assert!(gas > 21_000);
     refused(desk.vault.post_proof(4, head(4), b"x").await, "WrongStep(expected: 3)");
     refused(desk.vault.post_proof(4, [0; 32], b"x").await, "WrongStep(expected: 3)");
-    refused(desk.vault.post_proof(2, head(3), b"x").await, &format!("WrongHead(expected: 0x{})", hex::encode(head(2))));
+    refused(desk.vault.post_proof(3, head(2), b"x").await, &format!("WrongHead(expected: 0x{})", hex::encode(head(3))));
     let stranger = Vault::at(desk.world.account(DEPOSITOR).await, desk.view().address());
     refused(stranger.post_proof(1, head(1), b"x").await, "NotOperator");
 

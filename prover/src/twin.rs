@@ -8,7 +8,7 @@ use nova_snark::frontend::{ConstraintSystem, Index, LinearCombination, Synthesis
 use nova_snark::traits::circuit::StepCircuit;
 use probity_strategy::{DomainError, Engine, Observation, State};
 use probity_verifier::{
-    Digest, FoldCircuit, FoldWitness, Salt, Scalar, Waypoint, Z, commit_model, genesis_head, mandate_digest, next_head, state_digest,
+    Digest, FoldCircuit, FoldWitness, Salt, Scalar, Z, commit_model, genesis_head, mandate_digest, next_head, state_digest, z_at,
 };
 
 /// Runs the engine over observations from its genesis on, and from decision `from` on the circuit as well, in full folds and a last
@@ -22,10 +22,7 @@ pub fn twin_heads(engine: &Engine, observations: &[Observation], from: usize) ->
     let (mut state, mut head) = (State::genesis(mandate), genesis_head(&digest, &commitment));
     let mut heads = Vec::with_capacity(observations.len());
     let most = usize::from(mandate.decisions_per_fold).max(1);
-    let ends = |state: &State, head: &Digest| {
-        let state_digest = Digest::from_scalar(state_digest(state, &blind));
-        Waypoint { commitment, ahead: None, decisions: state.step, head: *head, state: state_digest }.z(&digest)
-    };
+    let ends = |state: &State, head: &Digest| z_at(&commitment, &digest, None, state.step, head, state_digest(state, &blind));
     let (before, after) = observations.split_at_checked(from).unwrap_or((observations, &[]));
     for (chunk, in_circuit) in before.chunks(most).map(|c| (c, false)).chain(after.chunks(most).map(|c| (c, true))) {
         let start = (state.clone(), head);

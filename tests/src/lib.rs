@@ -89,6 +89,36 @@ impl Anvil {
     }
 
     /// One JSON-RPC call; the result.
+    pub fn call(&self, method: &str, params: &serde_json::Value) -> serde_json::Value {
+        Rpc::at(&self.url).call(method, params)
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// A node that somebody else started.
+pub struct Rpc {
+    url: String,
+}
+
+impl Rpc {
+    /// The node at `http://host:port`.
+    #[must_use]
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned() }
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// One JSON-RPC call; the result.
     #[expect(clippy::expect_used, clippy::panic, reason = "a test may panic")]
     pub fn call(&self, method: &str, params: &serde_json::Value) -> serde_json::Value {
         let body = serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
@@ -106,12 +136,6 @@ impl Anvil {
         let parsed: serde_json::Value = serde_json::from_str(&answer[start..=end]).unwrap_or_else(|e| panic!("{method}: {e} in {answer}"));
         assert!(parsed.get("error").is_none(), "{method}: {parsed}");
         parsed["result"].clone()
-    }
-
-    /// Where it answers.
-    #[must_use]
-    pub fn url(&self) -> &str {
-        &self.url
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) use commit::{CommitArgs, Engine, LayoutArgs};
 pub(crate) use data::DataAction;
 pub(crate) use learn::{ModelAction, SeriesArgs, TrainArgs, TrialsArgs, WalkForwardArgs};
 pub(crate) use params::{ParamsAction, ParamsCheckArgs, ParamsFetchArgs};
-pub(crate) use run::{ChainAction, DemoArgs, RunArgs};
+pub(crate) use run::{ChainAction, DemoArgs, HaltArgs, RunArgs};
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -41,6 +41,10 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run the agent: on development chains moved along a market, on a fork, or on a real chain.
     Run(RunArgs),
+    /// Stop a run's next decision and transaction, whether it runs or not; it goes on after `probity resume`.
+    Halt(HaltArgs),
+    /// Let a halted or reducing run act again.
+    Resume(HaltArgs),
     /// Verify a decision log against its proof, and with --rpc against the chain.
     Audit(AuditArgs),
     /// Make a fresh proof of a decision log from its opening (model and salt).

@@ -14,6 +14,17 @@ pub(crate) enum ChainAction {
     },
 }
 
+/// Flags of `halt` and `resume`.
+#[derive(Debug, Args)]
+pub(crate) struct HaltArgs {
+    /// Folder of the run.
+    #[arg(long, value_name = "DIR", default_value = ".probity/run")]
+    pub(crate) dir: PathBuf,
+    /// Why; it is kept in the journal.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
 /// Flags of `demo`.
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {

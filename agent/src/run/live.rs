@@ -1,17 +1,27 @@
-//! The live loop: observe → step → journal durably → (prove) → execute → journal the outcome → fold → post.
+//! The live loop: observe → step → journal durably → (prove) → execute → journal the outcome → post.
 //!
-//! A decision that is not in the journal was not taken. A sent transaction is unknown until its receipt; after a restart
-//! the chain is asked, and the vault's own step counter and head make a second execution impossible.
+//! A decision that is not in the journal was not taken. A sent transaction is unknown until its receipt: the chain is asked,
+//! after a restart, a failure or a reorganisation alike, and the vault's own step counter and head make a second execution
+//! impossible. What is sent again is always the very same journaled decision.
 
 use crate::journal::{Entry, Journal, Outcome, Post};
+use crate::run::fault::{Boundary, reached};
+use crate::run::halt::{Gate, Mode, Reason};
 use crate::run::proving::{Proof, Proving};
+use crate::run::sending::{Following, What};
 use crate::settings::{PostingPolicy, PostingSettings};
 use anyhow::{Context, Result, bail, ensure};
-use probity_chain::{Move, Observed, Posted, Vault};
+use probity_chain::{ChainError, Move, Observed, Vault};
 use probity_learn::Candle;
-use probity_strategy::{Engine, Observation, Record, Signal, State, oriented, price_x64};
+use probity_strategy::{Engine, Observation, Record, Side, Signal, State, oriented, price_x64};
 use probity_verifier::{Digest, next_head};
+use std::time::Duration;
 use tracing::Instrument;
+
+/// Blocks before the last look that posts are looked for again, because a reorganisation may have moved them.
+const LOOK_BACK: u64 = 64;
+/// Time between two looks at a chain that has to move on.
+const POLL: Duration = Duration::from_millis(200);
 
 /// An agent on its vault.
 pub(crate) struct Agent {
@@ -19,13 +29,19 @@ pub(crate) struct Agent {
     pub(crate) candle: Candle,
     pub(crate) vault: Vault,
     pub(crate) journal: Journal,
+    pub(crate) gate: Gate,
     pub(crate) proving: Proving,
     pub(crate) posting: PostingSettings,
     pub(crate) registered_block: u64,
+    /// Blocks on top of one that is observed.
+    pub(crate) confirmations: u64,
+    pub(crate) genesis_head: Digest,
     pub(crate) state: State,
     pub(crate) head: Digest,
     /// Decisions whose proof is on chain.
     pub(crate) posted: u32,
+    /// Time of the last interval that was looked at, whether a decision was made in it or not.
+    pub(crate) passed_s: u64,
 }
 
 /// One decision, for people.
@@ -35,15 +51,13 @@ pub(crate) struct Line {
 }
 
 impl Agent {
-    /// Brings journal, engine, chain and proof to the same decision after a start or a crash.
-    pub(crate) async fn catch_up(&mut self) -> Result<()> {
-        let entries = self.journal.entries()?;
-        let mut before = self.head;
-        for entry in &entries {
+    /// Brings engine and prover to the journal's last decision, after a start or a crash.
+    pub(crate) fn replay(&mut self) -> Result<()> {
+        (self.state, self.head) = (State::genesis(self.engine.mandate()), self.genesis_head);
+        for entry in &self.journal.entries()? {
             let obs = &entry.record.observation;
             let step = self.engine.step(&self.state, obs);
             ensure!(step.record == entry.record, "journal: decision {} is not what the model decides; it is of another model", obs.step);
-            before = self.head;
             (self.state, self.head) = (step.next_state, next_head(&self.head, &entry.record));
             ensure!(
                 self.head.to_string() == entry.head,
@@ -52,57 +66,113 @@ impl Agent {
                 self.head,
                 entry.head
             );
-            self.fold(&entry.record).await?;
         }
-        let posted = self.posted_on_chain().await?;
-        self.posted = posted.iter().map(|p| p.steps).max().unwrap_or(0);
-        self.settle(&entries, before, &posted).await
+        self.passed_s = self.state.last_time_s;
+        self.proving.decided(self.state.step)
     }
 
-    /// Settles what the journal has no outcome for: at most the last decision, which was made on the head `before`.
-    async fn settle(&mut self, entries: &[Entry], before: Digest, posted: &[Posted]) -> Result<()> {
+    /// Brings the chain to where the journal is, and the journal to what the chain knows.
+    pub(crate) async fn catch_up(&mut self) -> Result<()> {
+        self.look_for_posts().await?;
+        self.reconcile().await?;
+        self.post_if_due().await
+    }
+
+    /// Posts that the chain has and the journal may not know of.
+    async fn look_for_posts(&mut self) -> Result<()> {
+        let since =
+            self.journal.meta("posts_seen_to_block")?.map(|b| b.parse::<u64>()).transpose().context("journal: posts_seen_to_block")?;
+        let from = since.map_or(self.registered_block, |b| b.saturating_sub(LOOK_BACK).max(self.registered_block));
+        let latest = self.vault.view().block_number().await?;
+        let seen = self.vault.view().posted(from).await?;
+        if let Some(wrong) = seen.iter().find(|p| p.steps > self.state.step) {
+            bail!("the vault has a proof of {} decisions, the journal {}: the journal is an old copy", wrong.steps, self.state.step);
+        }
+        let kept = self.journal.meta("posts_seen")?.map_or(Ok(0), |p| p.parse::<u32>()).context("journal: posts_seen")?;
+        self.posted = seen.iter().map(|p| p.steps).max().unwrap_or(0).max(kept);
+        self.journal.set_meta("posts_seen", &self.posted.to_string())?;
+        self.journal.set_meta("posts_seen_to_block", &latest.to_string())
+    }
+
+    /// Settles what the journal has no outcome for, and sends again what the vault does not have: at most the last decision,
+    /// unless a reorganisation was deeper than the confirmations.
+    pub(crate) async fn reconcile(&mut self) -> Result<()> {
         let (next, _) = self.vault.view().position().await?;
         let decided = self.state.step;
         ensure!(
             next <= decided,
             "the vault has {next} decisions, the journal {decided}: another agent acts on this vault, or the journal is an old copy"
         );
-        ensure!(
-            decided - next <= 1,
-            "the journal has {decided} decisions, the vault {next}: the chain lost some, and they cannot be sent again"
-        );
-        for entry in entries.iter().filter(|e| e.outcome.is_none()) {
+        let from = self.journal.first_unknown()?.unwrap_or(decided).min(next);
+        for entry in self.journal.entries_from(from, decided - from)? {
             let step = entry.record.observation.step;
-            if step < next {
-                let seen = self.vault.view().decided(self.registered_block).await?;
-                let seen =
-                    seen.into_iter().find(|d| d.observed.step == step).with_context(|| format!("the vault's event of decision {step}"))?;
+            if step >= next {
+                tracing::info!(step, "a journaled decision is not on the chain: sending it now");
+                let before = self.head_before(step)?;
+                self.execute(&entry, before).await?;
+            } else if entry.outcome.is_none() {
+                let seen = self.vault.view().decided_at(step, self.registered_block).await?;
+                let seen = seen.with_context(|| format!("the vault's event of decision {step}"))?;
+                let posted = self.vault.view().posted(seen.outcome.block_number).await?;
                 let proof_bytes = posted.iter().find(|p| p.tx_hash == seen.outcome.tx_hash).map_or(0, |p| p.length);
                 self.journal.settle(step, &outcome(&seen.outcome, proof_bytes))?;
                 tracing::info!(step, "an unknown outcome was found on chain");
-            } else {
-                tracing::info!(step, "a journaled decision was never executed: sending it now");
-                self.execute(&entry.record, before, self.head).await?;
             }
         }
         Ok(())
     }
 
-    /// One decision at `time_s`.
-    pub(crate) async fn decide(&mut self, time_s: u64) -> Result<Line> {
+    /// Head that a decision was made on.
+    fn head_before(&self, step: u32) -> Result<Digest> {
+        let Some(last) = step.checked_sub(1) else { return Ok(self.genesis_head) };
+        let entry = self.journal.entries_from(last, 1)?.pop().with_context(|| format!("journal: decision {last}"))?;
+        entry.head.parse().with_context(|| format!("journal: head of decision {last}"))
+    }
+
+    /// One decision at `time_s`; none if it was withheld.
+    pub(crate) async fn decide(&mut self, time_s: u64) -> Result<Option<Line>> {
         let step = self.state.step;
-        let seen = self.vault.view().observe(time_s).instrument(tracing::info_span!("observe", step)).await?;
+        let seen = self.observe(time_s).instrument(tracing::info_span!("observe", step)).await?;
         let obs = seen.observation()?;
         self.check(&obs, time_s)?;
+        reached(Boundary::Observed);
         let inputs = self.engine.inputs(&self.state, &obs);
         let signal = self.candle.checked_signal(&inputs).context("candle and the integer engine differ: the agent stops")?;
         let decided = self.engine.step_with(&self.state, &obs, Signal(signal));
+        self.passed_s = time_s;
+        match self.gate.mode(&self.journal)? {
+            Mode::Active => {}
+            Mode::Reducing if decided.record.decision.order.is_none_or(|o| o.side == Side::Sell) => {}
+            mode => {
+                tracing::warn!(step, mode = mode.name(), "the decision of this interval is withheld");
+                return Ok(None);
+            }
+        }
         let (before, after) = (self.head, next_head(&self.head, &decided.record));
-        tracing::info_span!("journal", step).in_scope(|| self.journal.decide(&decided.record, &after.to_string()))?;
+        let entry = Entry { record: decided.record, head: after.to_string(), outcome: None };
+        tracing::info_span!("journal", step).in_scope(|| self.journal.decide(&entry.record, &entry.head))?;
         (self.state, self.head) = (decided.next_state, after);
-        let outcome = self.execute(&decided.record, before, after).await?;
+        reached(Boundary::Journaled);
+        self.proving.decided(self.state.step)?;
+        if entry.record.decision.halted {
+            self.gate.change(&self.journal, Mode::Reducing, Reason::Drawdown, &format!("the mandate's limit, at decision {step}"))?;
+        }
+        let outcome = self.execute(&entry, before).await?;
         self.post_if_due().await?;
-        Ok(Line { record: decided.record, outcome })
+        Ok(Some(Line { record: entry.record, outcome }))
+    }
+
+    /// What the vault sees at `time_s`, from a block that is deep enough and has every decision that the journal has.
+    async fn observe(&mut self, time_s: u64) -> Result<Observed> {
+        loop {
+            let seen = self.vault.view().observe_at(time_s, self.confirmations).await?;
+            if seen.step >= self.state.step {
+                return Ok(seen);
+            }
+            // The last decision is not that deep yet, or a reorganisation took it away.
+            self.reconcile().await?;
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// What the chain says must be what the engine and the circuit can work with.
@@ -121,11 +191,11 @@ impl Agent {
     }
 
     /// Sends a journaled decision, with its proof where the policy says so, and journals the outcome.
-    async fn execute(&mut self, record: &Record, before: Digest, after: Digest) -> Result<Outcome> {
-        let step = record.observation.step;
+    async fn execute(&mut self, entry: &Entry, before: Digest) -> Result<Outcome> {
+        let (record, step) = (&entry.record, entry.record.observation.step);
+        let after: Digest = entry.head.parse().with_context(|| format!("journal: head of decision {step}"))?;
         let order = record.decision.order;
-        self.fold(record).await?;
-        let proof = if order.is_some() && self.posting.policy == PostingPolicy::WithTrade {
+        let proof = if order.is_some() && self.posting.policy == PostingPolicy::WithTrade && step + 1 == self.state.step {
             Some(self.prove(after).instrument(tracing::info_span!("prove", step)).await?)
         } else {
             None
@@ -133,32 +203,48 @@ impl Agent {
         let bytes = proof.as_ref().map_or(&[][..], |p| p.bytes.as_slice());
         let seen = Observed::of_observation(&record.observation);
         let made = Move::of_order(order, before.to_bytes(), after.to_bytes());
-        let sent = self.vault.decide(&seen, &made, bytes).instrument(tracing::info_span!("execute", step)).await;
-        let done =
-            sent.with_context(|| format!("decision {step} is journaled and its outcome unknown; start the agent again to settle it"))?;
-        let done = outcome(&done, u64::try_from(bytes.len())?);
+        // Another proof makes another transaction: what was signed before would not be this call.
+        let earlier = if proof.is_none() { self.journal.attempts(step)? } else { Vec::new() };
+        let mut notes = Following { journal: &self.journal, gate: &self.gate, what: What::Decision(step) };
+        let sent = self.vault.decide_noting(&seen, &made, bytes, earlier, &mut notes);
+        let done = match sent.instrument(tracing::info_span!("execute", step)).await {
+            Ok(done) => outcome(&done, u64::try_from(bytes.len())?),
+            Err(error) => {
+                self.lost_ground(step, &error)?;
+                return Err(error)
+                    .with_context(|| format!("decision {step} is journaled and its outcome unknown; start the agent again to settle it"));
+            }
+        };
         tracing::info_span!("journal", step).in_scope(|| self.journal.settle(step, &done))?;
+        reached(Boundary::Settled);
         if proof.is_some() {
             self.posted = step + 1;
         }
         Ok(done)
     }
 
-    async fn fold(&mut self, record: &Record) -> Result<()> {
-        if record.observation.step >= self.proving.sent() {
-            self.proving.fold(record).await?;
-        }
-        Ok(())
+    /// A refusal that no repetition changes soon: what the decision stands on is not the chain's any more.
+    fn lost_ground(&self, step: u32, error: &ChainError) -> Result<()> {
+        let ChainError::Revert { reason, .. } = error else { return Ok(()) };
+        let words = if reason.starts_with("AnchorUnknown") {
+            "its anchor block was reorganised away: the vault takes it, without its trade, once that block is more than 256 blocks old"
+        } else if reason.starts_with("ObservationMismatch") {
+            "what it observed was reorganised away: the vault will not take it, and a new vault is needed"
+        } else {
+            return Ok(());
+        };
+        self.gate.change(&self.journal, Mode::Halted, Reason::Reorganised, &format!("decision {step}: {words}"))
     }
 
     async fn prove(&mut self, head: Digest) -> Result<Proof> {
-        let proof = self.proving.prove().await?;
+        let proof = self.proving.prove(self.state.step).await?;
         ensure!(proof.head == head, "the proof's head is {}, the decision's {head}; this is a bug", proof.head);
         Ok(proof)
     }
 
     async fn post_if_due(&mut self) -> Result<()> {
-        let due = self.posting.policy == PostingPolicy::Every && self.state.step - self.posted >= self.posting.every_decisions;
+        let waiting = self.state.step - self.posted.min(self.state.step);
+        let due = self.posting.policy == PostingPolicy::Every && waiting >= self.posting.every_decisions;
         if due { self.post().await.map(drop) } else { Ok(()) }
     }
 
@@ -167,20 +253,14 @@ impl Agent {
         let span = tracing::info_span!("prove", steps = self.state.step);
         let proof = self.prove(self.head).instrument(span).await?;
         if self.posted < proof.steps {
-            let sent = self.vault.post_proof(proof.steps, proof.head.to_bytes(), &proof.bytes);
+            let mut notes = Following { journal: &self.journal, gate: &self.gate, what: What::Post };
+            let sent = self.vault.post_proof_noting(proof.steps, proof.head.to_bytes(), &proof.bytes, &mut notes);
             let gas_used = sent.instrument(tracing::info_span!("post", steps = proof.steps)).await?;
             self.journal.posted(&Post { steps: proof.steps, gas_used, proof_bytes: u64::try_from(proof.bytes.len())? })?;
+            reached(Boundary::Posted);
             self.posted = proof.steps;
         }
         Ok(proof)
-    }
-
-    async fn posted_on_chain(&self) -> Result<Vec<Posted>> {
-        let posted = self.vault.view().posted(self.registered_block).await?;
-        if let Some(wrong) = posted.iter().find(|p| p.steps > self.state.step) {
-            bail!("the vault has a proof of {} decisions, the journal {}: the journal is an old copy", wrong.steps, self.state.step);
-        }
-        Ok(posted)
     }
 }
 

@@ -1,7 +1,11 @@
 //! `probity run`: the live agent, on a development chain that it moves along a market, or on a real chain.
 
+mod fault;
+mod guard;
+mod halt;
 mod live;
 mod proving;
+mod sending;
 mod setup;
 mod stop;
 mod summary;
@@ -9,11 +13,13 @@ mod world;
 
 pub(crate) use summary::Summary;
 
-use crate::cli::RunArgs;
+use crate::cli::{HaltArgs, RunArgs};
 use crate::journal::{Entry, Journal};
 use crate::output;
 use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
+use guard::Guard;
+use halt::Gate;
 use indicatif::{ProgressBar, ProgressStyle};
 use live::Line;
 use probity_chain::DevChain;
@@ -61,6 +67,18 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<Exi
     })
 }
 
+/// `probity halt`: from now on, nothing is decided and nothing is sent.
+pub(crate) fn halt(args: &HaltArgs) -> Result<ExitCode> {
+    Gate::of(&args.dir).halt(&args.dir, &args.reason)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `probity resume`.
+pub(crate) fn resume(args: &HaltArgs) -> Result<ExitCode> {
+    Gate::of(&args.dir).resume(&args.dir, &args.reason)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// `probity chain stop`: ends the chains that a run left up.
 pub(crate) fn stop_chains(dir: &Path) -> Result<ExitCode> {
     on_runtime(async {
@@ -87,38 +105,82 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
 pub(crate) async fn execute(args: &RunArgs, settings: &Settings) -> Result<Finished> {
     std::fs::create_dir_all(&args.dir).with_context(|| format!("--dir {}: expected a folder that can be written", args.dir.display()))?;
     let _lock = lock(&args.dir)?;
+    if let Some(drill) = fault::prepare()? {
+        output::talk(drill);
+    }
     ensure!(settings.posting.every_decisions > 0, "posting.every_decisions: expected 1 or more, got 0");
     let journal = Journal::open(&args.dir)?;
     ensure!(journal.meta("sealed")?.is_none(), "{}: this run is sealed; start a new one in another --dir", args.dir.display());
     let stop = Stop::listen()?;
     let mut ready = setup::ready(args, settings, journal).await?;
-    ready.agent.catch_up().await?;
-    let asked = decide_all(args, &mut ready, &stop).await?;
+    ready.agent.gate.started(&ready.agent.journal)?;
+    ready.agent.replay()?;
+    let mut guard = Guard::of(&ready, settings).await?;
+    fault::reached(fault::Boundary::Ready);
+    let asked = decide_all(args, &mut ready, &mut guard, &stop).await?;
+    if asked == Asked::Leave {
+        ready.agent.gate.terminated(&ready.agent.journal)?;
+    }
     finish(args, ready, asked != Asked::Leave).await
 }
 
-async fn decide_all(args: &RunArgs, ready: &mut Ready, stop: &Stop) -> Result<Asked> {
+async fn decide_all(args: &RunArgs, ready: &mut Ready, guard: &mut Guard, stop: &Stop) -> Result<Asked> {
     let most = match (args.decisions, &ready.world) {
         (Some(most), _) => Some(most),
         (None, World::Development { market, .. }) => Some(u32::try_from(market.bars.len())?),
         (None, World::Real { .. }) => None,
     };
     let bar = progress(most)?;
-    bar.set_position(ready.agent.state.step.into());
-    while most.is_none_or(|m| ready.agent.state.step < m) && stop.asked() == Asked::Nothing {
-        let (m, last_s) = (&ready.header.mandate, ready.agent.state.last_time_s);
-        let Some(time_s) = ready.world.next(last_s, m.genesis_time_s, m.interval_s, stop).await? else { break };
-        let line = ready.agent.decide(time_s).await?;
-        bar.suspend(|| output::talk(words(&line, ready.quote_decimals, ready.base_decimals)));
-        bar.inc(1);
+    let mut caught_up = false;
+    loop {
+        if !guard.may_act(ready, stop).await? || (caught_up && most.is_some_and(|m| ready.agent.state.step >= m)) {
+            break;
+        }
+        match one(ready, &mut caught_up, stop).await {
+            Ok(Next::Decided(line)) => {
+                guard.went_well();
+                bar.suspend(|| output::talk(words(&line, ready.quote_decimals, ready.base_decimals)));
+            }
+            Ok(Next::Passed) => guard.went_well(),
+            Ok(Next::Over) => break,
+            Err(error) => {
+                let words = guard.forgive(error)?;
+                bar.suspend(|| output::talk(words));
+                caught_up = false;
+                tokio::select! {
+                    () = tokio::time::sleep(guard.pause()) => {}
+                    () = stop.wait() => {}
+                }
+            }
+        }
+        bar.set_position(ready.agent.state.step.into());
     }
     bar.finish_and_clear();
     Ok(stop.asked())
 }
 
+/// What one turn of the loop brought.
+enum Next {
+    Decided(Box<Line>),
+    /// The interval went by without a decision, or journal and chain were brought together.
+    Passed,
+    Over,
+}
+
+async fn one(ready: &mut Ready, caught_up: &mut bool, stop: &Stop) -> Result<Next> {
+    if !*caught_up {
+        ready.agent.catch_up().await?;
+        *caught_up = true;
+        return Ok(Next::Passed);
+    }
+    let (m, last_s) = (&ready.header.mandate, ready.agent.passed_s);
+    let Some(time_s) = ready.world.next(last_s, m.genesis_time_s, m.interval_s, stop).await? else { return Ok(Next::Over) };
+    Ok(ready.agent.decide(time_s).await?.map_or(Next::Passed, |line| Next::Decided(Box::new(line))))
+}
+
 /// Proves, posts and exports; with `seal`, closes the log for good.
 async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
-    let Ready { mut agent, world, header, source, simulated, params_s, .. } = ready;
+    let Ready { mut agent, world, header, source, simulated, .. } = ready;
     let (log, proof_path) = (args.dir.join("decisions.jsonl"), args.dir.join("proof.bin"));
     if agent.state.step > 0 && seal {
         output::talk("proving all decisions and posting what is not on chain yet …");
@@ -143,7 +205,7 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
         posts: &posts,
         stats: &stats,
         end,
-        params_s,
+        params_s: stats.params_s,
         sealed: seal,
         log,
         proof: proof_path,

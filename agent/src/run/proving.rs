@@ -1,20 +1,20 @@
-//! Proving beside the live loop: a thread folds what was decided, keeps its checkpoint and makes proofs when asked.
+//! Proving beside the live loop: a thread folds what the journal has, keeps its checkpoint and makes proofs when asked.
 //!
-//! It never decides: every record it is given must be what the session decides again, or the run stops. The backlog is
-//! bounded: a full queue makes the live loop wait.
+//! It reads the journal itself, so nothing waits in memory, and it gets its parameters itself, so a restarted agent decides at
+//! once. It never decides: every record must be what the session decides again, or the run stops.
 
+use crate::journal::Journal;
+use crate::run::fault::{Boundary, reached};
+use crate::settings::{FoldWhen, ProofSettings};
 use anyhow::{Context, Result, anyhow, ensure};
-use probity_prover::{Params, Session};
-use probity_strategy::{Mandate, Model, Record};
+use probity_prover::Session;
+use probity_strategy::{Mandate, Model};
 use probity_verifier::{Digest, Salt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
-
-/// Most decisions that wait to be folded.
-const BACKLOG: usize = 4_096;
 
 /// What proving has cost so far.
 #[derive(Debug, Clone, Default)]
@@ -25,8 +25,10 @@ pub(crate) struct ProvingStats {
     pub(crate) compress_s: Vec<f64>,
     /// Size of the last proof.
     pub(crate) proof_bytes: usize,
-    /// Decisions folded.
-    pub(crate) folded: u32,
+    /// Decisions folded; none until the session is resumed.
+    pub(crate) folded: Option<u32>,
+    /// Getting the parameters, s.
+    pub(crate) params_s: f64,
 }
 
 /// A proof of everything decided before it was asked for.
@@ -41,19 +43,20 @@ pub(crate) struct Proof {
 }
 
 enum Command {
-    Fold(Box<Record>),
-    Compress(oneshot::Sender<Proof>),
+    /// So many decisions are in the journal.
+    Decided(u32),
+    /// A proof of so many is wanted.
+    Compress(u32, oneshot::Sender<Proof>),
 }
 
 /// The proving thread of one run.
 pub(crate) struct Proving {
-    commands: Option<mpsc::Sender<Command>>,
+    commands: Option<mpsc::UnboundedSender<Command>>,
     thread: Option<JoinHandle<Result<()>>>,
     stats: Arc<Mutex<ProvingStats>>,
-    sent: u32,
 }
 
-/// What a session is made of.
+/// What a session is made of, and where.
 pub(crate) struct Secrets {
     /// The promise.
     pub(crate) mandate: Mandate,
@@ -61,46 +64,46 @@ pub(crate) struct Secrets {
     pub(crate) model: Model,
     /// Salt of its commitment.
     pub(crate) salt: Salt,
+    /// Folder of the run.
+    pub(crate) dir: PathBuf,
+    /// Where parameters come from.
+    pub(crate) proof: ProofSettings,
+    /// When decisions are folded.
+    pub(crate) fold: FoldWhen,
 }
 
 impl Proving {
-    /// Resumes the session of `checkpoint` if there is one, else starts at genesis. `decided` is how many decisions the
-    /// journal has: a session that is ahead of it belongs to another run.
-    pub(crate) fn start(params: Arc<Params>, secrets: Secrets, checkpoint: &Path, decided: u32) -> Result<Self> {
-        let Secrets { mandate, model, salt } = secrets;
-        let session = if checkpoint.exists() {
-            Session::resume(checkpoint, params, mandate, model, salt).with_context(|| {
-                format!("{}: cannot be resumed; remove it and the decisions are folded again from the journal", checkpoint.display())
-            })?
-        } else {
-            Session::start(params, mandate, model, salt)?
-        };
-        let folded = session.decisions();
-        ensure!(folded <= decided, "{}: holds {folded} decisions, the journal {decided}: it belongs to another run", checkpoint.display());
-        let stats = Arc::new(Mutex::new(ProvingStats { folded, ..ProvingStats::default() }));
-        let (commands, inbox) = mpsc::channel(BACKLOG);
-        let worker = Worker { session, checkpoint: checkpoint.to_owned(), waiting: Vec::new(), stats: Arc::clone(&stats) };
-        let thread = std::thread::Builder::new().name("proving".into()).spawn(move || worker.run(inbox))?;
-        Ok(Self { commands: Some(commands), thread: Some(thread), stats, sent: folded })
+    /// Starts the thread. It resumes the session of the folder's checkpoint if there is one, else it starts at genesis.
+    pub(crate) fn start(secrets: Secrets) -> Result<Self> {
+        let stats = Arc::new(Mutex::new(ProvingStats::default()));
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let of_thread = Arc::clone(&stats);
+        let thread = std::thread::Builder::new()
+            .name("proving".into())
+            .spawn(move || Worker::resume(secrets, of_thread)?.run(inbox))
+            .context("starting the proving thread")?;
+        Ok(Self { commands: Some(commands), thread: Some(thread), stats })
     }
 
-    /// Decisions handed over so far, those of the checkpoint included.
-    pub(crate) const fn sent(&self) -> u32 {
-        self.sent
+    /// Says that so many decisions are in the journal.
+    pub(crate) fn decided(&mut self, decisions: u32) -> Result<()> {
+        self.send(Command::Decided(decisions))
     }
 
-    /// Hands over the next decision.
-    pub(crate) async fn fold(&mut self, record: &Record) -> Result<()> {
-        ensure!(record.observation.step == self.sent, "proving: expected decision {}, got {}", self.sent, record.observation.step);
-        self.send(Command::Fold(Box::new(record.clone()))).await?;
-        self.sent += 1;
-        Ok(())
+    /// Decisions of so many that are not folded; all of them until the session is resumed.
+    pub(crate) fn backlog(&self, decisions: u32) -> u32 {
+        decisions.saturating_sub(self.stats().folded.unwrap_or(0))
     }
 
-    /// A compressed proof of everything handed over.
-    pub(crate) async fn prove(&mut self) -> Result<Proof> {
+    /// Why the thread ended, if it did.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) { Err(self.failure()) } else { Ok(()) }
+    }
+
+    /// A compressed proof of the first so many decisions, which are all that the journal has.
+    pub(crate) async fn prove(&mut self, decisions: u32) -> Result<Proof> {
         let (answer, wait) = oneshot::channel();
-        self.send(Command::Compress(answer)).await?;
+        self.send(Command::Compress(decisions, answer))?;
         match wait.await {
             Ok(proof) => Ok(proof),
             Err(_) => Err(self.failure()),
@@ -118,12 +121,8 @@ impl Proving {
         self.join()
     }
 
-    async fn send(&mut self, command: Command) -> Result<()> {
-        let open = match &self.commands {
-            Some(commands) => commands.send(command).await.is_ok(),
-            None => false,
-        };
-        if open { Ok(()) } else { Err(self.failure()) }
+    fn send(&mut self, command: Command) -> Result<()> {
+        if self.commands.as_ref().is_some_and(|commands| commands.send(command).is_ok()) { Ok(()) } else { Err(self.failure()) }
     }
 
     /// Why the thread is gone.
@@ -145,46 +144,83 @@ impl Proving {
 
 struct Worker {
     session: Session,
+    journal: Journal,
     checkpoint: PathBuf,
-    waiting: Vec<Record>,
+    fold: FoldWhen,
     stats: Arc<Mutex<ProvingStats>>,
 }
 
 impl Worker {
-    fn run(mut self, mut inbox: mpsc::Receiver<Command>) -> Result<()> {
-        let most = usize::from(self.session.mandate().decisions_per_fold);
+    fn resume(secrets: Secrets, stats: Arc<Mutex<ProvingStats>>) -> Result<Self> {
+        let Secrets { mandate, model, salt, dir, proof, fold } = secrets;
+        let started = Instant::now();
+        let params = Arc::new(proof.params_for(&mandate).context("proof parameters")?);
+        let params_s = started.elapsed().as_secs_f64();
+        let checkpoint = dir.join("session.ckpt");
+        let session = if checkpoint.exists() {
+            Session::resume(&checkpoint, params, mandate, model, salt).with_context(|| {
+                format!("{}: cannot be resumed; remove it and the decisions are folded again from the journal", checkpoint.display())
+            })?
+        } else {
+            Session::start(params, mandate, model, salt)?
+        };
+        let journal = Journal::existing(&dir)?;
+        let (folded, decided) = (session.decisions(), journal.len()?);
+        ensure!(folded <= decided, "{}: holds {folded} decisions, the journal {decided}: it belongs to another run", checkpoint.display());
+        let worker = Self { session, journal, checkpoint, fold, stats };
+        worker.note(|s| s.params_s = params_s);
+        Ok(worker)
+    }
+
+    fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) -> Result<()> {
+        let most = u32::from(self.session.mandate().decisions_per_fold);
+        let mut decided = 0;
         while let Some(command) = inbox.blocking_recv() {
-            match command {
-                Command::Fold(record) => {
-                    self.waiting.push(*record);
-                    if self.waiting.len() >= most {
-                        self.fold()?;
+            let mut next = Some(command);
+            // One fold at a time, so that a proof that is asked for waits for no more than it needs.
+            while let Some(command) = next.take() {
+                match command {
+                    Command::Decided(now) => decided = decided.max(now),
+                    Command::Compress(now, answer) => {
+                        decided = decided.max(now);
+                        while self.session.decisions() < now {
+                            self.fold_next(now)?;
+                        }
+                        let proof = self.compress()?;
+                        reached(Boundary::Compressed);
+                        // A caller that no longer waits needs no proof.
+                        drop(answer.send(proof));
                     }
                 }
-                Command::Compress(answer) => {
-                    self.fold()?;
-                    let proof = self.compress()?;
-                    // A caller that no longer waits needs no proof.
-                    drop(answer.send(proof));
+                if self.fold == FoldWhen::Beside && decided.saturating_sub(self.session.decisions()) >= most {
+                    self.fold_next(decided)?;
+                    next = Some(inbox.try_recv().unwrap_or(Command::Decided(decided)));
                 }
             }
         }
-        self.fold()
+        while self.fold == FoldWhen::Beside && self.session.decisions() < decided {
+            self.fold_next(decided)?;
+        }
+        Ok(())
     }
 
-    fn fold(&mut self) -> Result<()> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let _span = tracing::info_span!("fold", from = self.session.decisions(), decisions = self.waiting.len()).entered();
+    /// Folds the next decisions of the journal, of which there are `decided`.
+    fn fold_next(&mut self, decided: u32) -> Result<()> {
+        let from = self.session.decisions();
+        let most = u32::try_from(self.session.room())?.min(decided.saturating_sub(from));
+        let entries = self.journal.entries_from(from, most)?;
+        ensure!(!entries.is_empty(), "proving: expected decision {from} in the journal, got none");
+        let _span = tracing::info_span!("fold", from, decisions = entries.len()).entered();
         let started = Instant::now();
-        let observations: Vec<_> = self.waiting.iter().map(|r| r.observation.clone()).collect();
+        let observations: Vec<_> = entries.iter().map(|e| e.record.observation.clone()).collect();
         let steps = self.session.fold(&observations)?;
-        for (record, step) in self.waiting.drain(..).zip(&steps) {
-            let at = record.observation.step;
-            ensure!(record == step.record, "decision {at}: the proof's engine decides otherwise than the journal; this is a bug");
+        for (entry, step) in entries.iter().zip(&steps) {
+            let at = entry.record.observation.step;
+            ensure!(entry.record == step.record, "decision {at}: the proof's engine decides otherwise than the journal; this is a bug");
         }
-        self.session.checkpoint(&self.checkpoint)?;
+        reached(Boundary::Folded);
+        self.session.checkpoint(&self.checkpoint).with_context(|| format!("{}", self.checkpoint.display()))?;
+        reached(Boundary::Checkpointed);
         let ms = started.elapsed().as_secs_f64() * 1_000.0;
         tracing::info!(ms, "folded");
         self.note(|s| s.fold_ms.push(ms));
@@ -206,7 +242,7 @@ impl Worker {
 
     fn note(&self, change: impl FnOnce(&mut ProvingStats)) {
         let mut stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner);
-        stats.folded = self.session.decisions();
+        stats.folded = Some(self.session.decisions());
         change(&mut stats);
     }
 }

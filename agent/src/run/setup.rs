@@ -6,6 +6,7 @@ use crate::cli::RunArgs;
 use crate::journal::Journal;
 use crate::market::{MarketChoice, MarketPath};
 use crate::output;
+use crate::run::halt::Gate;
 use crate::run::live::Agent;
 use crate::run::proving::{Proving, Secrets};
 use crate::run::world::World;
@@ -13,12 +14,11 @@ use crate::settings::Settings;
 use crate::{commit, secret, strategy_file};
 use anyhow::{Context, Result, bail, ensure};
 use probity_backtest::Scale;
-use probity_chain::{Address, DevChain, Origin, PoolInfo, Promise, Sender, Tools, Vault, VaultView};
+use probity_chain::{Address, DevChain, Fees, Origin, PoolInfo, Promise, Sender, Tools, Vault, VaultView};
 use probity_learn::{Candle, ModelFile};
 use probity_strategy::{Engine, Mandate, ModelShape, State};
 use probity_verifier::{Digest, Header, Reveal, commit_model, mandate_digest};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Gas money of a development operator, wei.
@@ -36,7 +36,6 @@ pub(crate) struct Ready {
     pub(crate) simulated: bool,
     pub(crate) base_decimals: u8,
     pub(crate) quote_decimals: u8,
-    pub(crate) params_s: f64,
 }
 
 /// Makes a run ready in its folder.
@@ -44,14 +43,6 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
     let opening = opening(&args.dir, args.model.as_deref(), settings)?;
     let (file, salt) = (ModelFile::new(opening.shape, opening.reveal.model)?, opening.reveal.salt);
     let chain = chain(args, settings, &journal).await?;
-    let params = tokio::task::spawn_blocking({
-        let (shape, b, engine) = (file.shape.clone(), settings.mandate.decisions_per_fold, settings.mandate.proof_engine);
-        let proof = settings.proof.clone();
-        move || {
-            let started = std::time::Instant::now();
-            proof.params(&shape, b, engine).map(|p| (p, started.elapsed().as_secs_f64()))
-        }
-    });
     let pool = pool(&chain, settings).await?;
     let market = match &chain {
         Chain::Development(dev) => Some(market(args, settings, &journal, &pool, dev).await?),
@@ -63,21 +54,30 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
     let commitment = commit_model(&mandate.model, &file.model, &salt);
     let header = Header::new(mandate.clone(), commitment);
     let registered_block = register(&vault, &mandate, &header).await?;
-    let (params, params_s) = params.await.context("deriving the proof parameters")??;
-    let decided = u32::try_from(journal.entries()?.len())?;
-    let secrets = Secrets { mandate: mandate.clone(), model: file.model.clone(), salt };
-    let proving = Proving::start(Arc::new(params), secrets, &args.dir.join("session.ckpt"), decided)?;
+    let secrets = Secrets {
+        mandate: mandate.clone(),
+        model: file.model.clone(),
+        salt,
+        dir: args.dir.clone(),
+        proof: settings.proof.clone(),
+        fold: settings.safety.fold,
+    };
+    let proving = Proving::start(secrets)?;
     let agent = Agent {
         engine: Engine::new(mandate.clone(), file.model.clone())?,
         candle: Candle::new(&file.shape, &file.model)?,
         vault,
         journal,
+        gate: Gate::of(&args.dir),
         proving,
         posting: settings.posting.clone(),
         registered_block,
+        confirmations: if matches!(chain, Chain::Real { .. }) { settings.safety.confirmations } else { 0 },
+        genesis_head: header.genesis_head,
         state: State::genesis(&mandate),
         head: header.genesis_head,
         posted: 0,
+        passed_s: mandate.genesis_time_s,
     };
     let (base_decimals, quote_decimals) = (pool.base.decimals, pool.quote.decimals);
     let (source, simulated) = market.as_ref().map_or_else(
@@ -88,11 +88,15 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         (Chain::Development(chain), Some(market)) => World::Development { chain, pool, market },
         (Chain::Real { url, .. }, _) => {
             let view = VaultView::at(&url, agent.vault.view().address())?;
-            World::Real { view, poll: Duration::from_millis(settings.chain.poll_interval_ms.max(1)) }
+            World::Real {
+                view,
+                poll: Duration::from_millis(settings.chain.poll_interval_ms.max(1)),
+                confirmations: settings.safety.confirmations,
+            }
         }
         (Chain::Development(_), None) => bail!("a development chain has a market; this is a bug"),
     };
-    Ok(Ready { agent, world, header, source, simulated, base_decimals, quote_decimals, params_s })
+    Ok(Ready { agent, world, header, source, simulated, base_decimals, quote_decimals })
 }
 
 enum Chain {
@@ -139,7 +143,8 @@ async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result
         let (key, url) = (secret::operator_key()?, settings.chain.rpc_url.expose().to_owned());
         let chain_id = probity_chain::chain_id(&url).await?;
         journal.bind("chain", &format!("real, id {chain_id}"))?;
-        return Ok(Chain::Real { sender: Sender::new(&url, &key, chain_id, settings.chain.receipt_timeout_s).await?, url });
+        let sender = Sender::new(&url, &key, chain_id, settings.chain.receipt_timeout_s).await?.with_fees(fees(settings));
+        return Ok(Chain::Real { sender, url });
     }
     journal.bind("chain", "development")?;
     if let Some(running) = DevChain::attach(&args.dir).await? {
@@ -232,12 +237,21 @@ fn address(field: &str, text: &str) -> Result<Address> {
     text.parse().map_err(|_| anyhow::anyhow!("{field}: expected 0x and 40 hex digits, got {text}"))
 }
 
+/// What the settings say of gas.
+fn fees(settings: &Settings) -> Fees {
+    let (cap, after) = (settings.safety.max_gas_price_gwei, settings.safety.replace_after_s);
+    Fees {
+        cap_wei: (cap > 0).then(|| u128::from(cap).saturating_mul(1_000_000_000)),
+        replace_after: (after > 0).then(|| Duration::from_secs(after)),
+    }
+}
+
 /// The operator's account: from the environment on a real chain, made for the run on a development chain.
 async fn sender(chain: &Chain, settings: &Settings, args: &RunArgs) -> Result<Sender> {
     match chain {
         Chain::Development(dev) => {
             let key = secret::development_key(&args.dir.join("operator.key"))?;
-            let sender = Sender::new(dev.url(), &key, dev.chain_id(), settings.chain.receipt_timeout_s).await?;
+            let sender = Sender::new(dev.url(), &key, dev.chain_id(), settings.chain.receipt_timeout_s).await?.with_fees(fees(settings));
             dev.fund_gas(sender.address(), GAS_MONEY).await?;
             Ok(sender)
         }

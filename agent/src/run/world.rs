@@ -23,6 +23,8 @@ pub(crate) enum World {
         view: VaultView,
         /// Time between two looks.
         poll: Duration,
+        /// Blocks on top of one that is looked at.
+        confirmations: u64,
     },
 }
 
@@ -57,8 +59,8 @@ impl World {
                 }
                 Ok(None)
             }
-            Self::Real { view, poll } => loop {
-                let now = view.time_s().await?;
+            Self::Real { view, poll, confirmations } => loop {
+                let now = view.time_under_s(*confirmations).await?;
                 let interval = u64::from(interval_s);
                 let newest = genesis_s + now.saturating_sub(genesis_s) / interval * interval;
                 if newest > last_s {

@@ -5,6 +5,8 @@ use super::{
     wide::{U256, quotient},
 };
 
+use std::sync::LazyLock;
+
 /// Smallest tick of a pool.
 pub const MIN_TICK: i32 = -887_272;
 /// Largest tick of a pool.
@@ -41,18 +43,40 @@ const FACTORS: [u128; 20] = [
 /// 2^16 / log2(sqrt(1.0001)), floor: one unit of log2 in ticks.
 pub(crate) const TICKS_OF_LOG2_X16: i64 = 908_567_297;
 
+/// Bits of a tick whose ratios are kept.
+const FIRST_BITS: usize = 12;
+/// How many these are.
+const FIRST: u32 = 1 << FIRST_BITS;
+
+/// The ratios at −0 … −(FIRST − 1); none at 0, where it is 1.
+static RATIOS: LazyLock<Vec<Option<u128>>> = LazyLock::new(|| {
+    let mut out = vec![None];
+    for factor in FACTORS.iter().take(FIRST_BITS) {
+        let with: Vec<Option<u128>> = out.iter().map(|r| Some(r.map_or(*factor, |r| high_product(r, *factor)))).collect();
+        out.extend(with);
+    }
+    out
+});
+
 /// The root price at a tick; none outside [`MIN_TICK`] … [`MAX_TICK`].
 pub fn sqrt_ratio_at_tick(tick: i32) -> Result<U256, PoolError> {
     if !(MIN_TICK..=MAX_TICK).contains(&tick) {
         return Err(PoolError::value("tick", format!("{MIN_TICK} … {MAX_TICK}"), tick));
     }
     let magnitude = tick.unsigned_abs();
-    // Q128.128 of the ratio at −|tick|, below 1 as soon as one factor is in it.
-    let mut ratio: Option<u128> = None;
-    for (i, factor) in FACTORS.iter().enumerate() {
-        if (magnitude >> i) & 1 == 1 {
+    // Q128.128 of the ratio at −|tick|, below 1 as soon as one factor is in it. The factors go in from the lowest bit on, so what
+    // the lower bits make of it is the same for many ticks.
+    let first = usize::try_from(magnitude % FIRST).unwrap_or(0);
+    let mut ratio: Option<u128> = RATIOS.get(first).copied().flatten();
+    let mut rest = magnitude / FIRST;
+    for factor in FACTORS.iter().skip(FIRST_BITS) {
+        if rest == 0 {
+            break;
+        }
+        if rest & 1 == 1 {
             ratio = Some(ratio.map_or(*factor, |r| high_product(r, *factor)));
         }
+        rest >>= 1;
     }
     let ratio = match ratio {
         None => U256::ONE << 128,

@@ -3,7 +3,7 @@
 //! Shown by them: what was registered, how many decisions the vault took, and their last head, thus (the heads are a hash chain) all of
 //! them. Not shown: events, so fills and swaps stay the node's word; and that the header is of the canonical chain.
 
-use crate::ethstate::{HeaderField, TrustedHeader, account, keccak256, mapping_slot, slot, word};
+use crate::ethstate::{HeaderField, TrustedHeader, account, keccak256, slot, word};
 use crate::finding::{Code, Finding};
 use crate::{Digest, Line, LogError, LogReader};
 use std::io::BufRead;
@@ -17,17 +17,14 @@ pub struct VaultSlots {
     pub head: u64,
     /// Slot of the number of decisions, and bytes from the right.
     pub next_step: (u64, u64),
-    /// Slot of the mapping from numbers of decisions to heads.
-    pub head_at: u64,
 }
 
 impl VaultSlots {
-    /// The slots to ask for, for a log of so many decisions.
+    /// The slots to ask for.
     #[must_use]
-    pub fn wanted(&self, decisions: u32) -> [[u8; 32]; 6] {
+    pub fn wanted(&self) -> [[u8; 32]; 5] {
         let at = |more: u64| word(self.registration.saturating_add(more));
-        let last = mapping_slot(&word(decisions.into()), &word(self.head_at));
-        [at(0), at(1), at(2), word(self.head), word(self.next_step.0), last]
+        [at(0), at(1), at(2), word(self.head), word(self.next_step.0)]
     }
 }
 
@@ -59,18 +56,17 @@ pub fn audit_state<R: BufRead>(log: R, slots: &VaultSlots, seen: &StateSeen) -> 
     let Ok(reader) = LogReader::new(log) else { return (None, findings) };
     let expected = reader.header().clone();
     let ((decisions, head), Ok(())) = rest(reader) else { return (None, findings) };
-    let (header, values) = match follow(slots, seen, decisions) {
+    let (header, values) = match follow(slots, seen) {
         Ok(found) => found,
         Err(finding) => return (None, vec![*finding]),
     };
-    let [mandate, commitment, genesis, last, packed, at] = values;
+    let [mandate, commitment, genesis, last, packed] = values;
     let count = u32::try_from(number(&packed, slots.next_step.1)).unwrap_or(u32::MAX);
     let digests = [
         ("registration.mandateDigest", expected.mandate_digest, mandate),
         ("registration.commitment", expected.model_commitment, commitment),
         ("registration.genesisHead", expected.genesis_head, genesis),
         ("head", head, last),
-        ("headAt", head, at),
     ];
     for (field, log, chain) in digests {
         if log.to_bytes() != chain {
@@ -104,7 +100,7 @@ fn number(packed: &[u8; 32], offset: u64) -> u64 {
 }
 
 /// From the header to the account, from the account to the slots.
-fn follow(slots: &VaultSlots, seen: &StateSeen, decisions: u32) -> Result<(TrustedHeader, [[u8; 32]; 6]), Box<Finding>> {
+fn follow(slots: &VaultSlots, seen: &StateSeen) -> Result<(TrustedHeader, [[u8; 32]; 5]), Box<Finding>> {
     let refused = |e: crate::StateError| {
         Box::new(Finding::error(Code::StateProofInvalid, format!("expected {}, got {}", e.expected, e.got)).field(e.field))
     };
@@ -115,11 +111,11 @@ fn follow(slots: &VaultSlots, seen: &StateSeen, decisions: u32) -> Result<(Trust
         let expected = format!("code with hash 0x{}", hex::encode(vault.code_hash));
         return Err(Box::new(Finding::mismatch(Code::StateProofInvalid, expected, "other code from the same node").field("vault.code")));
     }
-    let mut values = [[0u8; 32]; 6];
-    let wanted = slots.wanted(decisions);
+    let mut values = [[0u8; 32]; 5];
+    let wanted = slots.wanted();
     for (i, value) in values.iter_mut().enumerate() {
         let (Some(name), Some((given, nodes))) = (wanted.get(i), seen.slots.get(i)) else {
-            return Err(Box::new(Finding::mismatch(Code::StateProofInvalid, "six slots", seen.slots.len()).field("storageProof")));
+            return Err(Box::new(Finding::mismatch(Code::StateProofInvalid, "five slots", seen.slots.len()).field("storageProof")));
         };
         if given != name {
             let (want, got) = (hex::encode(name), hex::encode(given));

@@ -3,7 +3,7 @@
 
 use probity_verifier::{Code, HeaderField, LogReader, StateSeen, VECTOR_LOG, VaultSlots, audit_state, keccak256, log_end, word};
 
-const SLOTS: VaultSlots = VaultSlots { registration: 1, head: 10, next_step: (11, 8), head_at: 12 };
+const SLOTS: VaultSlots = VaultSlots { registration: 1, head: 10, next_step: (11, 8) };
 const VAULT: [u8; 20] = [0x11; 20];
 
 fn text(bytes: &[u8]) -> Vec<u8> {
@@ -62,9 +62,9 @@ fn nibbles(key: &[u8]) -> Vec<u8> {
     keccak256(key).iter().flat_map(|b| [b >> 4, b & 15]).collect()
 }
 
-/// A chain whose vault holds these six words.
-fn seen(words: &[[u8; 32]; 6], decisions: u32) -> StateSeen {
-    let names = SLOTS.wanted(decisions);
+/// A chain whose vault holds these five words.
+fn seen(words: &[[u8; 32]; 5]) -> StateSeen {
+    let names = SLOTS.wanted();
     let trimmed = |word: &[u8; 32]| text(&word.iter().copied().skip_while(|b| *b == 0).collect::<Vec<u8>>());
     let mut leaves: Leaves = names.iter().zip(words).map(|(name, word)| (nibbles(name), trimmed(word))).collect();
     leaves.extend((100..120).map(|n| (nibbles(&word(n)), trimmed(&word(n)))));
@@ -93,14 +93,13 @@ fn seen(words: &[[u8; 32]; 6], decisions: u32) -> StateSeen {
     StateSeen { header_hash: keccak256(&list(&encoded)), header, vault: VAULT, account: down, code, slots: slots.to_vec() }
 }
 
-fn honest() -> ([[u8; 32]; 6], u32) {
+fn honest() -> ([[u8; 32]; 5], u32) {
     let reader = LogReader::new(VECTOR_LOG.as_bytes()).unwrap();
     let h = reader.header();
     let (decisions, head) = log_end(VECTOR_LOG.as_bytes()).unwrap();
     let mut packed = word(1_700_043_200);
     packed[20..24].copy_from_slice(&decisions.to_be_bytes());
-    let words =
-        [h.mandate_digest.to_bytes(), h.model_commitment.to_bytes(), h.genesis_head.to_bytes(), head.to_bytes(), packed, head.to_bytes()];
+    let words = [h.mandate_digest.to_bytes(), h.model_commitment.to_bytes(), h.genesis_head.to_bytes(), head.to_bytes(), packed];
     (words, decisions)
 }
 
@@ -111,8 +110,8 @@ fn found(seen: &StateSeen) -> (bool, Vec<(Code, Option<String>)>) {
 
 #[test]
 fn an_honest_node_is_believed_for_its_header_alone() {
-    let (words, decisions) = honest();
-    let seen = seen(&words, decisions);
+    let (words, _) = honest();
+    let seen = seen(&words);
     assert_eq!(found(&seen), (true, vec![]));
     let (header, _) = audit_state(VECTOR_LOG.as_bytes(), &SLOTS, &seen);
     assert_eq!(header.unwrap().number, 0x1234);
@@ -120,18 +119,18 @@ fn an_honest_node_is_believed_for_its_header_alone() {
 
 #[test]
 fn another_history_in_the_vault_is_named_by_its_field() {
-    let names = ["registration.mandateDigest", "registration.commitment", "registration.genesisHead", "head", "nextStep", "headAt"];
+    let names = ["registration.mandateDigest", "registration.commitment", "registration.genesisHead", "head", "nextStep"];
     for (i, name) in names.into_iter().enumerate() {
-        let (mut words, decisions) = honest();
+        let (mut words, _) = honest();
         words[i][if name == "nextStep" { 23 } else { 31 }] ^= 1;
-        assert_eq!(found(&seen(&words, decisions)), (true, vec![(Code::StateMismatch, Some(format!("vault.{name}")))]));
+        assert_eq!(found(&seen(&words)), (true, vec![(Code::StateMismatch, Some(format!("vault.{name}")))]));
     }
 }
 
 #[test]
 fn a_lying_node_contradicts_its_header() {
-    let (words, decisions) = honest();
-    let honest = seen(&words, decisions);
+    let (words, _) = honest();
+    let honest = seen(&words);
     type Lie = fn(&mut StateSeen);
     let lies: [Lie; 9] = [
         |s| s.header_hash[0] ^= 1,

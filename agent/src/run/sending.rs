@@ -1,0 +1,57 @@
+//! What is done at every stage of a transaction: noted before it leaves, stopped if the run is halted.
+
+use crate::journal::Journal;
+use crate::run::fault::{Boundary, reached};
+use crate::run::halt::{Gate, Mode};
+use probity_chain::{Attempt, ChainError, Notes};
+
+/// What is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What {
+    /// The decision of a step.
+    Decision(u32),
+    /// A proof.
+    Post,
+}
+
+/// Follows one transaction.
+pub(crate) struct Following<'a> {
+    pub(crate) journal: &'a Journal,
+    pub(crate) gate: &'a Gate,
+    pub(crate) what: What,
+}
+
+impl Following<'_> {
+    fn pick(&self, decision: Boundary, post: Boundary) -> Boundary {
+        match self.what {
+            What::Decision(_) => decision,
+            What::Post => post,
+        }
+    }
+}
+
+impl Notes for Following<'_> {
+    fn signed(&mut self, attempt: &Attempt) -> Result<(), ChainError> {
+        let stopped = |reason: String| ChainError::Stopped { reason };
+        // The last look before it leaves: whatever else is wrong, a halted run sends nothing.
+        if self.gate.mode(self.journal).map_err(|e| stopped(format!("{e:#}")))? == Mode::Halted {
+            return Err(stopped("the run is halted".into()));
+        }
+        if let What::Decision(step) = self.what {
+            let noted = self.journal.attempt(step, attempt);
+            noted.map_err(|e| stopped(format!("journal: the transaction of step {step} could not be noted, nothing was sent: {e:#}")))?;
+        }
+        reached(self.pick(Boundary::DecideSigned, Boundary::PostSigned));
+        Ok(())
+    }
+
+    fn sent(&mut self) -> Result<(), ChainError> {
+        reached(self.pick(Boundary::DecideSent, Boundary::PostSent));
+        Ok(())
+    }
+
+    fn mined(&mut self) -> Result<(), ChainError> {
+        reached(self.pick(Boundary::DecideMined, Boundary::PostMined));
+        Ok(())
+    }
+}

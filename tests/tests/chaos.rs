@@ -1,0 +1,111 @@
+//! The agent killed at every boundary between two effects, restarted, and held against an undisturbed run of the same market on
+//! the same chain: same log head, nothing twice, nothing missing.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use probity_tests::{Rpc, codes, json, run, run_with};
+use serde_json::{Value, json as object};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+const DECISIONS: &str = "12";
+const SETTINGS: &[(&str, &str)] = &[
+    ("PROBITY__MANDATE__WARMUP_STEPS", "1"),
+    ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2"),
+    ("PROBITY__POSTING__EVERY_DECISIONS", "1000"),
+];
+
+/// Boundaries in the order of a run, and the counts they are killed at. Folds and posts come last: they do not touch the chain
+/// that decisions are made on.
+const KILLS: &[(&str, &[u32])] = &[
+    ("ready", &[1]),
+    ("observed", &[1, 2]),
+    ("journaled", &[1, 2]),
+    ("decide_signed", &[1, 1]),
+    ("decide_sent", &[1, 2]),
+    ("decide_mined", &[1, 2]),
+    ("settled", &[1]),
+    ("folded", &[1]),
+    ("checkpointed", &[1]),
+    ("compressed", &[1]),
+    ("post_signed", &[1]),
+    ("post_sent", &[1]),
+    ("post_mined", &[1]),
+    ("posted", &[1]),
+];
+
+fn args(dir: &Path) -> Vec<&str> {
+    vec!["--json", "run", "--dir", dir.to_str().unwrap(), "--decisions", DECISIONS, "--posting", "every", "--keep-chain"]
+}
+
+/// Runs until the drill kills it; true if it did, false if the run came to its end before.
+fn killed_at(dir: &Path, boundary: &str, count: u32) -> bool {
+    let at = format!("{boundary}:{count}");
+    let mut env = SETTINGS.to_vec();
+    env.push(("PROBITY_CRASH_AT", &at));
+    let out = run_with("probity", &args(dir), &env);
+    let talk = String::from_utf8_lossy(&out.stderr).into_owned();
+    match (out.status.signal(), out.status.code()) {
+        (Some(9), _) => true,
+        (None, Some(0)) => false,
+        other => panic!("{at}: {other:?}\n{talk}"),
+    }
+}
+
+fn finish(dir: &Path) -> Value {
+    let out = run_with("probity", &args(dir), SETTINGS);
+    assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
+    json(&out)["result"].clone()
+}
+
+fn fork_url(dir: &Path) -> String {
+    let chains: Value = serde_json::from_str(&std::fs::read_to_string(dir.join("chains.json")).unwrap()).unwrap();
+    chains["nodes"].as_array().unwrap().iter().find(|n| n["role"] == "fork").unwrap()["url"].as_str().unwrap().to_owned()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn killed_at_every_boundary_it_comes_to_the_same_head() {
+    let temp = tempfile::tempdir().unwrap();
+    let (calm, wild) = (temp.path().join("calm"), temp.path().join("wild"));
+    // One vault, mandate and chain for both: set up once, then the chain is set back to there.
+    assert!(killed_at(&calm, "ready", 1));
+    copy(&calm, &wild);
+    let chain = Rpc::at(&fork_url(&calm));
+    let snapshot = chain.call("evm_snapshot", &object!([]));
+    assert_eq!(finish(&calm)["decisions"], 12);
+    let undisturbed = std::fs::read_to_string(calm.join("decisions.jsonl")).unwrap();
+    assert_eq!(chain.call("evm_revert", &object!([snapshot])), true);
+
+    let mut survived = 0;
+    for (boundary, counts) in KILLS {
+        for count in *counts {
+            assert!(killed_at(&wild, boundary, *count), "{boundary}:{count} was not reached");
+            survived += 1;
+        }
+    }
+    assert_eq!(survived, 19);
+    let summary = finish(&wild);
+    assert_eq!((&summary["decisions"], &summary["sealed"]), (&12.into(), &true.into()), "{summary}");
+    assert!(summary["buys"].as_u64().unwrap() + summary["sells"].as_u64().unwrap() > 0, "{summary}");
+    // Every line, so every record and the last head.
+    assert_eq!(std::fs::read_to_string(wild.join("decisions.jsonl")).unwrap(), undisturbed);
+
+    // Nothing doubled, nothing missing, portfolio and proof as the chain has them.
+    let log = wild.join("decisions.jsonl");
+    let out = run("probity", &["--json", "audit", "--log", log.to_str().unwrap(), "--rpc", chain.url()]);
+    let report = json(&out)["result"].clone();
+    assert_eq!((out.status.code(), codes(&report)), (Some(0), vec![]), "{report}");
+    assert_eq!(report["chain"]["decisions"], 12);
+    assert_eq!(report["chain"]["decisions_posted"], 12);
+    assert_eq!(report["coverage"]["proven"], 12);
+    let seen = json(&run("probity", &["--json", "inspect", wild.to_str().unwrap()]));
+    assert_eq!(seen["result"]["outcome_unknown"], 0, "{seen}");
+    assert_eq!(run("probity", &["chain", "stop", "--dir", wild.to_str().unwrap()]).status.code(), Some(0));
+}
