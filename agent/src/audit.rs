@@ -8,8 +8,8 @@ use crate::{output, secret};
 use anyhow::{Context, Result};
 use probity_strategy::Mandate;
 use probity_verifier::{
-    Code, Evidence, Finding, Histories, Keys, KeysError, LogReader, MAX_ENVELOPE, ParamsSource, Report, Severity, Story, Verdict, audit,
-    audit_chain, audit_state, histories,
+    AuditState, Code, Evidence, Finding, Histories, Keys, KeysError, LogReader, MAX_AUDIT_STATE, MAX_ENVELOPE, ParamsSource, Report,
+    Severity, Story, Verdict, audit, audit_chain_since, audit_since, audit_state, histories,
 };
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -26,11 +26,19 @@ pub(crate) fn run(args: &AuditArgs, settings: &Settings, json: bool) -> Result<E
     let proof = args.proof.as_deref().map(read_proof).transpose()?;
     let before = args.before.iter().map(|path| read_proof(path)).collect::<Result<Vec<_>>>()?;
     let evidence = Evidence { proof: proof.as_deref(), reveal: reveal.as_ref(), before: &before, segment: args.segment };
-    let report = match &args.rpc {
-        None => of(&args.log, evidence, derive)?,
-        Some(url) => crate::run::on_runtime(with_chain(&args.log, evidence, url, derive))?,
+    let since = args.since.as_deref().map(read_state).transpose()?;
+    let (report, state) = match &args.rpc {
+        None => audit_since(open(&args.log)?, evidence, since.as_ref(), derive)?,
+        Some(url) => crate::run::on_runtime(with_chain(&args.log, evidence, url, since.as_ref(), derive))?,
     };
     let report = further(args, report, &source)?;
+    match (&args.state, state.filter(|_| report.verdict == Verdict::Accepted)) {
+        (Some(path), Some(state)) => create(path, &state.to_text()?).context("--state")?,
+        (Some(path), None) => {
+            output::talk(&format!("{} not written: only an accepted audit from genesis can be gone on from", path.display()))
+        }
+        (None, _) => {}
+    }
     output::data(json, "audit", &report, || text(&report))?;
     Ok(code(&report))
 }
@@ -72,22 +80,33 @@ pub(crate) fn of(log: &Path, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate)
     Ok(audit(open(log)?, evidence, keys))
 }
 
+/// The state that an earlier audit left. One byte above the limit is read: the parser then names the limit itself.
+fn read_state(path: &Path) -> Result<AuditState> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(MAX_AUDIT_STATE)?.saturating_add(1);
+    File::open(path).with_context(|| format!("--since {}", path.display()))?.take(limit).read_to_end(&mut bytes)?;
+    AuditState::from_bytes(&bytes).with_context(|| format!("--since {}", path.display()))
+}
+
 /// The same, and the log against what the vault recorded. Without a proof, the newest posted one is taken.
 pub(crate) async fn with_chain(
     log: &Path,
     evidence: Evidence<'_>,
     url: &str,
+    since: Option<&AuditState>,
     keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
-) -> Result<Report> {
+) -> Result<(Report, Option<AuditState>)> {
     let header = match LogReader::new(open(log)?) {
         Ok(reader) => reader.header().clone(),
         // The audit itself says what is wrong with the log.
-        Err(_) => return of(log, evidence, keys),
+        Err(_) => return Ok(audit_since(open(log)?, evidence, since, keys)?),
     };
-    let seen = Seen::of(url, &header).await?;
+    let mark = since.and_then(|s| s.chain.as_ref());
+    let seen = Seen::of(url, &header, mark).await?;
     let posted = if evidence.proof.is_none() { Some(seen.proof().await?) } else { None };
-    let report = of(log, Evidence { proof: evidence.proof.or(posted.as_deref()), ..evidence }, keys)?;
-    let (mut coverage, mut findings) = audit_chain(open(log)?, &seen.facts);
+    let evidence = Evidence { proof: evidence.proof.or(posted.as_deref()), ..evidence };
+    let (report, state) = audit_since(open(log)?, evidence, since, keys)?;
+    let (mut coverage, mut findings) = audit_chain_since(open(log)?, &seen.facts, mark.map(|m| (m, seen.mark_hash)));
     match seen.state().await? {
         Some((slots, state)) => {
             let (header, more) = audit_state(open(log)?, &slots, &state);
@@ -99,7 +118,12 @@ pub(crate) async fn with_chain(
             findings.push(Finding::new(Severity::Info, Code::StateUnproven, what));
         }
     }
-    Ok(report.with_chain(coverage, findings))
+    let report = report.with_chain(coverage, findings);
+    let state = match state.filter(|_| report.verdict == Verdict::Accepted) {
+        Some(state) => Some(state.with_chain(seen.mark(mark).await?)?),
+        None => None,
+    };
+    Ok((report, state))
 }
 
 fn open(log: &Path) -> Result<BufReader<File>> {
@@ -130,6 +154,13 @@ pub(crate) fn text(report: &Report) -> String {
         "{:?}: {} decisions, {} proven, {} replayed, {} orders, {} intervals without a decision",
         report.verdict, c.decisions, c.proven, c.replayed, c.orders, c.gaps
     )];
+    if let Some(since) = &report.since {
+        lines.push(format!("gone on from an audit of {} decisions (state {}); checked again:", since.decisions, since.state));
+        lines.extend(since.again.iter().map(|s| format!("  - {s}")));
+        lines.push("taken from it:".into());
+        lines.extend(since.relies_on.iter().map(|s| format!("  - {s}")));
+        lines.push(format!("  - {} notes and {} warnings about that part, not repeated here", since.findings.info, since.findings.warn));
+    }
     if let Some(chain) = &report.chain {
         lines.push(format!(
             "chain ({}, block {}): {} decisions found in both, {} orders filled, {} not, {} proofs posted that cover {} decisions",

@@ -80,7 +80,7 @@ async fn show(summary: &Summary, url: &str, dir: &Path, source: &ParamsSource) -
     accepted(&offline)?;
 
     output::talk("\nAudit of the log against the chain, with the newest proof posted there:");
-    let on_chain = audit::with_chain(&summary.log, Evidence::default(), url, |_| Ok(Arc::clone(&keys))).await?;
+    let on_chain = audit::with_chain(&summary.log, Evidence::default(), url, None, |_| Ok(Arc::clone(&keys))).await?.0;
     accepted(&on_chain)?;
 
     let forged = dir.join("forged.jsonl");

@@ -3,18 +3,23 @@
 use anyhow::{Context, Result, ensure};
 use probity_chain::{Decided, HeaderPart, Posted, VaultView, vault_storage};
 use probity_strategy::Side;
-use probity_verifier::{ChainFacts, DecisionSeen, Header, HeaderField, PostedSeen, RegistrationSeen, StateSeen, SwapSeen, VaultSlots};
+use probity_verifier::{
+    ChainFacts, ChainMark, DecisionSeen, Header, HeaderField, PostedSeen, REORG_MARGIN, RegistrationSeen, StateSeen, SwapSeen, VaultSlots,
+};
 
 /// Facts, and the proof bytes of the post that reaches farthest.
 pub(crate) struct Seen {
     pub(crate) facts: ChainFacts,
     pub(crate) posted: Option<Posted>,
+    /// The hash that the node gives now for the block that an earlier audit reached.
+    pub(crate) mark_hash: Option<[u8; 32]>,
+    registered: u64,
     view: VaultView,
 }
 
 impl Seen {
-    /// Asks the node about the vault that a log names.
-    pub(crate) async fn of(url: &str, header: &Header) -> Result<Self> {
+    /// Asks the node about the vault that a log names: about decisions and swaps only behind the block that an earlier audit reached.
+    pub(crate) async fn of(url: &str, header: &Header, since: Option<&ChainMark>) -> Result<Self> {
         let address = header
             .mandate
             .vault
@@ -35,12 +40,17 @@ impl Seen {
             max_slippage_bps: promise.max_slippage_bps,
             block_number: block,
         });
+        let mark_hash = match since {
+            Some(mark) => view.block_hash(mark.block_number).await?,
+            None => None,
+        };
+        let from = since.map_or(block, |mark| mark.block_number.saturating_add(1));
         let mut decisions = Vec::new();
-        for decided in view.decided(block).await? {
+        for decided in view.decided(from).await? {
             let anchor = view.block_hash(decided.observed.block_number).await?;
             decisions.push(decision(&decided, anchor)?);
         }
-        let swaps = view.swaps(block).await?.into_iter().filter(|s| s.by_vault).collect::<Vec<_>>();
+        let swaps = view.swaps(from).await?.into_iter().filter(|s| s.by_vault).collect::<Vec<_>>();
         let posted = view.posted(block).await?;
         let (_, head) = view.position().await?;
         let facts = ChainFacts {
@@ -55,7 +65,29 @@ impl Seen {
             posted: posted.iter().map(|p| PostedSeen { steps: p.steps, head: p.head, tx_hash: p.tx_hash }).collect(),
             head,
         };
-        Ok(Self { facts, posted: posted.into_iter().max_by_key(|p| p.steps), view })
+        Ok(Self { facts, posted: posted.into_iter().max_by_key(|p| p.steps), mark_hash, registered: block, view })
+    }
+
+    /// Where the next audit can go on: a block that an ordinary reorganisation does not reach; none if the vault is younger than that.
+    pub(crate) async fn mark(&self, since: Option<&ChainMark>) -> Result<Option<ChainMark>> {
+        let number = self.facts.block_number.saturating_sub(REORG_MARGIN);
+        let earlier = since.map_or(self.registered, |mark| mark.block_number);
+        if self.registered == 0 || number <= earlier {
+            return Ok(since.cloned());
+        }
+        let hash = self.view.block_hash(number).await?.with_context(|| format!("block {number}: the node has it no more"))?;
+        let within: Vec<&DecisionSeen> = self.facts.decisions.iter().filter(|d| d.block_number <= number).collect();
+        let count =
+            |n: usize, before: fn(&ChainMark) -> u32| -> Result<u32> { Ok(u32::try_from(n)?.saturating_add(since.map_or(0, before))) };
+        let filled = within.iter().filter(|d| d.order.is_some() && d.filled.is_some()).count();
+        let unfilled = within.iter().filter(|d| d.order.is_some() && d.filled.is_none()).count();
+        Ok(Some(ChainMark {
+            block_number: number,
+            block_hash: format!("0x{}", hex::encode(hash)),
+            decisions: count(within.len(), |m| m.decisions)?,
+            filled: count(filled, |m| m.filled)?,
+            unfilled: count(unfilled, |m| m.unfilled)?,
+        }))
     }
 
     /// The vault's storage by proofs under the header of the block that the facts were read at; none if the node makes no proofs or its

@@ -21,6 +21,12 @@ pub(crate) struct AuditArgs {
     /// Compare with what the vault recorded, on this node's word.
     #[arg(long, value_name = "URL")]
     pub(crate) rpc: Option<String>,
+    /// Go on from the state that an earlier audit of this log left: its lines are compared by digest, and only later ones checked.
+    #[arg(long, value_name = "STATE", conflicts_with_all = ["reveal", "segment"])]
+    pub(crate) since: Option<PathBuf>,
+    /// Where this audit's own state goes, for a later --since; only if it accepts. Never over an existing file; keep it where only you write.
+    #[arg(long, value_name = "STATE", conflicts_with = "segment")]
+    pub(crate) state: Option<PathBuf>,
     /// Opening of the commitment (model and salt): replays every decision natively.
     #[arg(long, value_name = "FILE")]
     pub(crate) reveal: Option<PathBuf>,

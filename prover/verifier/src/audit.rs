@@ -4,6 +4,7 @@ use crate::envelope::check_engine;
 use crate::finding::{Code, Finding, Severity};
 use crate::keys::{Keys, KeysError};
 use crate::replay::{Replay, Reveal};
+use crate::since::{AUDIT_STATE_FORMAT, AUDIT_STATE_VERSION, AuditState, AuditStateError, ProvenMark, Since, Told};
 use crate::walk::Walk;
 use crate::{
     ChainCoverage, Digest, Envelope, Header, Line, LogError, LogReader, Origin, Proven, Statement, genesis_head, mandate_digest, next_head,
@@ -11,7 +12,7 @@ use crate::{
 };
 use probity_strategy::Mandate;
 use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::io::BufRead;
 use std::sync::Arc;
 
@@ -33,7 +34,8 @@ pub enum Verdict {
 }
 
 /// How much of the log the audit covered.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Coverage {
     /// Decisions in the log.
     pub decisions: u32,
@@ -62,6 +64,9 @@ pub struct Report {
     pub parameters: Option<Origin>,
     /// How far it reached.
     pub coverage: Coverage,
+    /// The earlier audit that this one went on from, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Since>,
     /// How far the comparison with the chain reached, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chain: Option<ChainCoverage>,
@@ -92,7 +97,7 @@ impl Report {
     pub(crate) fn new(statement: Option<Statement>, parameters: Option<Origin>, coverage: Coverage, findings: Vec<Finding>) -> Self {
         let verdict = judge(&findings);
         let statement = statement.filter(|_| verdict == Verdict::Accepted);
-        Self { version: REPORT_VERSION, verdict, statement, parameters, coverage, chain: None, findings }
+        Self { version: REPORT_VERSION, verdict, statement, parameters, coverage, since: None, chain: None, findings }
     }
 
     /// The report with what a comparison with the chain found.
@@ -144,21 +149,107 @@ pub(crate) fn audit_with<R: BufRead>(
     evidence: Evidence<'_>,
     proof: impl FnOnce(&Header) -> Result<(Proven, Origin), Finding>,
 ) -> Report {
-    let mut reader = match LogReader::new(log) {
+    match LogReader::new(log) {
+        Ok(reader) => pass(reader, evidence, None, proof).0,
+        Err(e) => Report::new(None, None, Coverage::default(), vec![log_finding(&e)]),
+    }
+}
+
+/// The audit, going on from where an earlier one ended, and where it ended itself; that only if it accepts a log proven from genesis.
+/// The earlier lines are not parsed again: their bytes are those of then, or that is what is found.
+pub fn audit_since<R: BufRead>(
+    log: R,
+    evidence: Evidence<'_>,
+    since: Option<&AuditState>,
+    keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
+) -> Result<(Report, Option<AuditState>), AuditStateError> {
+    if since.is_some() && evidence.reveal.is_some() {
+        let got = "--reveal as well: a replay needs the private state that every earlier decision left".to_owned();
+        return Err(AuditStateError { field: "evidence", expected: "a proof alone".to_owned(), got });
+    }
+    let reader = match LogReader::digesting(log) {
         Ok(reader) => reader,
-        Err(e) => return Report::new(None, None, Coverage::default(), vec![log_finding(&e)]),
+        Err(e) => return Ok((Report::new(None, None, Coverage::default(), vec![log_finding(&e)]), None)),
     };
+    let header = reader.header().clone();
+    let mut proven = None;
+    let (mut report, walk, reader) = pass(reader, evidence, since, |header| {
+        let (mut stretch, origin) = prove(header, evidence, keys)?;
+        if let Some(mark) = since.map(|s| &s.proven).filter(|mark| stretch.start == Some(mark.waypoint())) {
+            stretch = Proven { start: None, folds: stretch.folds.saturating_add(mark.folds), ..stretch };
+        }
+        proven = Some(stretch);
+        Ok((stretch, origin))
+    });
+    report.since = since.map(AuditState::told);
+    let parameters = evidence.proof.and_then(|bytes| Envelope::from_bytes(bytes).ok()).map(|envelope| envelope.parameters);
+    if let Some((since, got)) = since.zip(parameters).filter(|(since, got)| since.parameters != *got) {
+        report = report.and(Finding::mismatch(Code::AuditStateOther, since.parameters, got).field("audit_state.parameters"));
+    }
+    let whole = report.verdict == Verdict::Accepted && report.statement.is_some();
+    let (Some(walk), Some(proven), Some(parameters)) = (walk.filter(|_| whole), proven.filter(|p| p.start.is_none()), parameters) else {
+        return Ok((report, None));
+    };
+    let told = since.map_or_else(Told::default, |s| s.findings);
+    let count =
+        |severity| u64::try_from(report.findings.iter().filter(|f| f.severity == severity && f.line.is_some()).count()).unwrap_or(u64::MAX);
+    let end = proven.end;
+    let Some(time_s) = report.statement.as_ref().map(|s| s.to_time_s) else { return Ok((report, None)) };
+    let state = AuditState {
+        format: AUDIT_STATE_FORMAT.to_owned(),
+        version: AUDIT_STATE_VERSION,
+        mandate_digest: header.mandate_digest,
+        model_commitment: header.model_commitment,
+        genesis_head: header.genesis_head,
+        chain_id: header.mandate.chain_id,
+        vault: header.mandate.vault.clone(),
+        parameters,
+        log: reader.mark(),
+        walk: walk.mark(),
+        coverage: report.coverage.clone(),
+        findings: Told { info: told.info.saturating_add(count(Severity::Info)), warn: told.warn.saturating_add(count(Severity::Warn)) },
+        proven: ProvenMark {
+            commitment: end.commitment,
+            ahead: end.ahead,
+            decisions: end.decisions,
+            head: end.head,
+            state: end.state,
+            folds: proven.folds,
+            time_s,
+        },
+        chain: None,
+        digest: String::new(),
+    }
+    .sealed()?;
+    Ok((report, Some(state)))
+}
+
+/// One pass over a log behind its header. The walk comes back with the report unless nothing was read.
+fn pass<R: BufRead>(
+    mut reader: LogReader<R>,
+    evidence: Evidence<'_>,
+    since: Option<&AuditState>,
+    proof: impl FnOnce(&Header) -> Result<(Proven, Origin), Finding>,
+) -> (Report, Option<Walk>, LogReader<R>) {
     let header = reader.header().clone();
     let mut findings = check_header(&header);
     if let Err(e) = header.mandate.validate() {
         findings.push(Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)));
-        return Report::new(None, None, Coverage::default(), findings);
+        return (Report::new(None, None, Coverage::default(), findings), None, reader);
+    }
+    if let Some(finding) = since.and_then(|since| unchanged(&mut reader, &header, since).err()) {
+        findings.push(finding);
+        return (Report::new(None, None, Coverage::default(), findings), None, reader);
     }
     let (proven, origin) = proof(&header).map_err(|f| findings.push(f)).ok().unzip();
     findings.extend(origin.as_ref().and_then(Origin::warning));
     let mut replay = evidence.reveal.and_then(|reveal| Replay::open(&header, reveal).map_err(|f| findings.push(f)).ok());
     let mut walk = Walk::new(&header, proven);
     let mut last = header.genesis_head;
+    if let Some(since) = since {
+        walk.resume(since, &mut findings);
+        last = since.walk.head;
+    }
     'log: loop {
         let lines = batch(&mut reader, &mut last);
         for (at, line, head) in lines {
@@ -191,12 +282,30 @@ pub(crate) fn audit_with<R: BufRead>(
             }
         }
     }
-    let (statement, coverage) = walk.finish(&header, evidence.segment, &mut findings);
+    let statement = walk.finish(&header, evidence.segment, &mut findings);
     let statement = statement.map(|s| match &origin {
         Some(origin) => s.under(origin),
         None => s,
     });
-    Report::new(statement, origin, coverage, findings)
+    let statement = statement.map(|s| match since {
+        Some(since) => s.since(since.coverage.decisions),
+        None => s,
+    });
+    (Report::new(statement, origin, walk.coverage.clone(), findings), Some(walk), reader)
+}
+
+/// Passes over what an earlier audit read, if it still is what it read.
+fn unchanged<R: BufRead>(reader: &mut LogReader<R>, header: &Header, since: &AuditState) -> Result<(), Finding> {
+    since
+        .is_of(header)
+        .map_err(|e| Finding::mismatch(Code::AuditStateOther, e.expected, e.got).on_line(1).field(format!("audit_state.{}", e.field)))?;
+    let whole = reader.pass(since.log.lines).map_err(|e| log_finding(&e))?;
+    let got = reader.mark();
+    if !whole || got != since.log {
+        let words = |m: &crate::LogMark| format!("{} lines, {} bytes, SHA-256 {}", m.lines, m.bytes, m.sha256);
+        return Err(Finding::mismatch(Code::LogRewritten, format!("{}, as audited before", words(&since.log)), words(&got)));
+    }
+    Ok(())
 }
 
 /// Lines read at once: enough to share their hashes among the processors, few enough to stay small.

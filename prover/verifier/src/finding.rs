@@ -138,6 +138,12 @@ pub enum Code {
     StateMismatch,
     /// The node gave no storage proofs: its word stands for the vault's state.
     StateUnproven,
+    /// The audit state is of another log, chain or key.
+    AuditStateOther,
+    /// The part of the log that an earlier audit read is not the same any more.
+    LogRewritten,
+    /// The block that an earlier comparison reached is not the node's block of that number any more.
+    ChainRewritten,
     /// The chain could not be read: nothing can be said about it.
     ChainUnreadable,
 }

@@ -29,6 +29,7 @@ mod replay;
 mod rotation;
 mod selftest;
 mod settlement;
+mod since;
 mod size;
 mod statement;
 mod story;
@@ -61,6 +62,10 @@ pub use replay::*;
 pub use rotation::{ROTATION_NOTICE, Rotation};
 pub use selftest::*;
 pub use settlement::*;
+pub use since::{
+    AUDIT_STATE_FORMAT, AUDIT_STATE_VERSION, AuditState, AuditStateError, ChainMark, LogMark, MAX_AUDIT_STATE, ProvenMark, REORG_MARGIN,
+    Since, Told, WalkMark,
+};
 pub use size::CircuitSize;
 pub use statement::*;
 pub use story::*;

@@ -1,9 +1,11 @@
 //! The decision log: JSON Lines, append only. Line 1 is the header, then one line a decision or an announcement of other weights, then
 //! (once) the seal.
 
+use crate::since::LogMark;
 use crate::{Digest, Rotation, genesis_head, mandate_digest, next_head, rotation_head};
 use probity_strategy::{Mandate, Record};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -129,26 +131,42 @@ pub enum Line {
 pub(crate) struct Reader<R> {
     inner: R,
     line: u64,
+    bytes: u64,
+    /// Of all bytes read, where somebody wants to know.
+    digest: Option<Sha256>,
 }
 
 impl<R: BufRead> Reader<R> {
     pub(crate) const fn new(inner: R) -> Self {
-        Self { inner, line: 0 }
+        Self { inner, line: 0, bytes: 0, digest: None }
     }
 
     pub(crate) const fn line(&self) -> u64 {
         self.line
     }
 
+    /// The bytes of the next line without its end, or none at the end.
+    fn raw(&mut self) -> Result<Option<Vec<u8>>, LogError> {
+        let line = next_line(&mut self.inner, &mut self.line)?;
+        if let Some(bytes) = &line {
+            self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX)).saturating_add(1);
+            if let Some(digest) = &mut self.digest {
+                digest.update(bytes);
+                digest.update(b"\n");
+            }
+        }
+        Ok(line)
+    }
+
     /// The first line, of whatever form.
     pub(crate) fn header<H: serde::de::DeserializeOwned>(&mut self) -> Result<H, LogError> {
-        let bytes = next_line(&mut self.inner, &mut self.line)?.ok_or_else(|| malformed(1, "header: expected one, got an empty file"))?;
+        let bytes = self.raw()?.ok_or_else(|| malformed(1, "header: expected one, got an empty file"))?;
         parse(&bytes, self.line)
     }
 
     /// The next line, or none at the end.
     pub(crate) fn next_line(&mut self) -> Result<Option<Line>, LogError> {
-        let Some(bytes) = next_line(&mut self.inner, &mut self.line)? else { return Ok(None) };
+        let Some(bytes) = self.raw()? else { return Ok(None) };
         match parse(&bytes, self.line)? {
             Wire { record: Some(record), rotation: None, head: Some(head), seal: None } => {
                 Ok(Some(Line::Entry(Box::new(Entry { record, head }))))
@@ -179,7 +197,15 @@ impl LogReader<BufReader<File>> {
 impl<R: BufRead> LogReader<R> {
     /// Reads the header. The header's digests are not checked here: the audit does.
     pub fn new(inner: R) -> Result<Self, LogError> {
-        let mut inner = Reader::new(inner);
+        Self::of(Reader::new(inner))
+    }
+
+    /// The same, digesting every byte for [`Self::mark`].
+    pub(crate) fn digesting(inner: R) -> Result<Self, LogError> {
+        Self::of(Reader { digest: Some(Sha256::new()), ..Reader::new(inner) })
+    }
+
+    fn of(mut inner: Reader<R>) -> Result<Self, LogError> {
         let header: Header = inner.header()?;
         if header.format != LOG_FORMAT {
             return Err(malformed(1, format!("format: expected {LOG_FORMAT}, got {:?}", header.format)));
@@ -198,6 +224,22 @@ impl<R: BufRead> LogReader<R> {
     /// The line read last, from 1.
     pub const fn line(&self) -> u64 {
         self.inner.line()
+    }
+
+    /// What was read so far; the digest is empty unless this reader digests.
+    pub(crate) fn mark(&self) -> LogMark {
+        let sha256 = self.inner.digest.clone().map(|d| hex::encode(d.finalize())).unwrap_or_default();
+        LogMark { lines: self.inner.line, bytes: self.inner.bytes, sha256 }
+    }
+
+    /// Passes over lines without parsing them, up to so many of the log; false if it ends before.
+    pub(crate) fn pass(&mut self, lines: u64) -> Result<bool, LogError> {
+        while self.inner.line < lines {
+            if self.inner.raw()?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The next line, or none at the end.

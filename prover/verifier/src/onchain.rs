@@ -4,6 +4,7 @@
 //! looks at the proof.
 
 use crate::finding::{Code, Finding, Severity};
+use crate::since::ChainMark;
 use crate::{Digest, Entry, Header, Line, LogReader, mandate_digest};
 use probity_strategy::{Decision, Observation, Side};
 use serde::Serialize;
@@ -116,6 +117,9 @@ pub struct ChainCoverage {
     pub proofs_posted: u32,
     /// Decisions covered by the posted proof that reaches farthest.
     pub decisions_posted: u32,
+    /// Decisions and swaps up to this block were compared by an earlier audit and not now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since_block: Option<u64>,
     /// The block header that the vault's registration, number of decisions and last head were proven under; none: the node's word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<crate::TrustedHeader>,
@@ -123,13 +127,35 @@ pub struct ChainCoverage {
 
 /// Compares a log with the chain. Lines that do not parse end the comparison: the audit of the log itself reports them.
 pub fn audit_chain<R: BufRead>(log: R, facts: &ChainFacts) -> (ChainCoverage, Vec<Finding>) {
+    audit_chain_since(log, facts, None)
+}
+
+/// The same, where decisions and swaps up to a block were compared before: `since` holds that block, and the hash that the node gives
+/// for its number now. The facts then hold decisions and swaps of later blocks only.
+pub fn audit_chain_since<R: BufRead>(
+    log: R,
+    facts: &ChainFacts,
+    since: Option<(&ChainMark, Option<[u8; 32]>)>,
+) -> (ChainCoverage, Vec<Finding>) {
     let mut coverage = ChainCoverage { node: facts.node.clone(), block_number: facts.block_number, ..ChainCoverage::default() };
     let mut findings = Vec::new();
+    if let Some((mark, now)) = since {
+        let got = now.map_or_else(|| "no such block".to_owned(), |h| hash(&h));
+        if got != mark.block_hash {
+            let expected = format!("block {} with hash {}, as compared before", mark.block_number, mark.block_hash);
+            findings.push(Finding::mismatch(Code::ChainRewritten, expected, got).field("audit_state.chain.block_hash"));
+            return (coverage, findings);
+        }
+        (coverage.decisions, coverage.filled, coverage.unfilled) = (mark.decisions, mark.filled, mark.unfilled);
+        coverage.since_block = Some(mark.block_number);
+    }
+    let from = coverage.decisions;
     let Ok(mut reader) = LogReader::new(log) else { return (coverage, findings) };
     let header = reader.header().clone();
     promise(&header, facts, &mut findings);
     let mut heads = BTreeMap::from([(0u32, header.genesis_head)]);
     let mut chain = facts.decisions.iter();
+    let mut passed = 0u32;
     let mut swaps: BTreeMap<[u8; 32], Vec<&SwapSeen>> = BTreeMap::new();
     for swap in &facts.swaps {
         swaps.entry(swap.tx_hash).or_default().push(swap);
@@ -138,6 +164,12 @@ pub fn audit_chain<R: BufRead>(log: R, facts: &ChainFacts) -> (ChainCoverage, Ve
     while let Ok(Some(line)) = reader.next_line() {
         let Line::Entry(entry) = line else { continue };
         let (at, step) = (reader.line(), entry.record.observation.step);
+        if passed < from {
+            passed = passed.saturating_add(1);
+            head_before = entry.head;
+            heads.insert(step.saturating_add(1), entry.head);
+            continue;
+        }
         let start = findings.len();
         match chain.next() {
             None => {
@@ -173,7 +205,11 @@ pub fn audit_chain<R: BufRead>(log: R, facts: &ChainFacts) -> (ChainCoverage, Ve
             .push(Finding::error(Code::SwapWithoutDecision, format!("the vault swapped in transaction {}, and no decision did", hash(tx))));
     }
     posted(facts, &heads, &mut coverage, &mut findings);
-    if facts.head != head_before.to_bytes() && facts.decisions.len() == usize::try_from(coverage.decisions).unwrap_or(usize::MAX) {
+    if passed < from {
+        findings.push(Finding::mismatch(Code::DecisionNotInLog, format!("{from} decisions, as compared before"), passed));
+    }
+    let compared = usize::try_from(coverage.decisions.saturating_sub(from)).unwrap_or(usize::MAX);
+    if facts.head != head_before.to_bytes() && facts.decisions.len() == compared {
         findings.push(Finding::mismatch(Code::ChainHeadMismatch, head_before, hash(&facts.head)).field("head"));
     }
     (coverage, findings)

@@ -135,6 +135,11 @@ impl Statement {
             format!("The observations of all {} decisions are those that the vault computed itself on chain.", chain.decisions),
             format!("Log and vault have the same decisions, and every swap of the vault in the pool is one of their orders ({} filled, {} not).", chain.filled, chain.unfilled),
         ]);
+        if let Some(block) = chain.since_block {
+            self.does_not_show.push(format!(
+                "That decisions and swaps up to block {block} were compared with the chain now: the earlier audit did, and the block still has its hash."
+            ));
+        }
         if let Some(header) = &chain.header {
             self.shows.push(format!(
                 "Registration, number of decisions and last head are what the vault's storage held in block {} ({}), by Merkle proofs under that block's header.",
@@ -165,6 +170,15 @@ impl Statement {
         self.shows.push(format!(
             "Of them, decisions {from} … {} are shown, exactly as they were made and in their places; the others are proven and not shown.",
             to.saturating_sub(1)
+        ));
+        self
+    }
+
+    /// Says what was taken from an earlier audit.
+    #[must_use]
+    pub(crate) fn since(mut self, decisions: u32) -> Self {
+        self.does_not_show.push(format!(
+            "That the clock, prices, fills and halts of the first {decisions} decisions were looked at now: the earlier audit did, and their lines have not changed since."
         ));
         self
     }

@@ -3,7 +3,8 @@
 use crate::audit::Coverage;
 use crate::bounds::{self, Context};
 use crate::finding::{Code, Finding, Severity};
-use crate::{Announcement, Digest, Entry, Header, Proven, Rotation, Seal, Statement};
+use crate::since::{AuditState, WalkMark};
+use crate::{Announcement, Digest, Entry, Header, Proven, Rotation, Seal, Statement, Waypoint};
 use probity_strategy::{Mandate, Observation, Portfolio, State, Valuation, oriented, price_x64};
 
 /// What the pass carries from decision to decision.
@@ -27,6 +28,8 @@ pub(crate) struct Walk {
     met: bool,
     proven_time_s: Option<u64>,
     sealed_at: Option<u64>,
+    /// Head after the last decision, the commitment it was made under, and the rotation then ahead.
+    decided: (Digest, Digest, Option<Rotation>),
     pub(crate) coverage: Coverage,
 }
 
@@ -47,7 +50,64 @@ impl Walk {
             proven,
             proven_time_s: None,
             sealed_at: None,
+            decided: (header.genesis_head, header.model_commitment, None),
             coverage: Coverage::default(),
+        }
+    }
+
+    /// Goes on from where an earlier audit ended. A proof that ends before is only taken if it is the one that was verified then.
+    pub(crate) fn resume(&mut self, since: &AuditState, findings: &mut Vec<Finding>) {
+        let mark = &since.walk;
+        (self.head, self.commitment, self.decided) =
+            (mark.head, mark.commitment, (mark.decision_head, mark.decision_commitment, mark.decision_ahead));
+        (self.ahead, self.rotations) = (mark.ahead, mark.rotations.clone());
+        (self.last_block, self.first_time_s, self.sealed_at) = (mark.last_block, mark.first_time_s, mark.sealed_at);
+        // The file's parser has read it.
+        self.used_bps = since.used_bps().unwrap_or(u128::MAX);
+        self.coverage = Coverage { replayed: 0, ..since.coverage.clone() };
+        self.next_step = since.coverage.decisions;
+        let state = &mut self.state;
+        (state.step, state.last_time_s, state.pending) = (since.coverage.decisions, mark.last_time_s, mark.pending);
+        (state.quote, state.base, state.high_water, state.halted) = (mark.quote, mark.base, mark.high_water, mark.halted);
+        self.coverage.proven = 0;
+        let Some(Proven { start, end, .. }) = self.proven else { return };
+        if let Some(start) = start {
+            let expected = format!("a proof from genesis or from decision {} at head {}", since.proven.decisions, since.proven.head);
+            let got = format!("one from decision {} at head {}", start.decisions, start.head);
+            findings.push(Finding::mismatch(Code::ProofsDoNotMeet, expected, got).field("proof.start"));
+        } else if end.decisions == since.coverage.decisions {
+            self.compare(end, mark.last_time_s, findings);
+        } else if end.decisions < since.coverage.decisions {
+            if end == since.proven.waypoint() {
+                (self.proven_time_s, self.coverage.proven) = (Some(since.proven.time_s), end.decisions);
+            } else {
+                let expected = format!("a proof of at least {} decisions, or the one verified before", since.coverage.decisions);
+                let got = format!("one of {} at head {}", end.decisions, end.head);
+                findings.push(Finding::mismatch(Code::ProofOtherHead, expected, got).field("proof.end"));
+            }
+        }
+    }
+
+    /// Where the pass is, for a later one.
+    pub(crate) fn mark(&self) -> WalkMark {
+        WalkMark {
+            head: self.head,
+            decision_head: self.decided.0,
+            decision_commitment: self.decided.1,
+            decision_ahead: self.decided.2,
+            commitment: self.commitment,
+            ahead: self.ahead,
+            rotations: self.rotations.clone(),
+            first_time_s: self.first_time_s,
+            last_time_s: self.state.last_time_s,
+            last_block: self.last_block,
+            quote: self.state.quote,
+            base: self.state.base,
+            pending: self.state.pending,
+            high_water: self.state.high_water,
+            halted: self.state.halted,
+            used_bps: self.used_bps.to_string(),
+            sealed_at: self.sealed_at,
         }
     }
 
@@ -93,6 +153,7 @@ impl Walk {
         (state.quote, state.base, state.pending) = (obs.quote, obs.base, decision.order);
         (state.high_water, state.halted) = (portfolio.high_water, decision.halted || halted);
         self.coverage.decisions = self.coverage.decisions.saturating_add(1);
+        self.decided = (self.head, self.commitment, self.ahead);
         self.tie(line, obs, findings);
     }
 
@@ -217,26 +278,27 @@ impl Walk {
         if self.coverage.decisions == from.saturating_add(1) {
             self.first_time_s = obs.time_s;
         }
-        if self.coverage.decisions != end.decisions {
-            return;
+        if self.coverage.decisions == end.decisions {
+            let before = findings.len();
+            self.compare(end, obs.time_s, findings);
+            for finding in findings.iter_mut().skip(before) {
+                (finding.line, finding.step) = (Some(line), Some(obs.step));
+            }
         }
-        if self.head != end.head {
-            findings.push(Finding::mismatch(Code::ProofOtherHead, self.head, end.head).at(line, obs.step).field("proof.end.head"));
-        } else if self.commitment != end.commitment {
-            findings.push(
-                Finding::mismatch(Code::ProofOtherCommitment, self.commitment, end.commitment)
-                    .at(line, obs.step)
-                    .field("proof.end.commitment"),
-            );
-        } else if self.ahead != end.ahead {
-            findings.push(
-                Finding::mismatch(Code::ProofOtherCommitment, named(self.ahead), named(end.ahead))
-                    .at(line, obs.step)
-                    .field("proof.end.ahead"),
-            );
+    }
+
+    /// The end of the proof against the decision it should end at.
+    fn compare(&mut self, end: Waypoint, time_s: u64, findings: &mut Vec<Finding>) {
+        let (head, commitment, ahead) = self.decided;
+        if head != end.head {
+            findings.push(Finding::mismatch(Code::ProofOtherHead, head, end.head).field("proof.end.head"));
+        } else if commitment != end.commitment {
+            findings.push(Finding::mismatch(Code::ProofOtherCommitment, commitment, end.commitment).field("proof.end.commitment"));
+        } else if ahead != end.ahead {
+            findings.push(Finding::mismatch(Code::ProofOtherCommitment, named(ahead), named(end.ahead)).field("proof.end.ahead"));
         } else {
-            self.proven_time_s = Some(obs.time_s);
-            self.coverage.proven = end.decisions.saturating_sub(from);
+            self.proven_time_s = Some(time_s);
+            self.coverage.proven = end.decisions.saturating_sub(self.proven.map_or(0, |p| p.from()));
         }
     }
 
@@ -259,12 +321,12 @@ impl Walk {
     }
 
     /// Ends the pass. `segment`: a proof of part of the log is what was asked for.
-    pub(crate) fn finish(self, header: &Header, segment: bool, findings: &mut Vec<Finding>) -> (Option<Statement>, Coverage) {
+    pub(crate) fn finish(&self, header: &Header, segment: bool, findings: &mut Vec<Finding>) -> Option<Statement> {
         let decisions = self.coverage.decisions;
         if !self.coverage.sealed {
             findings.push(Finding::new(Severity::Warn, Code::Unsealed, "the log has no seal: what follows its last line is unknown"));
         }
-        let Some(proven) = self.proven else { return (None, self.coverage) };
+        let proven = self.proven?;
         let (from, to) = (proven.from(), proven.end.decisions);
         if from > 0 {
             let severity = if segment { Severity::Info } else { Severity::Error };
@@ -288,9 +350,7 @@ impl Walk {
             findings.push(Finding::new(Severity::Warn, Code::UnprovenTail, message));
         }
         let from_time_s = self.first_time_s;
-        let statement =
-            self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, Some(&self.rotations), from_time_s, to));
-        (statement, self.coverage)
+        self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, Some(&self.rotations), from_time_s, to))
     }
 }
 

@@ -5,8 +5,8 @@ mod common;
 
 use probity_strategy::{Amount, Fill, Price, Side};
 use probity_verifier::{
-    ChainFacts, Code, DecisionSeen, Digest, Entry, Finding, Header, PostedSeen, RegistrationSeen, Salt, Severity, SwapSeen, audit_chain,
-    commit_model, next_head,
+    ChainCoverage, ChainFacts, ChainMark, Code, DecisionSeen, Digest, Entry, Finding, Header, PostedSeen, RegistrationSeen, Salt, Severity,
+    SwapSeen, audit_chain, audit_chain_since, commit_model, next_head,
 };
 
 struct Pair {
@@ -77,11 +77,15 @@ fn honest() -> Pair {
 }
 
 fn findings(pair: &Pair) -> Vec<Finding> {
+    audit_chain(text(pair).as_bytes(), &pair.facts).1
+}
+
+fn text(pair: &Pair) -> String {
     let mut log = serde_json::to_string(&pair.header).unwrap() + "\n";
     for entry in &pair.entries {
         log += &(serde_json::to_string(entry).unwrap() + "\n");
     }
-    audit_chain(log.as_bytes(), &pair.facts).1
+    log
 }
 
 fn codes(pair: &Pair) -> Vec<(Code, Option<u32>)> {
@@ -220,4 +224,40 @@ fn posted_heads_are_heads_of_the_log() {
     pair.facts.posted.clear();
     let found = findings(&pair);
     assert_eq!(found.iter().map(|f| (f.severity, f.code)).collect::<Vec<_>>(), vec![(Severity::Warn, Code::ProofNotPosted)]);
+}
+
+/// From an earlier block on, later decisions are compared and the counts go on; another block of that number ends it.
+#[test]
+fn a_comparison_goes_on_from_an_earlier_block() {
+    let pair = honest();
+    let log = text(&pair);
+    let (whole, findings) = audit_chain(log.as_bytes(), &pair.facts);
+    assert!(findings.iter().all(|f| f.severity != Severity::Error));
+    let early: Vec<&DecisionSeen> = pair.facts.decisions.iter().filter(|d| d.block_number <= 119).collect();
+    let count = |n: usize| u32::try_from(n).unwrap();
+    let mark = ChainMark {
+        block_number: 119,
+        block_hash: format!("0x{}", "aa".repeat(32)),
+        decisions: count(early.len()),
+        filled: count(early.iter().filter(|d| d.filled.is_some()).count()),
+        unfilled: count(early.iter().filter(|d| d.order.is_some() && d.filled.is_none()).count()),
+    };
+    let mut facts = pair.facts.clone();
+    facts.decisions.retain(|d| d.block_number > 119);
+    facts.swaps.retain(|s| facts.decisions.iter().any(|d| d.tx_hash == s.tx_hash));
+    let (coverage, findings) = audit_chain_since(log.as_bytes(), &facts, Some((&mark, Some([0xaa; 32]))));
+    assert!(findings.iter().all(|f| f.severity != Severity::Error), "{findings:?}");
+    assert_eq!((coverage.since_block, ChainCoverage { since_block: None, ..coverage }), (Some(119), whole));
+    for now in [None, Some([0xab; 32])] {
+        let (_, findings) = audit_chain_since(log.as_bytes(), &facts, Some((&mark, now)));
+        assert_eq!(findings.iter().map(|f| f.code).collect::<Vec<_>>(), [Code::ChainRewritten]);
+    }
+    facts.decisions[3].observation.quote = Amount::new(1).unwrap();
+    let (_, findings) = audit_chain_since(log.as_bytes(), &facts, Some((&mark, Some([0xaa; 32]))));
+    let errors: Vec<_> = findings.iter().filter(|f| f.severity == Severity::Error).map(|f| (f.code, f.step)).collect();
+    assert_eq!(errors, [(Code::ObservationMismatch, Some(mark.decisions + 3))]);
+    let ahead = ChainMark { decisions: 41, ..mark };
+    facts.decisions.clear();
+    let (_, findings) = audit_chain_since(log.as_bytes(), &facts, Some((&ahead, Some([0xaa; 32]))));
+    assert!(findings.iter().any(|f| f.code == Code::DecisionNotInLog), "{findings:?}");
 }

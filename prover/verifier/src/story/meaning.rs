@@ -67,6 +67,9 @@ impl Code {
             Self::StateProofInvalid => "The node said something about the vault that its own block header contradicts: the node lies or is broken.",
             Self::StateMismatch => "The vault's storage, as the block header fixes it, does not hold this log's history.",
             Self::StateUnproven => "The node could not show that its answers follow from the block header (development chains and forks often cannot): its word stands for them.",
+            Self::AuditStateOther => "You went on from an audit of something else, or under other keys. Audit from the start.",
+            Self::LogRewritten => "Lines that you have audited before were edited, taken out or put in since. Keep both files: they are two histories.",
+            Self::ChainRewritten => "The chain reorganised deeper than usual, or another node serves another chain. Audit from the start, and ask a second node.",
             Self::ChainUnreadable => "The chain could not be read. This says nothing about the agent.",
         }
     }

@@ -1,14 +1,24 @@
 //! Bytes from anywhere into every parser an auditor feeds: an error or a value, never a panic; memory bounded by limits, not by claims.
 
-use crate::{audited, golden_log, header, mandate, reveal};
+use crate::{audited, folder, golden_log, header, mandate, reveal};
 use probity_strategy::{Mandate, Model};
-use probity_verifier::{CIRCUIT_VERSION, Code, ENVELOPE_VERSION, Envelope, Evidence, Keys, LogReader, MAX_LINE, Reveal, audit};
+use probity_verifier::{
+    AuditState, CIRCUIT_VERSION, Code, ENVELOPE_VERSION, Envelope, Evidence, Keys, LogReader, MAX_LINE, Reveal, audit, audit_disclosure,
+    disclose,
+};
 use proptest::prelude::*;
 use std::io::{BufReader, Read};
 use std::sync::{Arc, LazyLock};
 
 /// Keys of the golden mandate's circuit.
 static KEYS: LazyLock<Arc<Keys>> = LazyLock::new(|| Arc::new(Keys::for_mandate(&mandate()).unwrap()));
+
+/// Decisions 2 … 8 of the golden log.
+static DISCLOSURE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut out = Vec::new();
+    disclose(golden_log().as_bytes(), 2, 9, &mut out).unwrap();
+    out
+});
 
 /// An envelope with all claims right around other proof bytes.
 fn envelope(parameters: [u8; 32], proof: &[u8]) -> Vec<u8> {
@@ -48,6 +58,13 @@ fn damaged(bytes: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Cases of a property: few in the suite, as many as `PROPTEST_CASES` says in a campaign (docs/soundness.md).
+fn config(few: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { few };
+    ProptestConfig { cases, ..default }
+}
+
 /// Reads a log to its end or its first error.
 fn drain(bytes: &[u8]) {
     if let Ok(mut reader) = LogReader::new(bytes) {
@@ -56,7 +73,7 @@ fn drain(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(config(400))]
 
     #[test]
     fn envelope_takes_any_bytes(noise in prop::collection::vec(any::<u8>(), 0..400), damaged in damaged(envelope([5; 32], &[7; 40]))) {
@@ -71,6 +88,25 @@ proptest! {
     fn log_reader_takes_any_bytes(noise in prop::collection::vec(any::<u8>(), 0..400), damaged in damaged(golden_log().into_bytes())) {
         drain(&noise);
         drain(&damaged);
+    }
+
+    #[test]
+    fn audit_state_takes_any_bytes(
+        noise in prop::collection::vec(any::<u8>(), 0..400),
+        damaged in damaged(std::fs::read(folder().join("golden/audit-state.json")).unwrap()),
+    ) {
+        let _ = AuditState::from_bytes(&noise);
+        // What parses is what was written: no byte is ignored.
+        if let Ok(parsed) = AuditState::from_bytes(&damaged) {
+            prop_assert_eq!(parsed.to_text().unwrap().into_bytes(), damaged);
+        }
+    }
+
+    #[test]
+    fn disclosure_takes_any_bytes(noise in prop::collection::vec(any::<u8>(), 0..400), damaged in damaged(DISCLOSURE.clone())) {
+        for bytes in [&noise, &damaged] {
+            let _ = audit_disclosure(bytes.as_slice(), Evidence::default(), |_| unreachable!("no proof, no keys"));
+        }
     }
 
     #[test]
@@ -93,7 +129,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(config(60))]
 
     /// A damaged log goes through the whole audit, replay included.
     #[test]
