@@ -1,5 +1,9 @@
 //! Settings: embedded default < file < environment < flags; unknown keys are refused.
 
+mod keys;
+
+pub(crate) use keys::KeysSettings;
+
 use anyhow::{Context, Result, bail};
 use config::{Config, Environment, File, FileFormat, Source};
 use probity_prover::Params;
@@ -19,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) mandate: MandateSettings,
     /// The chain it trades on.
     pub(crate) chain: ChainSettings,
+    /// Who signs on a real chain.
+    pub(crate) keys: KeysSettings,
     /// The live agent.
     pub(crate) agent: AgentSettings,
     /// Where proof parameters come from.
@@ -57,6 +63,10 @@ pub(crate) struct MandateSettings {
 pub(crate) struct ChainSettings {
     /// Node of a real chain; empty for development chains. What follows the host may be a secret and is never shown.
     pub(crate) rpc_url: Url,
+    /// Private relay for transactions; empty: they go to the node.
+    pub(crate) private_relay_url: Url,
+    /// Whether what the relay does not take goes to the node.
+    pub(crate) private_relay_fallback: bool,
     /// Pool, `0x` and 40 lowercase hex digits.
     pub(crate) pool: String,
     /// The pool's token that values are counted in.

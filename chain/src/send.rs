@@ -4,14 +4,13 @@
 //! ends in [`ChainError::Unknown`] with its hash. Keys are never shown: `Debug` prints the address.
 
 use crate::ChainError;
+use crate::private_relay::PrivateRelay;
 use crate::rpc::{POLL, Rpc, connect, failure, host_of};
-use ethers::middleware::{MiddlewareBuilder, SignerMiddleware};
-use ethers::providers::{Middleware, RpcError};
-use ethers::signers::{LocalWallet, Signer};
+use crate::signer::Signer;
+use ethers::providers::{Middleware, ProviderError, RpcError};
 use ethers::types::transaction::eip2718::TypedTransaction;
 use ethers::types::{Address, BlockNumber, Bytes, Eip1559TransactionRequest, H256, TransactionReceipt};
 use ethers::utils::keccak256;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Tip for the block's builder, wei a gas.
@@ -20,7 +19,10 @@ const TIP: u64 = 1_000_000_000;
 /// One account on one chain.
 #[derive(Clone)]
 pub struct Sender {
-    client: Arc<SignerMiddleware<Rpc, LocalWallet>>,
+    rpc: Rpc,
+    signer: Signer,
+    chain_id: u64,
+    relay: Option<PrivateRelay>,
     host: String,
     receipt_timeout: Duration,
 }
@@ -34,30 +36,37 @@ impl std::fmt::Debug for Sender {
 impl Sender {
     /// An account by its private key (32 bytes hex), on the chain with the expected id.
     pub async fn new(url: &str, private_key: &str, chain_id: u64, receipt_timeout_s: u64) -> Result<Self, ChainError> {
+        Self::signed_by(url, Signer::from_key(private_key)?, chain_id, receipt_timeout_s).await
+    }
+
+    /// The account of a signer, on the chain with the expected id.
+    pub async fn signed_by(url: &str, signer: Signer, chain_id: u64, receipt_timeout_s: u64) -> Result<Self, ChainError> {
         let rpc = connect(url)?;
         let host = host_of(url);
         let got = rpc.get_chainid().await.map_err(|e| failure("eth_chainId", &host, &e))?.as_u64();
         if got != chain_id {
             return Err(ChainError::ChainId { expected: chain_id, got, rpc: host });
         }
-        let wallet: LocalWallet = private_key
-            .trim_start_matches("0x")
-            .parse()
-            .map_err(|_| ChainError::value("operator key", "32 bytes hex", "something else (not shown)"))?;
-        let client = Arc::new(rpc.with_signer(wallet.with_chain_id(chain_id)));
-        Ok(Self { client, host, receipt_timeout: Duration::from_secs(receipt_timeout_s) })
+        Ok(Self { rpc, signer, chain_id, relay: None, host, receipt_timeout: Duration::from_secs(receipt_timeout_s) })
+    }
+
+    /// The same account, whose transactions go through a private relay.
+    #[must_use]
+    pub fn through(mut self, relay: PrivateRelay) -> Self {
+        self.relay = Some(relay);
+        self
     }
 
     /// The account.
     #[must_use]
     pub fn address(&self) -> Address {
-        self.client.signer().address()
+        self.signer.address()
     }
 
     /// The provider behind it.
     #[must_use]
-    pub fn rpc(&self) -> &Rpc {
-        self.client.inner()
+    pub const fn rpc(&self) -> &Rpc {
+        &self.rpc
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -74,7 +83,7 @@ impl Sender {
         loop {
             let (hash, raw) = self.sign(call, to, data.clone()).await?;
             let sent = Instant::now();
-            let answer = tokio::time::timeout(self.receipt_timeout, self.rpc().send_raw_transaction(raw)).await;
+            let answer = tokio::time::timeout(self.receipt_timeout, self.hand_over(&raw)).await;
             let error = match answer {
                 Ok(Err(error)) => error,
                 Ok(Ok(_)) => {
@@ -103,8 +112,21 @@ impl Sender {
                 }
                 continue;
             }
-            return Err(failure(call, &self.host, &error));
+            return Err(failure(call, self.relay.as_ref().map_or(&self.host, |relay| relay.host()), &error));
         }
+    }
+
+    /// Hands a signed transaction to the relay, or to the node.
+    async fn hand_over(&self, raw: &Bytes) -> Result<(), ProviderError> {
+        if let Some(relay) = &self.relay {
+            let latest = self.rpc.get_block_number().await?.as_u64();
+            match relay.send(raw, latest).await {
+                Ok(_) => return Ok(()),
+                Err(error) if !relay.falls_back => return Err(error),
+                Err(error) => tracing::warn!(relay = relay.host(), %error, "the private relay did not take it: it goes to the public node"),
+            }
+        }
+        self.rpc.send_raw_transaction(raw.clone()).await.map(drop)
     }
 
     /// Builds and signs; returns the transaction's hash and bytes. Nothing has left yet.
@@ -134,9 +156,8 @@ impl Sender {
             return Err(ChainError::Funds { call, account: self.address(), need_wei: gas * fee, have_wei: have });
         }
         tx = tx.nonce(nonce).gas(gas).max_priority_fee_per_gas(TIP).max_fee_per_gas(fee);
-        let typed: TypedTransaction = tx.chain_id(self.client.signer().chain_id()).into();
-        let signature = self.client.signer().sign_transaction(&typed).await.map_err(|_| self.fail("signing", "the key refused"))?;
-        let raw = typed.rlp_signed(&signature);
+        let typed: TypedTransaction = tx.chain_id(self.chain_id).into();
+        let raw = self.signer.sign(&typed).await?;
         Ok((H256(keccak256(&raw)), raw))
     }
 
