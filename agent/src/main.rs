@@ -8,11 +8,14 @@ mod commit;
 mod compare;
 mod data;
 mod demo;
+mod deploy;
 mod disclose;
+mod doctor;
 mod execution;
 mod fetch;
 mod inspect;
 mod journal;
+mod keys;
 mod layout;
 mod ledger;
 mod market;
@@ -37,7 +40,7 @@ mod walk;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use cli::{ChainAction, Cli, Command, ConfigAction, ParamsAction, SettlementAction, VaultAction};
+use cli::{ChainAction, Cli, Command, ConfigAction, DeployArgs, DoctorArgs, ParamsAction, SettlementAction, VaultAction};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -58,6 +61,9 @@ fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<ExitCode> {
     let flags = match &cli.command {
         Command::Run(args) => args.settings(),
+        Command::Doctor(DoctorArgs { rpc: Some(url), .. }) | Command::Deploy(DeployArgs { rpc: Some(url), .. }) => {
+            vec![("chain.rpc_url", url.clone())]
+        }
         _ => Vec::new(),
     };
     let loaded = settings::load(cli.config.as_deref(), &flags)?;
@@ -88,6 +94,9 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Layout(args) => layout::run(args, &loaded.settings, cli.json),
         Command::Params { action: ParamsAction::Check(args) } => params::run(args, &loaded.settings, cli.json),
         Command::Params { action: ParamsAction::Fetch(args) } => fetch::run(args, cli.json),
+        Command::Doctor(args) => doctor::run(args, &loaded.settings, cli.json),
+        Command::Deploy(args) => deploy::run(args, &loaded.settings, cli.json),
+        Command::Keys { action } => keys::run(action, &loaded.settings, cli.json),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
         Command::Halt(args) => run::halt(args),
         Command::Resume(args) => run::resume(args),

@@ -5,6 +5,7 @@ use probity_verifier::{Reveal, Salt};
 use rand_core::{OsRng, RngCore};
 use std::io::Write;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// 256 fresh random bits.
 pub(crate) fn salt() -> Salt {
@@ -14,11 +15,18 @@ pub(crate) fn salt() -> Salt {
 }
 
 /// Environment variable of the operator's private key, 32 bytes hex.
-const KEY: &str = "PROBITY_OPERATOR_KEY";
+pub(crate) const KEY: &str = "PROBITY_OPERATOR_KEY";
 
-/// The operator's key on a real chain: from the environment only, never from a flag or a settings file.
-pub(crate) fn operator_key() -> Result<String> {
-    std::env::var(KEY).with_context(|| format!("{KEY}: expected the operator's private key (32 bytes hex) in the environment"))
+/// Whether the environment holds an operator's key.
+pub(crate) fn has_operator_key() -> bool {
+    std::env::var_os(KEY).is_some()
+}
+
+/// The operator's key on a real chain, from the environment.
+pub(crate) fn operator_key() -> Result<Zeroizing<String>> {
+    let key =
+        std::env::var(KEY).map_err(|_| anyhow::anyhow!("{KEY}: expected the operator's private key (32 bytes hex) in the environment"));
+    key.map(Zeroizing::new)
 }
 
 /// The operator's key on a development chain: made for the run, kept beside it.

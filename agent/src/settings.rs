@@ -1,8 +1,10 @@
 //! Settings: embedded default < file < environment < flags; unknown keys are refused.
 
+mod keys;
 mod safety;
 mod settlement;
 
+pub(crate) use keys::KeysSettings;
 pub(crate) use safety::{FoldWhen, SafetySettings};
 pub(crate) use settlement::{SettlementMode, SettlementSettings};
 
@@ -25,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) mandate: MandateSettings,
     /// The chain it trades on.
     pub(crate) chain: ChainSettings,
+    /// Who signs on a real chain.
+    pub(crate) keys: KeysSettings,
     /// The live agent.
     pub(crate) agent: AgentSettings,
     /// Where proof parameters come from.
@@ -67,6 +71,10 @@ pub(crate) struct MandateSettings {
 pub(crate) struct ChainSettings {
     /// Node of a real chain; empty for development chains. What follows the host may be a secret and is never shown.
     pub(crate) rpc_url: Url,
+    /// Private relay for transactions; empty: they go to the node.
+    pub(crate) private_relay_url: Url,
+    /// Whether what the relay does not take goes to the node.
+    pub(crate) private_relay_fallback: bool,
     /// Pool, `0x` and 40 lowercase hex digits.
     pub(crate) pool: String,
     /// The pool's token that values are counted in.

@@ -4,7 +4,7 @@ use crate::cli::{SettleArgs, VerifyCodeArgs};
 use crate::run::{Book, lock, on_runtime};
 use crate::settings::Settings;
 use crate::settle_desk::{Desk, vault_of};
-use crate::{output, secret};
+use crate::{keys, output, secret};
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::{Address, DevChain, Sender, SettlementVerifier, Vault, VaultView};
 use probity_strategy::{Mandate, Record};
@@ -53,11 +53,13 @@ pub(crate) async fn node(named: Option<&str>, dir: Option<&Path>, settings: &Set
     Ok(settings.chain.rpc_url.expose().to_owned())
 }
 
-/// The operator's account: the run's own on its development chains, else from the environment.
+/// The operator's account: the run's own on its development chains, else as the settings say.
 async fn sender(dir: &Path, url: &str, settings: &Settings, chain_id: u64) -> Result<Sender> {
     let own = dir.join("operator.key");
-    let key = if own.exists() { secret::development_key(&own)? } else { secret::operator_key()? };
-    Ok(Sender::new(url, &key, chain_id, settings.chain.receipt_timeout_s).await?)
+    if own.exists() {
+        return Ok(Sender::new(url, &secret::development_key(&own)?, chain_id, settings.chain.receipt_timeout_s).await?);
+    }
+    keys::sender(settings, keys::operator(settings).await?, url, chain_id).await
 }
 
 /// Parameters of blocks of a shape.

@@ -26,6 +26,7 @@ abigen!(
         function token0() external view returns (address)
         function token1() external view returns (address)
         function fee() external view returns (uint24)
+        function factory() external view returns (address)
         function liquidity() external view returns (uint128)
         function slot0() external view returns (uint160 sqrtPriceX96, int24 tick, uint16 observationIndex, uint16 observationCardinality, uint16 observationCardinalityNext, uint8 feeProtocol, bool unlocked)
         function increaseObservationCardinalityNext(uint16) external
@@ -37,6 +38,7 @@ abigen!(
     Factory,
     r#"[
         function createPool(address, address, uint24) external returns (address)
+        function getPool(address, address, uint24) external view returns (address)
     ]"#
 );
 

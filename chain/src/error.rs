@@ -105,6 +105,22 @@ pub enum ChainError {
         /// What it has.
         have_wei: U256,
     },
+    /// A key file that cannot be used.
+    #[error("key file {file}: {reason}")]
+    Keystore {
+        /// The file.
+        file: String,
+        /// Why, without what is in it.
+        reason: String,
+    },
+    /// Whoever keeps the key did not sign what was asked for.
+    #[error("signing by {signer}: {reason}; check that the signer runs and approves")]
+    Signing {
+        /// Host of the signing service.
+        signer: String,
+        /// Why.
+        reason: String,
+    },
     /// The development chains of an earlier start do not run any more.
     #[error("{file}: the chain at {url} does not run any more ({reason}); its state is lost: remove the file and start afresh")]
     Gone {

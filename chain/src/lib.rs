@@ -2,7 +2,7 @@
 //!
 //! - The vault: [`Vault`] acts on it, [`VaultView`] reads what it promised, where it stands and what the chain recorded of it.
 //! - A pool's past: [`Pull`], its logs out of any node.
-//! - Sending: [`Sender`], one account; a sent transaction is unknown until its receipt.
+//! - Sending: [`Sender`], one account; a sent transaction is unknown until its receipt. [`Signer`] keeps its key, or knows who does.
 //! - Development chains: [`DevChain`], anvil as a fork of a real chain or of a stand-in mainnet with the real Uniswap v3.
 //!
 //! It does not decide, prove or judge: whether a record is what was decided is the audit's business.
@@ -20,14 +20,17 @@ mod mainnet;
 mod market;
 mod node;
 mod pool;
+mod private_relay;
 mod pull;
 mod record;
 mod revert;
 mod rpc;
 mod send;
 mod settlement;
+mod signer;
 mod standin;
 mod state;
+mod survey;
 mod tools;
 mod vault;
 mod view;
@@ -41,12 +44,15 @@ pub use ethers::types::Address;
 pub use mainnet::{FACTORY, POOL_500, POOL_3000, POSITION_MANAGER, SWAP_ROUTER, USDC, WETH};
 pub use market::Moved;
 pub use pool::{PoolInfo, TokenInfo};
+pub use private_relay::PrivateRelay;
 pub use pull::{PoolLog, Pull};
 pub use record::{Balances, Decided, Flow, Move, Observed, Outcome, Posted, Promise, SwapSeen};
 pub use rpc::{Bounded, REQUEST_TIMEOUT, RequestError, Rpc, connect, connect_within, host_of};
 pub use send::Sender;
 pub use settlement::{SettlementVerifier, Standing, Terms, Verdict};
+pub use signer::{Cost, Keystore, Signer};
 pub use state::{HeaderPart, HeaderSeen, Place, StorageSeen, vault_storage};
+pub use survey::{Newest, Survey};
 pub use tools::Tools;
 pub use vault::Vault;
 pub use view::{VaultView, chain_id};

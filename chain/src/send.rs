@@ -6,14 +6,13 @@
 
 use crate::ChainError;
 use crate::attempt::{Attempt, Fees, Notes};
+use crate::private_relay::PrivateRelay;
 use crate::rpc::{POLL, Rpc, connect, failure, host_of};
-use ethers::middleware::{MiddlewareBuilder, SignerMiddleware};
-use ethers::providers::{Middleware, RpcError};
-use ethers::signers::{LocalWallet, Signer};
+use crate::signer::Signer;
+use ethers::providers::{Middleware, ProviderError, RpcError};
 use ethers::types::transaction::eip2718::TypedTransaction;
 use ethers::types::{Address, BlockNumber, Bytes, Eip1559TransactionRequest, H256, TransactionReceipt, U256};
 use ethers::utils::keccak256;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Tip for the block's builder, wei a gas.
@@ -26,7 +25,10 @@ const LOOKS: u32 = 25;
 /// One account on one chain.
 #[derive(Clone)]
 pub struct Sender {
-    client: Arc<SignerMiddleware<Rpc, LocalWallet>>,
+    rpc: Rpc,
+    signer: Signer,
+    chain_id: u64,
+    relay: Option<PrivateRelay>,
     host: String,
     receipt_timeout: Duration,
     fees: Fees,
@@ -49,18 +51,26 @@ impl std::fmt::Debug for Sender {
 impl Sender {
     /// An account by its private key (32 bytes hex), on the chain with the expected id.
     pub async fn new(url: &str, private_key: &str, chain_id: u64, receipt_timeout_s: u64) -> Result<Self, ChainError> {
+        Self::signed_by(url, Signer::from_key(private_key)?, chain_id, receipt_timeout_s).await
+    }
+
+    /// The account of a signer, on the chain with the expected id.
+    pub async fn signed_by(url: &str, signer: Signer, chain_id: u64, receipt_timeout_s: u64) -> Result<Self, ChainError> {
         let rpc = connect(url)?;
         let host = host_of(url);
         let got = rpc.get_chainid().await.map_err(|e| failure("eth_chainId", &host, &e))?.as_u64();
         if got != chain_id {
             return Err(ChainError::ChainId { expected: chain_id, got, rpc: host });
         }
-        let wallet: LocalWallet = private_key
-            .trim_start_matches("0x")
-            .parse()
-            .map_err(|_| ChainError::value("operator key", "32 bytes hex", "something else (not shown)"))?;
-        let client = Arc::new(rpc.with_signer(wallet.with_chain_id(chain_id)));
-        Ok(Self { client, host, receipt_timeout: Duration::from_secs(receipt_timeout_s), fees: Fees::default() })
+        let receipt_timeout = Duration::from_secs(receipt_timeout_s);
+        Ok(Self { rpc, signer, chain_id, relay: None, host, receipt_timeout, fees: Fees::default() })
+    }
+
+    /// The same account, whose transactions go through a private relay.
+    #[must_use]
+    pub fn through(mut self, relay: PrivateRelay) -> Self {
+        self.relay = Some(relay);
+        self
     }
 
     /// The same account with a bound on what it pays, replacing what is stuck.
@@ -73,13 +83,13 @@ impl Sender {
     /// The account.
     #[must_use]
     pub fn address(&self) -> Address {
-        self.client.signer().address()
+        self.signer.address()
     }
 
     /// The provider behind it.
     #[must_use]
-    pub fn rpc(&self) -> &Rpc {
-        self.client.inner()
+    pub const fn rpc(&self) -> &Rpc {
+        &self.rpc
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -230,15 +240,14 @@ impl Sender {
             .gas(plan.gas)
             .max_priority_fee_per_gas(plan.tip_wei.min(plan.max_fee_wei))
             .max_fee_per_gas(plan.max_fee_wei);
-        let typed: TypedTransaction = tx.chain_id(self.client.signer().chain_id()).into();
-        let signature = self.client.signer().sign_transaction(&typed).await.map_err(|_| self.fail("signing", "the key refused"))?;
-        let raw = typed.rlp_signed(&signature);
+        let typed: TypedTransaction = tx.chain_id(self.chain_id).into();
+        let raw = self.signer.sign(&typed).await?;
         Ok((Attempt { tx_hash: keccak256(&raw), ..plan.clone() }, raw))
     }
 
     /// Hands a transaction to the node. `out`: another one of the same call may be mined, whatever the node says to this one.
     async fn hand_over(&self, call: &Call, raw: Bytes, out: bool) -> Result<Handed, ChainError> {
-        let answer = tokio::time::timeout(self.receipt_timeout, self.rpc().send_raw_transaction(raw)).await;
+        let answer = tokio::time::timeout(self.receipt_timeout, self.pass_on(&raw)).await;
         let Ok(Err(error)) = answer else { return Ok(Handed::Over) };
         let Some(answer) = error.as_error_response().map(|r| r.message.to_lowercase()) else {
             // Without an answer it may have got through: only the chain can tell.
@@ -254,7 +263,20 @@ impl Sender {
         if answer.contains("underpriced") {
             return Err(ChainError::Waiting { account: self.address() });
         }
-        Err(failure(call.name, &self.host, &error))
+        Err(failure(call.name, self.relay.as_ref().map_or(&self.host, |relay| relay.host()), &error))
+    }
+
+    /// Gives the bytes to the relay, or to the node.
+    async fn pass_on(&self, raw: &Bytes) -> Result<(), ProviderError> {
+        if let Some(relay) = &self.relay {
+            let latest = self.rpc.get_block_number().await?.as_u64();
+            match relay.send(raw, latest).await {
+                Ok(_) => return Ok(()),
+                Err(error) if !relay.falls_back => return Err(error),
+                Err(error) => tracing::warn!(relay = relay.host(), %error, "the private relay did not take it: it goes to the public node"),
+            }
+        }
+        self.rpc.send_raw_transaction(raw.clone()).await.map(drop)
     }
 
     /// The receipt of one of a call's transactions, if there is one.

@@ -4,6 +4,8 @@ mod audit;
 mod backtest;
 mod commit;
 mod data;
+mod first;
+mod keys;
 mod learn;
 mod params;
 mod run;
@@ -13,6 +15,8 @@ pub(crate) use audit::{AuditArgs, DiscloseArgs, InspectArgs, ProveArgs};
 pub(crate) use backtest::{BacktestArgs, BacktestCheck, CompareArgs, SweepArgs};
 pub(crate) use commit::{CommitArgs, Engine, LayoutArgs};
 pub(crate) use data::DataAction;
+pub(crate) use first::{DeployArgs, DoctorArgs};
+pub(crate) use keys::{KeysAction, NewKeyArgs};
 pub(crate) use learn::{ModelAction, SeriesArgs, TrainArgs, TrialsArgs, WalkForwardArgs};
 pub(crate) use params::{ParamsAction, ParamsCheckArgs, ParamsFetchArgs};
 pub(crate) use run::{ChainAction, DemoArgs, HaltArgs, RunArgs};
@@ -47,6 +51,10 @@ pub(crate) enum Command {
     Halt(HaltArgs),
     /// Let a halted or reducing run act again.
     Resume(HaltArgs),
+    /// Check everything that a run on a real chain needs: ok, warning or failure, what was seen, what to do. Exit code 1 if something fails.
+    Doctor(DoctorArgs),
+    /// On a real chain: deploy the vault, make the first deposit, register mandate and commitment, and print what a depositor should check.
+    Deploy(DeployArgs),
     /// Verify a decision log against its proof, and with --rpc against the chain.
     Audit(AuditArgs),
     /// Make a fresh proof of a decision log from its opening (model and salt).
@@ -98,6 +106,12 @@ pub(crate) enum Command {
         /// What to do with it.
         #[command(subcommand)]
         action: SettlementAction,
+    },
+    /// The operator's key: made, encrypted, shown by its address.
+    Keys {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: KeysAction,
     },
     /// The development chains of a run.
     Chain {

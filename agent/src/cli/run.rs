@@ -78,7 +78,7 @@ pub(crate) struct RunArgs {
     /// When proofs are posted (setting posting.policy).
     #[arg(long, value_enum)]
     pub(crate) posting: Option<Posting>,
-    /// Trade on the real chain behind this node (setting chain.rpc_url); the key comes from PROBITY_OPERATOR_KEY.
+    /// Trade on the real chain behind this node (setting chain.rpc_url); settings [keys] say who signs.
     #[arg(long, value_name = "URL", conflicts_with_all = ["fork_url", "market", "seed"])]
     pub(crate) rpc: Option<String>,
     /// On a real chain: deploy a vault and make the first deposit.
@@ -102,6 +102,25 @@ pub(crate) enum Posting {
 }
 
 impl RunArgs {
+    /// As if no flag were given.
+    pub(crate) fn plain() -> Self {
+        Self {
+            dir: PathBuf::new(),
+            market: None,
+            from: None,
+            to: None,
+            seed: None,
+            decisions: None,
+            fork_url: None,
+            pool: None,
+            posting: None,
+            rpc: None,
+            deploy: false,
+            model: None,
+            keep_chain: false,
+        }
+    }
+
     /// The flags that are settings.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
         let posting = self.posting.map(|p| match p {

@@ -107,16 +107,8 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
 
 /// Runs the agent until its market ends, the number of decisions is reached or a stop is asked for.
 pub(crate) async fn execute(args: &RunArgs, settings: &Settings) -> Result<Finished> {
-    std::fs::create_dir_all(&args.dir).with_context(|| format!("--dir {}: expected a folder that can be written", args.dir.display()))?;
-    let _lock = lock(&args.dir)?;
-    if let Some(drill) = fault::prepare()? {
-        output::talk(drill);
-    }
-    ensure!(settings.posting.every_decisions > 0, "posting.every_decisions: expected 1 or more, got 0");
-    let journal = Journal::open(&args.dir)?;
-    ensure!(journal.meta("sealed")?.is_none(), "{}: this run is sealed; start a new one in another --dir", args.dir.display());
     let stop = Stop::listen()?;
-    let mut ready = setup::ready(args, settings, journal).await?;
+    let (mut ready, _lock) = establish(args, settings).await?;
     ready.agent.gate.started(&ready.agent.journal)?;
     ready.agent.replay()?;
     let mut guard = Guard::of(&ready, settings).await?;
@@ -126,6 +118,19 @@ pub(crate) async fn execute(args: &RunArgs, settings: &Settings) -> Result<Finis
         ready.agent.gate.terminated(&ready.agent.journal)?;
     }
     finish(args, ready, asked != Asked::Leave).await
+}
+
+/// Everything up to the first decision, and the folder's lock. Made once; found again on later starts.
+pub(crate) async fn establish(args: &RunArgs, settings: &Settings) -> Result<(Ready, File)> {
+    std::fs::create_dir_all(&args.dir).with_context(|| format!("--dir {}: expected a folder that can be written", args.dir.display()))?;
+    let lock = lock(&args.dir)?;
+    if let Some(drill) = fault::prepare()? {
+        output::talk(drill);
+    }
+    ensure!(settings.posting.every_decisions > 0, "posting.every_decisions: expected 1 or more, got 0");
+    let journal = Journal::open(&args.dir)?;
+    ensure!(journal.meta("sealed")?.is_none(), "{}: this run is sealed; start a new one in another --dir", args.dir.display());
+    Ok((setup::ready(args, settings, journal).await?, lock))
 }
 
 async fn decide_all(args: &RunArgs, ready: &mut Ready, guard: &mut Guard, stop: &Stop) -> Result<Asked> {

@@ -12,10 +12,10 @@ use crate::run::proving::{Proving, Secrets};
 use crate::run::settling::{Parts, Settling};
 use crate::run::world::World;
 use crate::settings::Settings;
-use crate::{commit, secret, strategy_file};
+use crate::{commit, keys, secret, strategy_file};
 use anyhow::{Context, Result, bail, ensure};
 use probity_backtest::Scale;
-use probity_chain::{Address, DevChain, Fees, Origin, PoolInfo, Promise, Sender, Tools, Vault, VaultView};
+use probity_chain::{DevChain, Fees, Origin, PoolInfo, Promise, Sender, Tools, Vault, VaultView};
 use probity_learn::{Candle, ModelFile};
 use probity_strategy::{Engine, Mandate, ModelShape, State};
 use probity_verifier::{Digest, Header, Reveal, commit_model, mandate_digest};
@@ -144,10 +144,10 @@ async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result
             args.market.is_none() && args.fork_url.is_none(),
             "chain.rpc_url: a real chain has its own market; leave out --market and --fork-url"
         );
-        let (key, url) = (secret::operator_key()?, settings.chain.rpc_url.expose().to_owned());
+        let (signer, url) = (keys::operator(settings).await?, settings.chain.rpc_url.expose().to_owned());
         let chain_id = probity_chain::chain_id(&url).await?;
         journal.bind("chain", &format!("real, id {chain_id}"))?;
-        let sender = Sender::new(&url, &key, chain_id, settings.chain.receipt_timeout_s).await?.with_fees(fees(settings));
+        let sender = keys::sender(settings, signer, &url, chain_id).await?.with_fees(fees(settings));
         return Ok(Chain::Real { sender, url });
     }
     journal.bind("chain", "development")?;
@@ -233,12 +233,9 @@ async fn market(args: &RunArgs, settings: &Settings, journal: &Journal, pool: &P
 }
 
 async fn pool(chain: &Chain, settings: &Settings) -> Result<PoolInfo> {
-    let (pool, quote) = (address("chain.pool", &settings.chain.pool)?, address("chain.quote_token", &settings.chain.quote_token)?);
+    let (pool, quote) =
+        (keys::address("chain.pool", &settings.chain.pool)?, keys::address("chain.quote_token", &settings.chain.quote_token)?);
     Ok(PoolInfo::read(chain.url(), pool, quote).await?)
-}
-
-fn address(field: &str, text: &str) -> Result<Address> {
-    text.parse().map_err(|_| anyhow::anyhow!("{field}: expected 0x and 40 hex digits, got {text}"))
 }
 
 /// What the settings say of gas.
@@ -266,7 +263,7 @@ async fn sender(chain: &Chain, settings: &Settings, args: &RunArgs) -> Result<Se
 /// The vault of this run: the journal's, or a new one with its first deposit.
 async fn vault(chain: &Chain, sender: Sender, settings: &Settings, args: &RunArgs, journal: &Journal, pool: &PoolInfo) -> Result<Vault> {
     let vault = match journal.meta("vault")? {
-        Some(kept) => Vault::at(sender, address("journal: vault", &kept)?),
+        Some(kept) => Vault::at(sender, keys::address("journal: vault", &kept)?),
         None => {
             let real = matches!(chain, Chain::Real { .. });
             ensure!(
