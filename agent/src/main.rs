@@ -10,6 +10,7 @@ mod data;
 mod demo;
 mod disclose;
 mod fetch;
+mod help;
 mod inspect;
 mod journal;
 mod layout;
@@ -24,6 +25,7 @@ mod report;
 mod reprove;
 mod run;
 mod secret;
+mod see;
 mod settings;
 mod strategy_file;
 mod sweep;
@@ -32,7 +34,7 @@ mod train;
 mod walk;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use cli::{ChainAction, Cli, Command, ConfigAction, ParamsAction};
 use std::process::ExitCode;
 
@@ -65,14 +67,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             })?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "probity", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell, dir } => help::completions(*shell, dir.as_deref()),
+        Command::Man { dir } => help::man(dir.as_deref()),
         Command::Audit(args) => audit::run(args, &loaded.settings, cli.json),
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
         Command::Train(args) => train::run(args, &loaded.settings, cli.json),
@@ -84,6 +80,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Layout(args) => layout::run(args, &loaded.settings, cli.json),
         Command::Params { action: ParamsAction::Check(args) } => params::run(args, &loaded.settings, cli.json),
         Command::Params { action: ParamsAction::Fetch(args) } => fetch::run(args, cli.json),
+        Command::Serve(args) => see::finished::run(args),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
         Command::Disclose(args) => disclose::run(args, cli.json),
         Command::Prove(args) => reprove::run(args, &loaded.settings, cli.json),

@@ -1,5 +1,9 @@
 //! Settings: embedded default < file < environment < flags; unknown keys are refused.
 
+mod see;
+
+pub(crate) use see::{AlertsSettings, TelemetrySettings};
+
 use anyhow::{Context, Result, bail};
 use config::{Config, Environment, File, FileFormat, Source};
 use probity_prover::Params;
@@ -31,6 +35,10 @@ pub(crate) struct Settings {
     pub(crate) backtest: BacktestSettings,
     /// The trial ledger.
     pub(crate) trials: TrialsSettings,
+    /// Webhook alerts.
+    pub(crate) alerts: AlertsSettings,
+    /// Telemetry.
+    pub(crate) telemetry: TelemetrySettings,
 }
 
 /// The mandate's numbers.

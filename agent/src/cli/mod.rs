@@ -7,6 +7,7 @@ mod data;
 mod learn;
 mod params;
 mod run;
+mod see;
 
 pub(crate) use audit::{AuditArgs, DiscloseArgs, InspectArgs, ProveArgs};
 pub(crate) use backtest::{BacktestArgs, BacktestCheck, CompareArgs, SweepArgs};
@@ -15,6 +16,7 @@ pub(crate) use data::DataAction;
 pub(crate) use learn::{ModelAction, SeriesArgs, TrainArgs, TrialsArgs, WalkForwardArgs};
 pub(crate) use params::{ParamsAction, ParamsCheckArgs, ParamsFetchArgs};
 pub(crate) use run::{ChainAction, DemoArgs, RunArgs};
+pub(crate) use see::{ServeArgs, ServeFlags};
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run the agent: on development chains moved along a market, on a fork, or on a real chain.
     Run(RunArgs),
+    /// Show a run's folder as the dashboard: one that has ended, or one that another process drives.
+    Serve(ServeArgs),
     /// Verify a decision log against its proof, and with --rpc against the chain.
     Audit(AuditArgs),
     /// Make a fresh proof of a decision log from its opening (model and salt).
@@ -91,13 +95,21 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: ConfigAction,
     },
-    /// Shell completions on stdout.
+    /// Shell completions on stdout; with --dir, those of all shells.
     Completions {
         /// Shell.
-        shell: clap_complete::Shell,
+        #[arg(required_unless_present = "dir")]
+        shell: Option<clap_complete::Shell>,
+        /// Folder to write the completions for every shell into.
+        #[arg(long, value_name = "DIR", conflicts_with = "shell")]
+        dir: Option<PathBuf>,
     },
-    /// Man page on stdout.
-    Man,
+    /// Man page on stdout; with --dir, those of all subcommands.
+    Man {
+        /// Folder to write the man pages of every subcommand into.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Settings commands.

@@ -5,6 +5,7 @@
 
 use crate::journal::{Entry, Journal, Outcome, Post};
 use crate::run::proving::{Proof, Proving};
+use crate::see::{Event, Feed};
 use crate::settings::{PostingPolicy, PostingSettings};
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::{Move, Observed, Posted, Vault};
@@ -21,6 +22,7 @@ pub(crate) struct Agent {
     pub(crate) journal: Journal,
     pub(crate) proving: Proving,
     pub(crate) posting: PostingSettings,
+    pub(crate) feed: Feed,
     pub(crate) registered_block: u64,
     pub(crate) state: State,
     pub(crate) head: Digest,
@@ -56,6 +58,7 @@ impl Agent {
         }
         let posted = self.posted_on_chain().await?;
         self.posted = posted.iter().map(|p| p.steps).max().unwrap_or(0);
+        self.feed.tell(&Event::Posted { decisions: self.posted, gas_used: 0 });
         self.settle(&entries, before, &posted).await
     }
 
@@ -78,7 +81,9 @@ impl Agent {
                 let seen =
                     seen.into_iter().find(|d| d.observed.step == step).with_context(|| format!("the vault's event of decision {step}"))?;
                 let proof_bytes = posted.iter().find(|p| p.tx_hash == seen.outcome.tx_hash).map_or(0, |p| p.length);
-                self.journal.settle(step, &outcome(&seen.outcome, proof_bytes))?;
+                let found = outcome(&seen.outcome, proof_bytes);
+                self.journal.settle(step, &found)?;
+                self.feed.tell(&Event::Outcome { step, outcome: found });
                 tracing::info!(step, "an unknown outcome was found on chain");
             } else {
                 tracing::info!(step, "a journaled decision was never executed: sending it now");
@@ -93,6 +98,7 @@ impl Agent {
         let step = self.state.step;
         let seen = self.vault.view().observe(time_s).instrument(tracing::info_span!("observe", step)).await?;
         let obs = seen.observation()?;
+        self.feed.tell(&Event::Observed { block_number: obs.block_number });
         self.check(&obs, time_s)?;
         let inputs = self.engine.inputs(&self.state, &obs);
         let signal = self.candle.checked_signal(&inputs).context("candle and the integer engine differ: the agent stops")?;
@@ -100,6 +106,7 @@ impl Agent {
         let (before, after) = (self.head, next_head(&self.head, &decided.record));
         tracing::info_span!("journal", step).in_scope(|| self.journal.decide(&decided.record, &after.to_string()))?;
         (self.state, self.head) = (decided.next_state, after);
+        self.feed.tell(&Event::Decided(Box::new(decided.record.clone())));
         let outcome = self.execute(&decided.record, before, after).await?;
         self.post_if_due().await?;
         Ok(Line { record: decided.record, outcome })
@@ -133,11 +140,13 @@ impl Agent {
         let bytes = proof.as_ref().map_or(&[][..], |p| p.bytes.as_slice());
         let seen = Observed::of_observation(&record.observation);
         let made = Move::of_order(order, before.to_bytes(), after.to_bytes());
+        self.feed.tell(&Event::Sent { step });
         let sent = self.vault.decide(&seen, &made, bytes).instrument(tracing::info_span!("execute", step)).await;
         let done =
             sent.with_context(|| format!("decision {step} is journaled and its outcome unknown; start the agent again to settle it"))?;
         let done = outcome(&done, u64::try_from(bytes.len())?);
         tracing::info_span!("journal", step).in_scope(|| self.journal.settle(step, &done))?;
+        self.feed.tell(&Event::Outcome { step, outcome: done.clone() });
         if proof.is_some() {
             self.posted = step + 1;
         }
@@ -171,6 +180,7 @@ impl Agent {
             let gas_used = sent.instrument(tracing::info_span!("post", steps = proof.steps)).await?;
             self.journal.posted(&Post { steps: proof.steps, gas_used, proof_bytes: u64::try_from(proof.bytes.len())? })?;
             self.posted = proof.steps;
+            self.feed.tell(&Event::Posted { decisions: proof.steps, gas_used });
         }
         Ok(proof)
     }

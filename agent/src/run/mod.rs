@@ -12,6 +12,7 @@ pub(crate) use summary::Summary;
 use crate::cli::RunArgs;
 use crate::journal::{Entry, Journal};
 use crate::output;
+use crate::see::{Event, Feed, Seeing};
 use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -46,7 +47,11 @@ impl Finished {
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
     on_runtime(async {
-        let finished = execute(args, settings).await?;
+        let feed = Feed::default();
+        let seeing = Seeing::start(&args.serve, settings, &feed).await?;
+        let ran = execute(args, settings, &feed).await.inspect_err(|e| feed.tell(&Event::Fault { message: format!("{e:#}") }));
+        seeing.finish().await;
+        let finished = ran?;
         output::data(json, "run", &finished.summary, || finished.summary.text())?;
         if finished.summary.sealed && !args.keep_chain {
             finished.stop_chain().await?;
@@ -84,17 +89,19 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
 }
 
 /// Runs the agent until its market ends, the number of decisions is reached or a stop is asked for.
-pub(crate) async fn execute(args: &RunArgs, settings: &Settings) -> Result<Finished> {
+pub(crate) async fn execute(args: &RunArgs, settings: &Settings, feed: &Feed) -> Result<Finished> {
     std::fs::create_dir_all(&args.dir).with_context(|| format!("--dir {}: expected a folder that can be written", args.dir.display()))?;
     let _lock = lock(&args.dir)?;
     ensure!(settings.posting.every_decisions > 0, "posting.every_decisions: expected 1 or more, got 0");
     let journal = Journal::open(&args.dir)?;
     ensure!(journal.meta("sealed")?.is_none(), "{}: this run is sealed; start a new one in another --dir", args.dir.display());
     let stop = Stop::listen()?;
-    let mut ready = setup::ready(args, settings, journal).await?;
+    let mut ready = setup::ready(args, settings, journal, feed).await?;
     ready.agent.catch_up().await?;
     let asked = decide_all(args, &mut ready, &stop).await?;
-    finish(args, ready, asked != Asked::Leave).await
+    let finished = finish(args, ready, asked != Asked::Leave).await?;
+    feed.tell(&Event::Ended { sealed: finished.summary.sealed });
+    Ok(finished)
 }
 
 async fn decide_all(args: &RunArgs, ready: &mut Ready, stop: &Stop) -> Result<Asked> {

@@ -3,6 +3,7 @@
 //! It never decides: every record it is given must be what the session decides again, or the run stops. The backlog is
 //! bounded: a full queue makes the live loop wait.
 
+use crate::see::{Event, Feed};
 use anyhow::{Context, Result, anyhow, ensure};
 use probity_prover::{Params, Session};
 use probity_strategy::{Mandate, Model, Record};
@@ -66,7 +67,7 @@ pub(crate) struct Secrets {
 impl Proving {
     /// Resumes the session of `checkpoint` if there is one, else starts at genesis. `decided` is how many decisions the
     /// journal has: a session that is ahead of it belongs to another run.
-    pub(crate) fn start(params: Arc<Params>, secrets: Secrets, checkpoint: &Path, decided: u32) -> Result<Self> {
+    pub(crate) fn start(params: Arc<Params>, secrets: Secrets, checkpoint: &Path, decided: u32, feed: Feed) -> Result<Self> {
         let Secrets { mandate, model, salt } = secrets;
         let session = if checkpoint.exists() {
             Session::resume(checkpoint, params, mandate, model, salt).with_context(|| {
@@ -79,7 +80,7 @@ impl Proving {
         ensure!(folded <= decided, "{}: holds {folded} decisions, the journal {decided}: it belongs to another run", checkpoint.display());
         let stats = Arc::new(Mutex::new(ProvingStats { folded, ..ProvingStats::default() }));
         let (commands, inbox) = mpsc::channel(BACKLOG);
-        let worker = Worker { session, checkpoint: checkpoint.to_owned(), waiting: Vec::new(), stats: Arc::clone(&stats) };
+        let worker = Worker { session, checkpoint: checkpoint.to_owned(), waiting: Vec::new(), stats: Arc::clone(&stats), feed };
         let thread = std::thread::Builder::new().name("proving".into()).spawn(move || worker.run(inbox))?;
         Ok(Self { commands: Some(commands), thread: Some(thread), stats, sent: folded })
     }
@@ -148,6 +149,7 @@ struct Worker {
     checkpoint: PathBuf,
     waiting: Vec<Record>,
     stats: Arc<Mutex<ProvingStats>>,
+    feed: Feed,
 }
 
 impl Worker {
@@ -188,6 +190,7 @@ impl Worker {
         let ms = started.elapsed().as_secs_f64() * 1_000.0;
         tracing::info!(ms, "folded");
         self.note(|s| s.fold_ms.push(ms));
+        self.feed.tell(&Event::Folded { decisions: self.session.decisions(), ms });
         Ok(())
     }
 
@@ -201,6 +204,7 @@ impl Worker {
             s.compress_s.push(seconds);
             s.proof_bytes = bytes.len();
         });
+        self.feed.tell(&Event::Proved { decisions: self.session.decisions(), bytes: bytes.len(), seconds });
         Ok(Proof { bytes, steps: self.session.decisions(), head: self.session.head() })
     }
 

@@ -9,6 +9,7 @@ use crate::output;
 use crate::run::live::Agent;
 use crate::run::proving::{Proving, Secrets};
 use crate::run::world::World;
+use crate::see::{About, Feed, Pair};
 use crate::settings::Settings;
 use crate::{commit, secret, strategy_file};
 use anyhow::{Context, Result, bail, ensure};
@@ -40,7 +41,7 @@ pub(crate) struct Ready {
 }
 
 /// Makes a run ready in its folder.
-pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal) -> Result<Ready> {
+pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal, feed: &Feed) -> Result<Ready> {
     let opening = opening(&args.dir, args.model.as_deref(), settings)?;
     let (file, salt) = (ModelFile::new(opening.shape, opening.reveal.model)?, opening.reveal.salt);
     let chain = chain(args, settings, &journal).await?;
@@ -66,7 +67,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
     let (params, params_s) = params.await.context("deriving the proof parameters")??;
     let decided = u32::try_from(journal.entries()?.len())?;
     let secrets = Secrets { mandate: mandate.clone(), model: file.model.clone(), salt };
-    let proving = Proving::start(Arc::new(params), secrets, &args.dir.join("session.ckpt"), decided)?;
+    let proving = Proving::start(Arc::new(params), secrets, &args.dir.join("session.ckpt"), decided, feed.clone())?;
     let agent = Agent {
         engine: Engine::new(mandate.clone(), file.model.clone())?,
         candle: Candle::new(&file.shape, &file.model)?,
@@ -74,6 +75,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         journal,
         proving,
         posting: settings.posting.clone(),
+        feed: feed.clone(),
         registered_block,
         state: State::genesis(&mandate),
         head: header.genesis_head,
@@ -84,6 +86,11 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         || (format!("chain {} at {}", mandate.chain_id, settings.chain.rpc_url.host()), false),
         |m| (m.source.clone(), m.simulated),
     );
+    let pair = Pair { base: pool.base.symbol.clone(), base_decimals, quote: pool.quote.symbol.clone(), quote_decimals };
+    agent.journal.set_meta("pair", &serde_json::to_string(&pair)?)?;
+    agent.journal.set_meta("source", &source)?;
+    feed.start(About::of(&header, source.clone(), simulated, pair, agent.proving.sent()));
+    feed.restore(&agent.journal.entries()?, &agent.journal.posts()?);
     let world = match (chain, market) {
         (Chain::Development(chain), Some(market)) => World::Development { chain, pool, market },
         (Chain::Real { url, .. }, _) => {
