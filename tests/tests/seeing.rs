@@ -23,6 +23,7 @@ impl Drop for Running {
 fn start(args: &[&str]) -> (Running, String) {
     let mut command = Command::new(probity_tests::binary("probity").unwrap());
     command.args(args).env("PROBITY__MANDATE__WARMUP_STEPS", "1").env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2");
+    command.env("PROBITY__POSTING__EVERY_DECISIONS", "8");
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     let address = lines.find_map(|l| l.split("http://").nth(1).and_then(|rest| rest.split('/').next()).map(str::to_owned)).unwrap();
@@ -133,7 +134,7 @@ fn a_run_is_seen_while_it_goes_and_afterwards() {
     let args = ["run", "--dir", dir_arg, "--decisions", "400", "--posting", "every", "--serve", "127.0.0.1:0"];
     let (run, address) = start(&args);
     let page = driven(&address, 12);
-    while view(&address)["figures"]["folded"].as_u64() < Some(4) {
+    while view(&address)["figures"]["posted"].as_u64() < Some(8) {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     let live = view(&address);
@@ -213,9 +214,9 @@ fn listener(statuses: &'static [u16]) -> (String, std::sync::mpsc::Receiver<(Str
             }
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
+            drop(send.send((path, serde_json::from_slice(&body).unwrap())));
             let status = statuses.next().unwrap_or(&200);
             write!(reader.into_inner(), "HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
-            drop(send.send((path, serde_json::from_slice(&body).unwrap())));
         }
     });
     (url, received)

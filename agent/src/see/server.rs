@@ -93,7 +93,7 @@ async fn guard(State(beyond_loopback): State<bool>, request: Request, next: Next
 fn host_is_ours(headers: &HeaderMap, beyond_loopback: bool) -> bool {
     let Some(host) = headers.get(header::HOST).and_then(|h| h.to_str().ok()) else { return false };
     let name = if let Some(rest) = host.strip_prefix('[') {
-        rest.split(']').next().unwrap_or("")
+        rest.split_once(']').map_or("", |(name, _)| name)
     } else {
         host.rsplit_once(':').map_or(host, |(name, _)| name)
     };

@@ -29,7 +29,7 @@ function figures(v) {
   const better = f.return_bps == null ? '' : f.return_bps >= 0 ? 'up' : 'down';
   at('figures').replaceChildren(
     card('Price', money(f.price_quote), `${q} a ${b}`, 'mean of the last interval'),
-    card('Vault', money(f.vault_quote), q, `${amount(f.quote_amount)} ${q} + ${amount(f.base_amount)} ${b}`),
+    card('Vault', money(f.vault_quote), q, `${amount(f.quote_amount)} ${q}, ${amount(f.base_amount)} ${b}`),
     card('Weight of ' + b, f.weight_bps == null ? '–' : number(f.weight_bps / 100, 1) + ' %', '', v.about.mandate ? `at most ${number(v.about.mandate.limits.max_weight_bps / 100, 0)} %` : ''),
     card('Result a share', percent(f.return_bps, true), '', `buy and hold ${percent(f.hold_return_bps, true)}`, better),
     card('Decisions', whole(f.decided), '', `${f.buys} buys, ${f.sells} sells, ${f.unfilled} not filled`),
