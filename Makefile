@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools page fuzz figures-audit figures-backtest figures-ezkl figures-peers figures-prover figures-settlement clean
+.PHONY: help build demo test lint wasm tools page fuzz figures-agent figures-audit figures-backtest figures-ezkl figures-peers figures-prover figures-settlement sbom deny static release clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
@@ -17,6 +17,8 @@ help:
 	@echo "make figures-ezkl       EZKL on the same network into target/figures/ezkl.json (needs Python 3.11 or later and PyPI)"
 	@echo "make figures-settlement   gas and time of settlements into target/figures/settlement.json (minutes; DECISIONS=192 PER_BLOCK=16)"
 	@echo "make fuzz    damaged bytes against every parser an auditor feeds (MINUTES=10 SEED=1)"
+	@echo "make release  binaries, static ones where musl-gcc is there, completions, man pages, SBOM, checksums, into target/dist"
+	@echo "make deny     licences, sources and bans of every dependency (advisories too with ADVISORIES=1, from the internet)"
 	@echo "make wasm    the verifier for wasm32-unknown-unknown"
 
 build:
@@ -90,6 +92,34 @@ figures-ezkl: $(EZKL)
 
 figures-settlement: tools
 	$(if $(DECISIONS),DECISIONS=$(DECISIONS)) $(if $(PER_BLOCK),PER_BLOCK=$(PER_BLOCK)) cargo test $(PROFILE) -p probity-chain --test settlement_figures -- --ignored --nocapture
+
+# What each program is made of, as CycloneDX.
+sbom:
+	@command -v cargo-cyclonedx >/dev/null || cargo install cargo-cyclonedx --locked
+	cargo cyclonedx --format json --spec-version 1.5 --manifest-path agent/Cargo.toml --override-filename probity.cdx
+	mkdir -p target/dist/sbom
+	find . -name probity.cdx.json -not -path './target/*' -execdir sh -c 'mkdir -p "$$1/$$(basename "$$PWD")" && mv probity.cdx.json "$$1/$$(basename "$$PWD")/"' _ "$(CURDIR)/target/dist/sbom" \;
+
+deny:
+	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked
+	cargo deny check bans licenses sources $(if $(ADVISORIES),advisories)
+
+# Needs musl-gcc (Debian: musl-tools): the bundled SQLite and ring have C parts.
+MUSL := x86_64-unknown-linux-musl
+
+static:
+	@command -v musl-gcc >/dev/null || { echo "musl-gcc was not found: install musl-tools" >&2; exit 1; }
+	rustup target add $(MUSL)
+	cargo build $(PROFILE) --target $(MUSL) -p probity -p probity-verifier --bins
+
+release: build sbom
+	mkdir -p target/dist
+	install -m 755 target/release/probity target/release/probity-verify target/dist/
+	@if command -v musl-gcc >/dev/null; then $(MAKE) --no-print-directory static && mkdir -p target/dist/static && install -m 755 target/$(MUSL)/release/probity target/$(MUSL)/release/probity-verify target/dist/static/; else echo "no static binaries: musl-gcc was not found (Debian: musl-tools)" >&2; fi
+	target/dist/probity completions --dir target/dist/completions
+	target/dist/probity man --dir target/dist/man
+	cp LICENSE-MIT LICENSE-APACHE agent/release/probity.service docs/operators/grafana.json docs/operators/alerts.yaml target/dist/
+	cd target/dist && find . -type f ! -name SHA256SUMS | sort | xargs sha256sum > SHA256SUMS
 
 clean:
 	cargo clean

@@ -145,6 +145,11 @@ impl Journal {
         Ok(self.db.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))?)
     }
 
+    /// Changes whenever another process has written.
+    pub(crate) fn version(&self) -> Result<i64> {
+        Ok(self.db.query_row("pragma data_version", [], |r| r.get(0))?)
+    }
+
     /// Appends a decision; it is durable when this returns. A step is never overwritten.
     pub(crate) fn decide(&self, record: &Record, head: &str) -> Result<()> {
         self.db

@@ -13,6 +13,7 @@ mod disclose;
 mod doctor;
 mod execution;
 mod fetch;
+mod help;
 mod inspect;
 mod journal;
 mod keys;
@@ -28,6 +29,7 @@ mod report;
 mod reprove;
 mod run;
 mod secret;
+mod see;
 mod settings;
 mod settle;
 mod settle_desk;
@@ -39,7 +41,7 @@ mod vault_status;
 mod walk;
 
 use anyhow::Result;
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use cli::{ChainAction, Cli, Command, ConfigAction, DeployArgs, DoctorArgs, ParamsAction, SettlementAction, VaultAction};
 use std::process::ExitCode;
 
@@ -75,14 +77,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
             })?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "probity", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell, dir } => help::completions(*shell, dir.as_deref()),
+        Command::Man { dir } => help::man(dir.as_deref()),
         Command::Audit(args) => audit::run(args, &loaded.settings, cli.json),
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
         Command::Train(args) => train::run(args, &loaded.settings, cli.json),
@@ -97,6 +93,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Doctor(args) => doctor::run(args, &loaded.settings, cli.json),
         Command::Deploy(args) => deploy::run(args, &loaded.settings, cli.json),
         Command::Keys { action } => keys::run(action, &loaded.settings, cli.json),
+        Command::Serve(args) => see::finished::run(args),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
         Command::Halt(args) => run::halt(args),
         Command::Resume(args) => run::resume(args),

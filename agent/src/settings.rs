@@ -2,10 +2,12 @@
 
 mod keys;
 mod safety;
+mod see;
 mod settlement;
 
 pub(crate) use keys::KeysSettings;
 pub(crate) use safety::{FoldWhen, SafetySettings};
+pub(crate) use see::{AlertsSettings, TelemetrySettings};
 pub(crate) use settlement::{SettlementMode, SettlementSettings};
 
 use anyhow::{Context, Result, bail};
@@ -45,6 +47,10 @@ pub(crate) struct Settings {
     pub(crate) backtest: BacktestSettings,
     /// The trial ledger.
     pub(crate) trials: TrialsSettings,
+    /// Webhook alerts.
+    pub(crate) alerts: AlertsSettings,
+    /// Telemetry.
+    pub(crate) telemetry: TelemetrySettings,
 }
 
 /// The mandate's numbers.

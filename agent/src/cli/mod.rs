@@ -9,6 +9,7 @@ mod keys;
 mod learn;
 mod params;
 mod run;
+mod see;
 mod settle;
 
 pub(crate) use audit::{AuditArgs, DiscloseArgs, InspectArgs, ProveArgs};
@@ -20,6 +21,7 @@ pub(crate) use keys::{KeysAction, NewKeyArgs};
 pub(crate) use learn::{ModelAction, SeriesArgs, TrainArgs, TrialsArgs, WalkForwardArgs};
 pub(crate) use params::{ParamsAction, ParamsCheckArgs, ParamsFetchArgs};
 pub(crate) use run::{ChainAction, DemoArgs, HaltArgs, RunArgs};
+pub(crate) use see::{ServeArgs, ServeFlags};
 pub(crate) use settle::{SettleArgs, SettlementAction, StatusArgs, VaultAction, VerifyCodeArgs};
 
 use clap::{Parser, Subcommand};
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// On a real chain: deploy the vault, make the first deposit, register mandate and commitment, and print what a depositor should check.
     Deploy(DeployArgs),
+    /// Show a run's folder as the dashboard: one that has ended, or one that another process drives.
+    Serve(ServeArgs),
     /// Verify a decision log against its proof, and with --rpc against the chain.
     Audit(AuditArgs),
     /// Make a fresh proof of a decision log from its opening (model and salt).
@@ -125,13 +129,21 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: ConfigAction,
     },
-    /// Shell completions on stdout.
+    /// Shell completions on stdout; with --dir, those of all shells.
     Completions {
         /// Shell.
-        shell: clap_complete::Shell,
+        #[arg(required_unless_present = "dir")]
+        shell: Option<clap_complete::Shell>,
+        /// Folder to write the completions for every shell into.
+        #[arg(long, value_name = "DIR", conflicts_with = "shell")]
+        dir: Option<PathBuf>,
     },
-    /// Man page on stdout.
-    Man,
+    /// Man page on stdout; with --dir, those of all subcommands.
+    Man {
+        /// Folder to write the man pages of every subcommand into.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Settings commands.

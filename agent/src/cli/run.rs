@@ -1,5 +1,6 @@
 //! Flags of `run`, `demo` and `chain`.
 
+use crate::cli::ServeFlags;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -90,6 +91,9 @@ pub(crate) struct RunArgs {
     /// Leave the development chains up after the run.
     #[arg(long)]
     pub(crate) keep_chain: bool,
+    /// The dashboard.
+    #[command(flatten)]
+    pub(crate) serve: ServeFlags,
 }
 
 /// `--posting`.
@@ -118,6 +122,7 @@ impl RunArgs {
             deploy: false,
             model: None,
             keep_chain: false,
+            serve: ServeFlags::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::run::halt::{Gate, Mode, Reason};
 use crate::run::proving::{Proof, Proving};
 use crate::run::sending::{Following, What};
 use crate::run::settling::Settling;
+use crate::see::{Event, Feed};
 use crate::settings::{PostingPolicy, PostingSettings};
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::{ChainError, Move, Observed, Vault};
@@ -35,6 +36,7 @@ pub(crate) struct Agent {
     pub(crate) posting: PostingSettings,
     /// None: the vault verifies nothing itself.
     pub(crate) settling: Option<Settling>,
+    pub(crate) feed: Feed,
     pub(crate) registered_block: u64,
     /// Blocks on top of one that is observed.
     pub(crate) confirmations: u64,
@@ -95,6 +97,7 @@ impl Agent {
         }
         let kept = self.journal.meta("posts_seen")?.map_or(Ok(0), |p| p.parse::<u32>()).context("journal: posts_seen")?;
         self.posted = seen.iter().map(|p| p.steps).max().unwrap_or(0).max(kept);
+        self.feed.tell(&Event::Posted { decisions: self.posted, gas_used: 0 });
         self.journal.set_meta("posts_seen", &self.posted.to_string())?;
         self.journal.set_meta("posts_seen_to_block", &latest.to_string())
     }
@@ -120,7 +123,9 @@ impl Agent {
                 let seen = seen.with_context(|| format!("the vault's event of decision {step}"))?;
                 let posted = self.vault.view().posted(seen.outcome.block_number).await?;
                 let proof_bytes = posted.iter().find(|p| p.tx_hash == seen.outcome.tx_hash).map_or(0, |p| p.length);
-                self.journal.settle(step, &outcome(&seen.outcome, proof_bytes))?;
+                let found = outcome(&seen.outcome, proof_bytes);
+                self.journal.settle(step, &found)?;
+                self.feed.tell(&Event::Outcome { step, outcome: found });
                 tracing::info!(step, "an unknown outcome was found on chain");
             }
         }
@@ -139,6 +144,7 @@ impl Agent {
         let step = self.state.step;
         let seen = self.observe(time_s).instrument(tracing::info_span!("observe", step)).await?;
         let obs = seen.observation()?;
+        self.feed.tell(&Event::Observed { block_number: obs.block_number });
         self.check(&obs, time_s)?;
         reached(Boundary::Observed);
         let inputs = self.engine.inputs(&self.state, &obs);
@@ -158,6 +164,7 @@ impl Agent {
         tracing::info_span!("journal", step).in_scope(|| self.journal.decide(&entry.record, &entry.head))?;
         (self.state, self.head) = (decided.next_state, after);
         reached(Boundary::Journaled);
+        self.feed.tell(&Event::Decided(Box::new(entry.record.clone())));
         self.proving.decided(self.state.step)?;
         if entry.record.decision.halted {
             self.gate.change(&self.journal, Mode::Reducing, Reason::Drawdown, &format!("the mandate's limit, at decision {step}"))?;
@@ -209,6 +216,7 @@ impl Agent {
         let bytes = proof.as_ref().map_or(&[][..], |p| p.bytes.as_slice());
         let seen = Observed::of_observation(&record.observation);
         let made = Move::of_order(order, before.to_bytes(), after.to_bytes());
+        self.feed.tell(&Event::Sent { step });
         let span = tracing::info_span!("execute", step);
         let done = if let Some(settling) = self.settling.as_ref().filter(|s| s.strict() && order.is_some()) {
             settling.carry(&self.vault, &self.journal, &self.gate, &seen, &made).instrument(span).await
@@ -230,6 +238,7 @@ impl Agent {
         };
         tracing::info_span!("journal", step).in_scope(|| self.journal.settle(step, &done))?;
         reached(Boundary::Settled);
+        self.feed.tell(&Event::Outcome { step, outcome: done.clone() });
         if proof.is_some() {
             self.posted = step + 1;
         }
@@ -272,6 +281,7 @@ impl Agent {
             self.journal.posted(&Post { steps: proof.steps, gas_used, proof_bytes: u64::try_from(proof.bytes.len())? })?;
             reached(Boundary::Posted);
             self.posted = proof.steps;
+            self.feed.tell(&Event::Posted { decisions: proof.steps, gas_used });
         }
         Ok(proof)
     }

@@ -20,6 +20,7 @@ pub(crate) use summary::Summary;
 use crate::cli::{HaltArgs, RunArgs};
 use crate::journal::{Entry, Journal};
 use crate::output;
+use crate::see::{Event, Feed, Seeing};
 use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
 use guard::Guard;
@@ -56,7 +57,11 @@ impl Finished {
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
     on_runtime(async {
-        let finished = execute(args, settings).await?;
+        let feed = Feed::default();
+        let seeing = Seeing::start(&args.serve, settings, &feed).await?;
+        let ran = execute(args, settings, &feed).await.inspect_err(|e| feed.tell(&Event::Fault { message: format!("{e:#}") }));
+        seeing.finish().await;
+        let finished = ran?;
         output::data(json, "run", &finished.summary, || finished.summary.text())?;
         if finished.summary.sealed && !args.keep_chain {
             finished.stop_chain().await?;
@@ -106,9 +111,9 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
 }
 
 /// Runs the agent until its market ends, the number of decisions is reached or a stop is asked for.
-pub(crate) async fn execute(args: &RunArgs, settings: &Settings) -> Result<Finished> {
+pub(crate) async fn execute(args: &RunArgs, settings: &Settings, feed: &Feed) -> Result<Finished> {
     let stop = Stop::listen()?;
-    let (mut ready, _lock) = establish(args, settings).await?;
+    let (mut ready, _lock) = establish(args, settings, feed).await?;
     ready.agent.gate.started(&ready.agent.journal)?;
     ready.agent.replay()?;
     let mut guard = Guard::of(&ready, settings).await?;
@@ -117,11 +122,13 @@ pub(crate) async fn execute(args: &RunArgs, settings: &Settings) -> Result<Finis
     if asked == Asked::Leave {
         ready.agent.gate.terminated(&ready.agent.journal)?;
     }
-    finish(args, ready, asked != Asked::Leave).await
+    let finished = finish(args, ready, asked != Asked::Leave).await?;
+    feed.tell(&Event::Ended { sealed: finished.summary.sealed });
+    Ok(finished)
 }
 
 /// Everything up to the first decision, and the folder's lock. Made once; found again on later starts.
-pub(crate) async fn establish(args: &RunArgs, settings: &Settings) -> Result<(Ready, File)> {
+pub(crate) async fn establish(args: &RunArgs, settings: &Settings, feed: &Feed) -> Result<(Ready, File)> {
     std::fs::create_dir_all(&args.dir).with_context(|| format!("--dir {}: expected a folder that can be written", args.dir.display()))?;
     let lock = lock(&args.dir)?;
     if let Some(drill) = fault::prepare()? {
@@ -130,7 +137,7 @@ pub(crate) async fn establish(args: &RunArgs, settings: &Settings) -> Result<(Re
     ensure!(settings.posting.every_decisions > 0, "posting.every_decisions: expected 1 or more, got 0");
     let journal = Journal::open(&args.dir)?;
     ensure!(journal.meta("sealed")?.is_none(), "{}: this run is sealed; start a new one in another --dir", args.dir.display());
-    Ok((setup::ready(args, settings, journal).await?, lock))
+    Ok((setup::ready(args, settings, journal, feed).await?, lock))
 }
 
 async fn decide_all(args: &RunArgs, ready: &mut Ready, guard: &mut Guard, stop: &Stop) -> Result<Asked> {

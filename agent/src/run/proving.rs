@@ -5,6 +5,7 @@
 
 use crate::journal::Journal;
 use crate::run::fault::{Boundary, reached};
+use crate::see::{Event, Feed};
 use crate::settings::{FoldWhen, ProofSettings};
 use anyhow::{Context, Result, anyhow, ensure};
 use probity_prover::Session;
@@ -74,13 +75,13 @@ pub(crate) struct Secrets {
 
 impl Proving {
     /// Starts the thread. It resumes the session of the folder's checkpoint if there is one, else it starts at genesis.
-    pub(crate) fn start(secrets: Secrets) -> Result<Self> {
+    pub(crate) fn start(secrets: Secrets, feed: Feed) -> Result<Self> {
         let stats = Arc::new(Mutex::new(ProvingStats::default()));
         let (commands, inbox) = mpsc::unbounded_channel();
         let of_thread = Arc::clone(&stats);
         let thread = std::thread::Builder::new()
             .name("proving".into())
-            .spawn(move || Worker::resume(secrets, of_thread)?.run(inbox))
+            .spawn(move || Worker::resume(secrets, of_thread, feed)?.run(inbox))
             .context("starting the proving thread")?;
         Ok(Self { commands: Some(commands), thread: Some(thread), stats })
     }
@@ -148,10 +149,11 @@ struct Worker {
     checkpoint: PathBuf,
     fold: FoldWhen,
     stats: Arc<Mutex<ProvingStats>>,
+    feed: Feed,
 }
 
 impl Worker {
-    fn resume(secrets: Secrets, stats: Arc<Mutex<ProvingStats>>) -> Result<Self> {
+    fn resume(secrets: Secrets, stats: Arc<Mutex<ProvingStats>>, feed: Feed) -> Result<Self> {
         let Secrets { mandate, model, salt, dir, proof, fold } = secrets;
         let started = Instant::now();
         let params = Arc::new(proof.params_for(&mandate).context("proof parameters")?);
@@ -167,7 +169,8 @@ impl Worker {
         let journal = Journal::existing(&dir)?;
         let (folded, decided) = (session.decisions(), journal.len()?);
         ensure!(folded <= decided, "{}: holds {folded} decisions, the journal {decided}: it belongs to another run", checkpoint.display());
-        let worker = Self { session, journal, checkpoint, fold, stats };
+        feed.tell(&Event::Resumed { decisions: folded });
+        let worker = Self { session, journal, checkpoint, fold, stats, feed };
         worker.note(|s| s.params_s = params_s);
         Ok(worker)
     }
@@ -224,6 +227,7 @@ impl Worker {
         let ms = started.elapsed().as_secs_f64() * 1_000.0;
         tracing::info!(ms, "folded");
         self.note(|s| s.fold_ms.push(ms));
+        self.feed.tell(&Event::Folded { decisions: self.session.decisions(), ms });
         Ok(())
     }
 
@@ -237,6 +241,7 @@ impl Worker {
             s.compress_s.push(seconds);
             s.proof_bytes = bytes.len();
         });
+        self.feed.tell(&Event::Proved { decisions: self.session.decisions(), bytes: bytes.len(), seconds });
         Ok(Proof { bytes, steps: self.session.decisions(), head: self.session.head() })
     }
 

@@ -11,6 +11,7 @@ use crate::run::live::Agent;
 use crate::run::proving::{Proving, Secrets};
 use crate::run::settling::{Parts, Settling};
 use crate::run::world::World;
+use crate::see::{About, Feed, Pair};
 use crate::settings::Settings;
 use crate::{commit, keys, secret, strategy_file};
 use anyhow::{Context, Result, bail, ensure};
@@ -40,7 +41,7 @@ pub(crate) struct Ready {
 }
 
 /// Makes a run ready in its folder.
-pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal) -> Result<Ready> {
+pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal, feed: &Feed) -> Result<Ready> {
     let opening = opening(&args.dir, args.model.as_deref(), settings)?;
     let (file, salt) = (ModelFile::new(opening.shape, opening.reveal.model)?, opening.reveal.salt);
     let chain = chain(args, settings, &journal).await?;
@@ -65,7 +66,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         proof: settings.proof.clone(),
         fold: settings.safety.fold,
     };
-    let proving = Proving::start(secrets)?;
+    let proving = Proving::start(secrets, feed.clone())?;
     let agent = Agent {
         engine: Engine::new(mandate.clone(), file.model.clone())?,
         candle: Candle::new(&file.shape, &file.model)?,
@@ -75,6 +76,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         proving,
         posting: settings.posting.clone(),
         settling,
+        feed: feed.clone(),
         registered_block,
         confirmations: if matches!(chain, Chain::Real { .. }) { settings.safety.confirmations } else { 0 },
         genesis_head: header.genesis_head,
@@ -88,6 +90,11 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal)
         || (format!("chain {} at {}", mandate.chain_id, settings.chain.rpc_url.host()), false),
         |m| (m.source.clone(), m.simulated),
     );
+    let pair = Pair { base: pool.base.symbol.clone(), base_decimals, quote: pool.quote.symbol.clone(), quote_decimals };
+    agent.journal.set_meta("pair", &serde_json::to_string(&pair)?)?;
+    agent.journal.set_meta("source", &source)?;
+    feed.start(About::of(&header, source.clone(), simulated, pair));
+    feed.restore(&agent.journal.entries()?, &agent.journal.posts()?);
     let world = match (chain, market) {
         (Chain::Development(chain), Some(market)) => World::Development { chain, pool, market },
         (Chain::Real { url, .. }, _) => {

@@ -1,0 +1,182 @@
+//! Seeing a run: one feed of events that the agent tells, and everything that listens to it.
+//!
+//! The agent tells what happened and never waits for a listener. What is shown is a [`view::View`] that each event changes, of
+//! bounded size however long the run is; listeners are woken by its revision.
+
+mod alerts;
+pub(crate) mod finished;
+mod metrics;
+mod otlp;
+mod outbox;
+mod series;
+mod server;
+mod view;
+
+pub(crate) use view::{About, Pair, Shown};
+
+use crate::cli::ServeFlags;
+use crate::journal::{Entry, Outcome, Post};
+use crate::output;
+use crate::settings::Settings;
+use alerts::Alerts;
+use anyhow::Result;
+use otlp::Telemetry;
+use probity_strategy::Record;
+use server::Server;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+use view::View;
+
+/// What listens to a run: dashboard, alerts, telemetry, each only where it was asked for.
+pub(crate) struct Seeing {
+    server: Option<Server>,
+    alerts: Option<Alerts>,
+    telemetry: Option<Telemetry>,
+}
+
+impl Seeing {
+    /// Starts what the flags and settings ask for.
+    pub(crate) async fn start(flags: &ServeFlags, settings: &Settings, feed: &Feed) -> Result<Self> {
+        let server = match flags.address {
+            Some(address) => Some(Server::start(address, flags.beyond_loopback, feed.clone()).await?),
+            None => None,
+        };
+        if let Some(server) = &server {
+            output::talk(format!("dashboard at http://{}/, metrics at /metrics", server.address()));
+        }
+        Ok(Self { server, alerts: Alerts::start(&settings.alerts, feed)?, telemetry: Telemetry::start(&settings.telemetry, feed)? })
+    }
+
+    /// Sends what is left and ends.
+    pub(crate) async fn finish(self) {
+        if let Some(alerts) = self.alerts {
+            alerts.finish().await;
+        }
+        if let Some(telemetry) = self.telemetry {
+            telemetry.finish().await;
+        }
+        drop(self.server);
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    /// The node answered with this block for the observation of the next decision.
+    Observed {
+        /// Block the observer stood on.
+        block_number: u64,
+    },
+    /// A decision is in the journal.
+    Decided(Box<Record>),
+    /// Its transaction is being sent.
+    Sent {
+        /// Decision.
+        step: u32,
+    },
+    /// What became of it on chain.
+    Outcome {
+        /// Decision.
+        step: u32,
+        /// The outcome.
+        outcome: Outcome,
+    },
+    /// The proving session holds so many decisions.
+    Folded {
+        /// Decisions.
+        decisions: u32,
+        /// Time of the fold.
+        ms: f64,
+    },
+    /// The proving session goes on from a checkpoint of so many decisions.
+    Resumed {
+        /// Decisions.
+        decisions: u32,
+    },
+    /// A compressed proof of so many decisions was made.
+    Proved {
+        /// Decisions.
+        decisions: u32,
+        /// Size.
+        bytes: usize,
+        /// Time.
+        seconds: f64,
+    },
+    /// A proof of so many decisions is on chain.
+    Posted {
+        /// Decisions.
+        decisions: u32,
+        /// Gas of a transaction of its own; zero where a trade carried it.
+        gas_used: u64,
+    },
+    /// The run ended by itself or was asked to.
+    Ended {
+        /// Whether its log is closed for good.
+        sealed: bool,
+    },
+    /// The run ended with an error.
+    Fault {
+        /// The error, without secrets.
+        message: String,
+    },
+}
+
+struct Shared {
+    view: Mutex<View>,
+    revision: watch::Sender<u64>,
+}
+
+/// Where the agent tells what happens. Clones are the same feed.
+#[derive(Clone)]
+pub(crate) struct Feed(Arc<Shared>);
+
+impl Default for Feed {
+    fn default() -> Self {
+        let shared = Shared { view: Mutex::default(), revision: watch::Sender::new(0) };
+        Self(Arc::new(shared))
+    }
+}
+
+impl Feed {
+    /// Tells an event; never waits.
+    pub(crate) fn tell(&self, event: &Event) {
+        self.change(|view| view.apply(event));
+    }
+
+    /// Says what is run; what was shown before is forgotten.
+    pub(crate) fn start(&self, about: About) {
+        self.change(|view| *view = View::of(about, view));
+    }
+
+    /// Shows what a journal holds.
+    pub(crate) fn restore(&self, entries: &[Entry], posts: &[Post]) {
+        self.change(|view| {
+            for entry in entries {
+                view.apply(&Event::Decided(Box::new(entry.record.clone())));
+                let step = entry.record.observation.step;
+                if let Some(outcome) = entry.outcome.clone() {
+                    view.apply(&Event::Outcome { step, outcome });
+                }
+            }
+            for post in posts {
+                view.apply(&Event::Posted { decisions: post.steps, gas_used: post.gas_used });
+            }
+            view.restored();
+        });
+    }
+
+    /// What is shown now.
+    pub(crate) fn shown(&self) -> Shown {
+        self.0.view.lock().unwrap_or_else(PoisonError::into_inner).shown()
+    }
+
+    /// Wakes at every change.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.0.revision.subscribe()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut View)) {
+        change(&mut self.0.view.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.revision.send_modify(|r| *r = r.wrapping_add(1));
+    }
+}
