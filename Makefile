@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools page fuzz figures-agent figures-audit figures-backtest figures-ezkl figures-peers figures-prover figures-settlement sbom deny static release clean
+.PHONY: help build demo test lint wasm tools page fuzz figures-audit figures-backtest figures-ezkl figures-peers figures-prover figures-settlement sbom deny static release clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
