@@ -35,7 +35,7 @@ pub(crate) fn run(args: &AuditArgs, settings: &Settings, json: bool) -> Result<E
     match (&args.state, state.filter(|_| report.verdict == Verdict::Accepted)) {
         (Some(path), Some(state)) => create(path, &state.to_text()?).context("--state")?,
         (Some(path), None) => {
-            output::talk(&format!("{} not written: only an accepted audit from genesis can be gone on from", path.display()))
+            output::talk(format!("{} not written: only an accepted audit from genesis can be gone on from", path.display()))
         }
         (None, _) => {}
     }

@@ -112,7 +112,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
 
 enum Chain {
     Development(Box<DevChain>),
-    Real { url: String, sender: Sender },
+    Real { url: String, sender: Box<Sender> },
 }
 
 impl Chain {
@@ -155,7 +155,7 @@ async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result
         let chain_id = probity_chain::chain_id(&url).await?;
         journal.bind("chain", &format!("real, id {chain_id}"))?;
         let sender = keys::sender(settings, signer, &url, chain_id).await?.with_fees(fees(settings));
-        return Ok(Chain::Real { sender, url });
+        return Ok(Chain::Real { sender: Box::new(sender), url });
     }
     journal.bind("chain", "development")?;
     if let Some(running) = DevChain::attach(&args.dir).await? {
@@ -263,7 +263,7 @@ async fn sender(chain: &Chain, settings: &Settings, args: &RunArgs) -> Result<Se
             dev.fund_gas(sender.address(), GAS_MONEY).await?;
             Ok(sender)
         }
-        Chain::Real { sender, .. } => Ok(sender.clone()),
+        Chain::Real { sender, .. } => Ok(sender.as_ref().clone()),
     }
 }
 

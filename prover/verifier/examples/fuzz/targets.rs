@@ -10,13 +10,16 @@ use serde_json::Value;
 use std::io::Cursor;
 use std::sync::Arc;
 
+/// What takes the bytes.
+type Feed = dyn Fn(&[u8]);
+
 /// One parser: how often it is fed beside the others, whether a proof may be verified on the way, and what it is fed.
 pub(crate) struct Target {
     pub(crate) name: &'static str,
     pub(crate) weight: u64,
     pub(crate) proves: bool,
     pub(crate) seeds: Vec<Vec<u8>>,
-    pub(crate) feed: Box<dyn Fn(&[u8])>,
+    pub(crate) feed: Box<Feed>,
 }
 
 impl Target {
