@@ -91,7 +91,7 @@ figures-ezkl: $(EZKL)
 	target/peers/venv/bin/python prover/benches/peers/ezkl_peer.py --model strategy/learn/models/default.json --work target/peers/ezkl --out target/figures/ezkl.json $(EZKL_FLAGS)
 
 figures-settlement: tools
-	$(if $(DECISIONS),DECISIONS=$(DECISIONS)) $(if $(PER_BLOCK),PER_BLOCK=$(PER_BLOCK)) cargo test $(PROFILE) -p probity-chain --test settlement_figures -- --ignored --nocapture
+	$(if $(DECISIONS),DECISIONS=$(DECISIONS)) $(if $(PER_BLOCK),PER_BLOCK=$(PER_BLOCK)) cargo test $(PROFILE) --workspace --test settlement_figures -- --ignored --nocapture
 
 # What each program is made of, as CycloneDX.
 sbom:
