@@ -1,4 +1,5 @@
 // Compiles the project's own contracts with the solc of the lock file: `node compile.mjs [FOLDER]`, default `out`.
+// The contracts of the tests, which nothing ships, go to its `test` folder and are compiled apart, so that they cannot change the others' code.
 // The same sources, packages and settings give the same bytes; a test compiles afresh and compares.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,9 +13,12 @@ const parts = ["VaultState", "VaultShares", "VaultObservation", "VaultSettlement
 // Written in Yul. The constants of a circuit stand behind the code, so one compilation serves every circuit.
 const yul = ["SettlementVerifier"];
 
-const input = {
+const tests = ["HostileToken", "Mover", "TellsVerifier", "Books"];
+
+const source = (path) => [path, { content: readFileSync(join(here, path), "utf8") }];
+const inputOf = (paths) => ({
   language: "Solidity",
-  sources: Object.fromEntries([...contracts, ...parts].map((name) => [`${name}.sol`, { content: readFileSync(join(here, `${name}.sol`), "utf8") }])),
+  sources: Object.fromEntries(paths.map(source)),
   settings: {
     viaIR: true,
     evmVersion: "cancun",
@@ -23,7 +27,7 @@ const input = {
     metadata: { bytecodeHash: "none" },
     outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences", "storageLayout"] } },
   },
-};
+});
 
 const load = (path) => {
   try {
@@ -33,11 +37,16 @@ const load = (path) => {
   }
 };
 
-const result = JSON.parse(solc.compile(JSON.stringify(input), { import: load }));
-// 2394: transient storage in general. Here it holds OpenZeppelin's reentrancy guard and what a swap still owes, both cleared in their call.
-const problems = (result.errors ?? []).filter(({ errorCode }) => errorCode !== "2394");
-for (const problem of problems) console.error(problem.formattedMessage);
-if (problems.length > 0) process.exit(1);
+const compiled = (paths) => {
+  const result = JSON.parse(solc.compile(JSON.stringify(inputOf(paths)), { import: load }));
+  // 2394: transient storage in general. Here it holds OpenZeppelin's reentrancy guard and what a swap still owes, both cleared in their call.
+  const problems = (result.errors ?? []).filter(({ errorCode }) => errorCode !== "2394");
+  for (const problem of problems) console.error(problem.formattedMessage);
+  if (problems.length > 0) process.exit(1);
+  return result.contracts;
+};
+const shipped = compiled([...contracts, ...parts].map((name) => `${name}.sol`));
+const tested = compiled(["VaultState.sol", ...tests.map((name) => `test/${name}.sol`)]);
 
 const yulInput = {
   language: "Yul",
@@ -53,14 +62,14 @@ const yulResult = JSON.parse(solc.compile(JSON.stringify(yulInput)));
 for (const problem of yulResult.errors ?? []) console.error(problem.formattedMessage);
 if ((yulResult.errors ?? []).length > 0) process.exit(1);
 
-mkdirSync(out, { recursive: true });
+mkdirSync(join(out, "test"), { recursive: true });
 for (const name of yul) {
   const { evm } = yulResult.contracts[`${name}.yul`][name];
   const artifact = { abi: [], bytecode: `0x${evm.bytecode.object}`, deployedBytecode: `0x${evm.deployedBytecode.object}`, immutables: [] };
   writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
 }
 for (const name of contracts) {
-  const { abi, evm, storageLayout } = result.contracts[`${name}.sol`][name];
+  const { abi, evm, storageLayout } = shipped[`${name}.sol`][name];
   const artifact = {
     abi,
     bytecode: `0x${evm.bytecode.object}`,
@@ -71,4 +80,8 @@ for (const name of contracts) {
     storage: Object.fromEntries(storageLayout.storage.map(({ label, slot, offset }) => [label, { slot: Number(slot), offset }])),
   };
   writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
+}
+for (const name of tests) {
+  const { abi, evm } = tested[`test/${name}.sol`][name];
+  writeFileSync(join(out, "test", `${name}.json`), `${JSON.stringify({ abi, bytecode: `0x${evm.bytecode.object}` }, null, 1)}\n`);
 }

@@ -13,10 +13,14 @@ fn the_committed_artifacts_are_the_sources_compiled_afresh() {
     let fresh = tempfile::tempdir().unwrap();
     let done = Command::new("node").arg(contracts.join("compile.mjs")).arg(fresh.path()).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    for name in ["ProbityVault.json", "StandInUsdc.json", "SettlementVerifier.json"] {
-        let read = |dir: &Path| -> serde_json::Value { serde_json::from_slice(&std::fs::read(dir.join(name)).unwrap()).unwrap() };
+    let shipped = ["ProbityVault", "StandInUsdc", "SettlementVerifier"]
+        .map(|name| (name, ["abi", "bytecode", "deployedBytecode", "immutables"].as_slice()));
+    let tested = ["test/HostileToken", "test/Mover", "test/TellsVerifier", "test/Books"].map(|name| (name, ["abi", "bytecode"].as_slice()));
+    for (name, parts) in shipped.into_iter().chain(tested) {
+        let name = format!("{name}.json");
+        let read = |dir: &Path| -> serde_json::Value { serde_json::from_slice(&std::fs::read(dir.join(&name)).unwrap()).unwrap() };
         let (committed, compiled) = (read(&contracts.join("out")), read(fresh.path()));
-        for part in ["abi", "bytecode", "deployedBytecode", "immutables"] {
+        for part in parts {
             assert!(
                 committed[part] == compiled[part],
                 "{name}: its {part} is not that of the source; run `npm run compile` in chain/contracts"

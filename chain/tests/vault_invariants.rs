@@ -1,0 +1,453 @@
+//! Invariants of the vault under random calls of everybody: after each one, what the tokens and the vault say is held against what may be.
+//! `PROBITY_FUZZ_CALLS` calls a vault (75), of two vaults: one plain, one armed with a verifier that lies and with a bond.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+#[path = "common/books.rs"]
+mod books;
+mod common;
+#[path = "common/hostile.rs"]
+mod hostile;
+#[path = "common/raw.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod raw;
+
+use books::{Books, Reader};
+use common::{DEPOSITOR, DOLLAR, Desk, ETHER, INTERVAL, PRICE, hold, order};
+use ethers::abi::Token;
+use hostile::{of_token, of_vault, uint};
+use probity_chain::{ChainError, Move, Observed, POOL_500, Rpc, Terms, USDC, Vault, WETH, connect};
+use std::collections::BTreeMap;
+
+/// Key of a second depositor.
+const SECOND: &str = "3333333333333333333333333333333333333333333333333333333333333333";
+const MAX_UNPROVEN: u32 = 12;
+const SETTLE_WITHIN_S: u32 = 12_000;
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u128) -> u128 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        u128::from(z ^ (z >> 31)) % n
+    }
+
+    /// Mostly anything below the bound, sometimes next to nothing.
+    fn amount(&mut self, bound: u128) -> u128 {
+        let bound = bound.max(1);
+        if self.below(4) == 0 { 1 + self.below(bound.min(5)) } else { 1 + self.below(bound) }
+    }
+}
+
+/// Who may have gained what the vault has less of.
+enum May {
+    Nobody,
+    Pool,
+    Party(usize),
+}
+
+struct Fuzz {
+    desk: Desk,
+    rpc: Rpc,
+    reader: Reader,
+    /// Operator, and the two depositors.
+    parties: [Vault; 3],
+    random: Random,
+    armed: bool,
+    last_n: u64,
+    counts: BTreeMap<String, u32>,
+}
+
+fn head(after: u32) -> [u8; 32] {
+    if after == 0 {
+        return common::GENESIS;
+    }
+    let mut bytes = [0; 32];
+    bytes[28..].copy_from_slice(&after.to_be_bytes());
+    bytes
+}
+
+fn heads(m: Move, step: u32) -> Move {
+    Move { head_before: head(step), head_after: head(step + 1), ..m }
+}
+
+impl Fuzz {
+    async fn open(seed: u64, armed: bool) -> Self {
+        let desk = Desk::open(POOL_500).await;
+        let rpc = connect(desk.world.chain.url()).unwrap();
+        let mut parties = vec![desk.vault.clone()];
+        for key in [DEPOSITOR, SECOND] {
+            parties.push(Vault::at(desk.world.account(key).await, desk.view().address()));
+        }
+        if armed {
+            let verifier = hostile::deploy(desk.vault.sender(), "TellsVerifier").await;
+            let terms =
+                Terms { verifier, genesis_state: [0; 32], max_unproven_decisions: MAX_UNPROVEN, max_unproven_seconds: SETTLE_WITHIN_S };
+            desk.vault.arm(&terms).await.unwrap();
+            desk.vault.pledge(500 * DOLLAR, SETTLE_WITHIN_S).await.unwrap();
+        }
+        let of = parties.iter().map(Vault::account);
+        let accounts: Vec<_> = [desk.view().address(), desk.pool.address].into_iter().chain(of).collect();
+        let reader = Reader::new(&desk.vault, accounts).await;
+        let parties = parties.try_into().unwrap();
+        Self { desk, rpc, reader, parties, random: Random(seed), armed, last_n: 0, counts: BTreeMap::new() }
+    }
+
+    fn pick(&mut self) -> usize {
+        usize::try_from(self.random.below(3)).unwrap()
+    }
+
+    async fn now_s(&self) -> u64 {
+        self.desk.world.chain.time_s().await.unwrap()
+    }
+
+    /// Counts a call and says whether it was done; a refusal must be the foreseen one, and only a foreseen one may be.
+    fn took<T>(&mut self, what: &str, result: Result<T, ChainError>, foreseen: Option<&str>) -> bool {
+        let done = match (result, foreseen) {
+            (Ok(_), None) => true,
+            (Err(ChainError::Revert { reason, .. }), Some(expected))
+                if reason == expected || reason.starts_with(&format!("{expected}(")) =>
+            {
+                false
+            }
+            (Err(other), _) => panic!("{what}: foreseen {foreseen:?}, got {other:?}"),
+            (Ok(_), Some(expected)) => panic!("{what}: foreseen {expected}, and it was done"),
+        };
+        *self.counts.entry(format!("{what} {}", if done { "done" } else { "refused" })).or_default() += 1;
+        done
+    }
+
+    /// One random call, and everything that must hold after it.
+    async fn step(&mut self) {
+        let before = self.reader.read().await;
+        let kind = self.random.below(13);
+        let (done, may) = match kind {
+            0 | 1 => self.deposit(&before).await,
+            2 | 3 => self.withdraw(&before).await,
+            4..=6 => self.decide(&before, kind == 6).await,
+            7 => self.decide_holds(&before).await,
+            8 => self.donate(&before).await,
+            9 => self.move_price().await,
+            10 => self.trespass(&before).await,
+            11 => self.settle(&before).await,
+            _ => self.others(&before).await,
+        };
+        let after = self.reader.read().await;
+        if !done {
+            assert_eq!(after, before, "a refused call changed something");
+        }
+        self.hold(&before, &after, &may);
+    }
+
+    /// The invariants that know nothing of the call but who may gain by it.
+    fn hold(&self, before: &Books, after: &Books, may: &May) {
+        let at = format!("{before:?}\n{after:?}");
+        let gainer = match may {
+            May::Nobody => None,
+            May::Pool => Some(1),
+            May::Party(i) => Some(2 + i),
+        };
+        for token in 0..2 {
+            let less = before.held[0][token].saturating_sub(after.held[0][token]);
+            let gained = gainer.map_or(0, |i| after.held[i][token].saturating_sub(before.held[i][token]));
+            assert_eq!(less, less.min(gained), "assets left to another than the pool or a share holder who withdrew: {at}");
+            if matches!(may, May::Party(_)) {
+                assert_eq!(less, gained, "not all that left arrived: {at}");
+            }
+        }
+        assert!(
+            after.held[0][0] >= after.accounts[0] + after.bond && after.held[0][1] >= after.accounts[1],
+            "accounts without assets: {at}"
+        );
+        assert_eq!(after.shares.iter().sum::<u128>() + 1_000, after.total, "{at}");
+        assert!(after.proven <= after.steps && after.steps >= before.steps && after.proven >= before.proven, "{at}");
+        assert!(before.withdraw_only <= after.withdraw_only, "{at}");
+        if before.total != after.total {
+            // Deposits and withdrawals: of each token, so at any price, a share is worth no less than before, and what is
+            // rounded in the vault's favour is less than one raw unit.
+            for token in 0..2 {
+                let (old, new) = (before.accounts[token], after.accounts[token]);
+                assert!(new * before.total >= old * after.total, "a share lost value: {at}");
+                assert!(new.saturating_sub(1) * before.total < old * after.total || new == 0, "more than a raw unit was kept: {at}");
+            }
+        }
+    }
+
+    async fn deposit(&mut self, b: &Books) -> (bool, May) {
+        let who = self.pick();
+        let shares = self.random.amount(b.total / 6);
+        let result = self.parties[who].deposit(shares, b.accounts[0], b.accounts[1]).await;
+        (self.took("deposit", result, b.withdraw_only.then_some("WithdrawOnly")), May::Nobody)
+    }
+
+    async fn withdraw(&mut self, b: &Books) -> (bool, May) {
+        let who = self.pick();
+        let own = b.shares[who];
+        // The operator keeps most of his, so that the vault does not run dry.
+        let shares = match self.random.below(6) {
+            0 => own + 1,
+            1 if who != 0 && own != 0 => own,
+            _ => self.random.amount(if who == 0 { own / 8 } else { own }),
+        };
+        let result = self.parties[who].withdraw(shares).await;
+        (self.took("withdraw", result, (shares > own).then_some("NotEnoughShares")), May::Party(who))
+    }
+
+    /// The interval that can be decided now, waiting for it if there is none yet.
+    async fn next(&mut self) -> (u64, Observed) {
+        let now = (self.now_s().await - self.desk.genesis_s) / u64::from(INTERVAL);
+        let n = now.max(self.last_n + 1);
+        let seen = self.desk.observe(n).await;
+        (n, seen)
+    }
+
+    async fn decide(&mut self, b: &Books, late: bool) -> (bool, May) {
+        let (n, seen) = self.next().await;
+        if late {
+            self.desk.world.chain.advance_to(self.desk.due(n + 1) + 5).await.unwrap();
+        }
+        let (buy, slippage) = (self.random.below(2) == 0, self.random.below(60));
+        let made = match self.random.below(4) {
+            0 => hold(0),
+            _ if buy => order(&seen, true, self.random.amount((b.accounts[0] / 4).min(28_000 * DOLLAR)), slippage),
+            _ => order(&seen, false, self.random.amount((b.accounts[1] / 4).min(14 * ETHER)), slippage),
+        };
+        let made = heads(made, seen.step);
+        let since = self.desk.view().standing().await.unwrap().first_unproven_time_s;
+        let many = self.armed && b.steps + 1 - b.proven > u128::from(MAX_UNPROVEN);
+        let old = self.armed && b.steps > b.proven && self.now_s().await + 60 > since + u64::from(SETTLE_WITHIN_S);
+        let idle = late || many || old || b.withdraw_only;
+        let least = made.order.map_or(0, |(_, amount, _)| order(&seen, buy, amount, 50).order.unwrap().2);
+        let foreseen = match made.order {
+            Some((_, amount, min_out)) if !idle => {
+                let worth = if buy { amount } else { (amount * seen.price_x64) >> 64 };
+                (worth > 25_000 * DOLLAR || min_out < least).then_some("LimitBreached")
+            }
+            _ => None,
+        };
+        let result = self.desk.vault.decide(&seen, &made, &[]).await;
+        let outcome = result.as_ref().ok().cloned();
+        let what = if late { "late decision" } else { "decision" };
+        let done = self.took(what, result, foreseen);
+        let Some(outcome) = outcome else { return (false, May::Nobody) };
+        self.last_n = n;
+        assert!(!(idle && outcome.executed), "an order that may not trade did");
+        let after = self.reader.read().await;
+        let Some((_, amount, min_out)) = made.order.filter(|_| outcome.executed) else {
+            assert_eq!((after.accounts, &after.held), (b.accounts, &b.held), "a decision without a fill moved something");
+            return (done, May::Nobody);
+        };
+        *self.counts.entry("fill".into()).or_default() += 1;
+        assert!(outcome.amount_out >= min_out);
+        let (given, taken) = if buy { (0, 1) } else { (1, 0) };
+        for (of_vault, of_pool) in [
+            (b.accounts[given] - after.accounts[given], 0),
+            (b.held[0][given] - after.held[0][given], after.held[1][given] - b.held[1][given]),
+        ] {
+            assert!(of_vault == amount && (of_pool == 0 || of_pool == amount));
+        }
+        assert_eq!(after.accounts[taken] - b.accounts[taken], outcome.amount_out);
+        assert_eq!(after.held[0][taken] - b.held[0][taken], outcome.amount_out);
+        (done, May::Pool)
+    }
+
+    async fn decide_holds(&mut self, b: &Books) -> (bool, May) {
+        let count = 1 + u32::try_from(self.random.below(3)).unwrap();
+        let (n, first) = self.next().await;
+        let mut all = vec![(first.clone(), heads(hold(0), first.step))];
+        for i in 1..count {
+            let mut seen = self.desk.observe(n + u64::from(i)).await;
+            (seen.step, seen.quote, seen.base, seen.shares, seen.fill) = (first.step + i, b.accounts[0], b.accounts[1], b.total, None);
+            all.push((seen, heads(hold(0), first.step + i)));
+        }
+        let bad = self.random.below(3) == 0;
+        if bad {
+            let (seen, made) = all.last_mut().unwrap();
+            made.order = order(seen, true, DOLLAR, 50).order;
+        }
+        let result = self.desk.vault.decide_holds(&all).await;
+        let done = self.took("holds", result, bad.then_some("OnlyHolds"));
+        if done {
+            self.last_n = n + u64::from(count) - 1;
+        }
+        (done, May::Nobody)
+    }
+
+    /// A gift changes balances and no account.
+    async fn donate(&mut self, b: &Books) -> (bool, May) {
+        let (who, i) = (1 + usize::try_from(self.random.below(2)).unwrap(), usize::try_from(self.random.below(2)).unwrap());
+        let amount = self.random.amount(b.held[2 + who][i] / 50);
+        let data = of_token("transfer", &[Token::Address(self.desk.view().address()), uint(amount)]);
+        hostile::done(&self.rpc, self.parties[who].account(), [USDC, WETH][i], data).await;
+        assert!(self.took("gift", Ok(()), None));
+        let after = self.reader.read().await;
+        assert_eq!((after.accounts, after.total, &after.shares), (b.accounts, b.total, &b.shares), "a gift moved the accounts");
+        assert_eq!(after.held[0][i], b.held[0][i] + amount);
+        (true, May::Nobody)
+    }
+
+    async fn move_price(&mut self) -> (bool, May) {
+        let to = PRICE * (9_700 + self.random.below(600)) / 10_000;
+        let result = self.desk.world.chain.move_price(&self.desk.pool, to).await;
+        (self.took("price move", result, None), May::Nobody)
+    }
+
+    /// A stranger does what is the operator's.
+    async fn trespass(&mut self, b: &Books) -> (bool, May) {
+        let stranger = self.parties[1 + usize::try_from(self.random.below(2)).unwrap()].clone();
+        let (now, kind) = (self.now_s().await, self.random.below(9));
+        let step = u32::try_from(b.steps).unwrap();
+        let result = match kind {
+            0 => stranger.seed(DOLLAR, ETHER).await,
+            1 => stranger.register(&common::promise(now)).await,
+            2 => stranger.arm(&Terms { verifier: USDC, genesis_state: [0; 32], max_unproven_decisions: 1, max_unproven_seconds: 1 }).await,
+            3 => stranger.pledge(DOLLAR, SETTLE_WITHIN_S).await,
+            4 => stranger.close().await,
+            5 => stranger.reclaim().await,
+            6 => stranger.post_proof(step, head(step), b"x").await.map(drop),
+            7 => {
+                let (_, seen) = self.next().await;
+                stranger.decide(&seen, &heads(hold(0), seen.step), &[]).await.map(drop)
+            }
+            _ => {
+                let (_, seen) = self.next().await;
+                stranger.decide_holds(&[(seen.clone(), heads(hold(0), seen.step))]).await.map(drop)
+            }
+        };
+        (self.took("trespass", result, Some("NotOperator")), May::Nobody)
+    }
+
+    /// Settlements true and false before a verifier that believes everything; epochs.
+    async fn settle(&mut self, b: &Books) -> (bool, May) {
+        let caller = self.parties[self.pick()].clone();
+        let nothing = b.steps == b.proven;
+        if !self.armed || self.random.below(3) == 0 {
+            let ends = self.desk.view().epochs().await.unwrap().last().map(|e| u128::from(e.steps)) == Some(b.steps);
+            let foreseen = if !self.armed { Some("NotArmed") } else { (nothing || ends).then_some("NothingToSettle") };
+            let result = caller.close_epoch().await;
+            return (self.took("epoch", result, foreseen), May::Nobody);
+        }
+        let standing = self.desk.view().standing().await.unwrap();
+        let (mut words, mut epoch) = ([[0; 32]; 9], None);
+        (words[0], words[1], words[7]) = (standing.trail, standing.fingerprint, standing.head);
+        words[6][28..].copy_from_slice(&standing.steps.to_be_bytes());
+        let epochs = self.desk.view().epochs().await.unwrap();
+        if self.random.below(2) == 0 && !epochs.is_empty() {
+            let index = usize::try_from(self.random.below(u128::try_from(epochs.len()).unwrap())).unwrap();
+            let e = &epochs[index];
+            (words[0], words[1], words[7], epoch) = (e.trail, e.fingerprint, e.head, Some((u32::try_from(index).unwrap(), e.steps)));
+            words[6][28..].copy_from_slice(&e.steps.to_be_bytes());
+        }
+        let nothing = epoch.map_or(nothing, |(_, steps)| u128::from(steps) <= b.proven);
+        let bad = self.random.below(2) == 0;
+        if bad {
+            words[[0, 1, 6, 7][usize::try_from(self.random.below(4)).unwrap()]][31] ^= 1;
+        }
+        let bytes = words.concat();
+        let foreseen = if nothing { Some("NothingToSettle") } else { bad.then_some("SettlesOtherDecisions") };
+        let result = match epoch {
+            Some((index, _)) => caller.settle_epoch(index, &bytes).await,
+            None => caller.settle(&bytes).await,
+        };
+        (self.took("settlement", result, foreseen), May::Nobody)
+    }
+
+    /// What is refused to everybody, and the deadline.
+    async fn others(&mut self, b: &Books) -> (bool, May) {
+        let who = self.pick();
+        let int = |v: u128| Token::Int(v.into());
+        let (what, data) = match self.random.below(4) {
+            0 => {
+                let result = self.desk.vault.seed(DOLLAR, ETHER).await;
+                let foreseen = if b.withdraw_only { "WithdrawOnly" } else { "AlreadySeeded" };
+                return (self.took("second seed", result, Some(foreseen)), May::Nobody);
+            }
+            1 => ("NotSelf", of_vault("executeSwap", &[uint(1), uint(DOLLAR), uint(0)])),
+            2 => ("NotPool", of_vault("uniswapV3SwapCallback", &[int(DOLLAR), int(0), Token::Bytes(Vec::new())])),
+            _ => return self.miss(b, who).await,
+        };
+        let (account, vault) = (self.parties[who].account(), self.desk.view().address());
+        let why = raw::refusal(&self.rpc, account, vault, data.clone()).await.unwrap();
+        assert!(why.contains(&hostile::error(what)), "{why}");
+        assert_eq!(raw::send(&self.rpc, account, vault, data, 500_000).await.status, Some(0.into()));
+        (false, May::Nobody)
+    }
+
+    async fn miss(&mut self, b: &Books, who: usize) -> (bool, May) {
+        let until = self.desk.view().standing().await.unwrap().first_unproven_time_s + u64::from(SETTLE_WITHIN_S);
+        let early = self.now_s().await <= until;
+        let foreseen = match () {
+            () if !self.armed => Some("NotArmed"),
+            () if b.steps == b.proven => Some("NothingToSettle"),
+            () if early => Some("DeadlineNotMissed"),
+            () => b.withdraw_only.then_some("WithdrawOnly"),
+        };
+        let result = self.parties[who].miss().await;
+        let done = self.took("miss", result, foreseen);
+        if done {
+            let after = self.reader.read().await;
+            assert_eq!((after.accounts[0], after.bond), (b.accounts[0] + b.bond, 0));
+            assert_eq!((after.accounts[1], after.total, &after.held), (b.accounts[1], b.total, &b.held));
+        }
+        (done, May::Nobody)
+    }
+
+    /// The end: the bond falls to the share holders if there is one, and everybody leaves.
+    async fn end(&mut self) {
+        let mut b = self.reader.read().await;
+        if self.armed && !b.withdraw_only {
+            if b.steps == b.proven {
+                let (_, seen) = self.next().await;
+                self.desk.vault.decide(&seen, &heads(hold(0), seen.step), &[]).await.unwrap();
+                b = self.reader.read().await;
+            }
+            let since = self.desk.view().standing().await.unwrap().first_unproven_time_s;
+            let until = since + u64::from(SETTLE_WITHIN_S) + 1;
+            if self.now_s().await < until {
+                self.desk.world.chain.advance_to(until).await.unwrap();
+            }
+            assert!(self.miss(&b, 1).await.0);
+        }
+        for who in 0..3 {
+            let before = self.reader.read().await;
+            if before.shares[who] != 0 {
+                self.parties[who].withdraw(before.shares[who]).await.unwrap();
+            }
+            let after = self.reader.read().await;
+            self.hold(&before, &after, &May::Party(who));
+        }
+        let last = self.reader.read().await;
+        assert_eq!((last.total, &last.shares, last.bond), (1_000, &vec![0; 3], 0));
+    }
+}
+
+async fn fuzz(seed: u64, armed: bool, must: &[&str]) {
+    let calls = std::env::var("PROBITY_FUZZ_CALLS").map_or(75, |n| n.parse().unwrap());
+    let mut fuzz = Fuzz::open(seed, armed).await;
+    for _ in 0..calls {
+        fuzz.step().await;
+    }
+    fuzz.end().await;
+    println!("{calls} calls: {:?}", fuzz.counts);
+    for what in must {
+        assert!(fuzz.counts.contains_key(*what), "nothing was shown of \"{what}\"");
+    }
+}
+
+#[tokio::test]
+async fn a_plain_vault_keeps_its_invariants() {
+    fuzz(1, false, &["deposit done", "withdraw done", "withdraw refused", "fill", "late decision done", "holds done", "gift done"]).await;
+}
+
+#[tokio::test]
+async fn an_armed_vault_keeps_its_invariants() {
+    fuzz(
+        2,
+        true,
+        &["deposit done", "withdraw done", "fill", "holds done", "settlement done", "settlement refused", "epoch done", "miss done"],
+    )
+    .await;
+}
