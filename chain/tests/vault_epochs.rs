@@ -1,4 +1,4 @@
-//! Epochs, bond and deadline of a vault that settles: decisions between proof and settlement, a missed deadline, a proper end.
+//! Epochs, bond and deadline of a vault that settles: decisions between proof and settlement, a missed deadline, a proper end, strangers who disturb.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 #[path = "../../prover/tests/common/mod.rs"]
@@ -131,6 +131,37 @@ async fn missed(world: &World, setup: &Arc<SettlementSetup>, verifier: &Settleme
     desk.vault.withdraw(100_000 * DOLLAR - 1_000).await.unwrap();
 }
 
+/// A stranger closes an epoch after every decision and sends garbage for settlements: nothing changes, and the newest epoch settles at once.
+async fn griefed(world: &World, setup: &Arc<SettlementSetup>, verifier: &SettlementVerifier) {
+    let mut desk = Armed::open(world, setup, verifier, agent::model(&setup.model, 1), (8, 10_000)).await;
+    let stranger = Vault::at(world.account(DEPOSITOR).await, desk.vault.view().address());
+    for n in 1..=3 {
+        desk.decide(n).await;
+        stranger.close_epoch().await.unwrap();
+        refused(stranger.close_epoch().await, "NothingToSettle");
+    }
+    let settlement = desk.settlement();
+    let before = desk.vault.view().standing().await.unwrap();
+    let mut turned = settlement.bytes.clone();
+    turned[7] ^= 1;
+    let cut = settlement.bytes[..settlement.bytes.len() - 32].to_vec();
+    for garbage in [Vec::new(), vec![0; 288], vec![0xff; 4_096], turned, cut] {
+        for refusal in [stranger.settle(&garbage).await, stranger.settle_epoch(2, &garbage).await] {
+            let refusal = refusal.unwrap_err().to_string();
+            assert!(refusal.contains("SettlementRefused"), "{refusal}");
+        }
+    }
+    // The proof of three decisions is none of one or of two.
+    for epoch in 0..2 {
+        assert!(stranger.settle_epoch(epoch, &settlement.bytes).await.unwrap_err().to_string().contains("SettlementRefused"));
+    }
+    assert_eq!(desk.vault.view().standing().await.unwrap(), before);
+    desk.vault.settle_epoch(2, &settlement.bytes).await.unwrap();
+    let after = desk.vault.view().standing().await.unwrap();
+    assert_eq!((after.proven_steps, after.proven_head), (3, before.head));
+    refused(stranger.settle_epoch(0, &settlement.bytes).await, "NothingToSettle");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn epochs_bond_and_deadline() {
     let setup = setup();
@@ -139,4 +170,5 @@ async fn epochs_bond_and_deadline() {
     let (verifier, _) = SettlementVerifier::deploy(&sender, setup.key.table()).await.unwrap();
     raced(&world, &setup, &verifier).await;
     missed(&world, &setup, &verifier).await;
+    griefed(&world, &setup, &verifier).await;
 }
