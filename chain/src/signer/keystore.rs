@@ -1,7 +1,7 @@
 //! An encrypted key file: Web3 Secret Storage, version 3, as geth, clef and every wallet write it.
 //!
 //! The file is checked before any work is done for it: parameters that would take the memory or the day are refused. What is
-//! derived on the way is overwritten afterwards. Why not the library's own: `docs/decisions/0007-keystore.md`.
+//! derived on the way is overwritten afterwards. Why not the library's own: `docs/decisions/0008-keystore.md`.
 
 use crate::ChainError;
 use crate::signer::{Kind, Signer};
