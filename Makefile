@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PROFILE := --release
 
-.PHONY: help build demo test lint wasm tools page fuzz figures-audit figures-backtest figures-ezkl figures-peers figures-prover figures-settlement sbom deny static release clean
+.PHONY: help build demo test lint wasm tools page fuzz figures-agent figures-audit figures-backtest figures-ezkl figures-peers figures-prover figures-settlement sbom deny static release clean
 
 help:
 	@echo "make demo    run on a forked chain, prove, post, audit, a forged log rejected (MARKET=path.csv FROM=2022-11-08 for recorded data)"
@@ -13,6 +13,7 @@ help:
 	@echo "make figures-backtest   decisions and swaps a second into target/figures/backtest.json (MARKET=path.csv for recorded data, PEERS=1 beside other programs)"
 	@echo "make figures-prover     folding, compressing, verifying, memory, beside the bare multiplications, into target/figures/prover.json"
 	@echo "make figures-audit      what an audit costs, into target/figures/audit.json"
+	@echo "make figures-agent      a long run and a run killed again and again, into target/figures/agent.json (an hour; DECISIONS=10000 KILLS=300)"
 	@echo "make page    the verifier as one HTML file that works offline: target/page/probity.html"
 	@echo "make figures-ezkl       EZKL on the same network into target/figures/ezkl.json (needs Python 3.11 or later and PyPI)"
 	@echo "make figures-settlement   gas and time of settlements into target/figures/settlement.json (minutes; DECISIONS=192 PER_BLOCK=16)"
@@ -59,6 +60,9 @@ $(PACKAGES): chain/contracts/package-lock.json
 fuzz:
 	cargo build $(PROFILE) -p probity-verifier --example fuzz
 	ulimit -v 3000000; target/release/examples/fuzz $(or $(MINUTES),10) $(or $(SEED),1)
+
+figures-agent: build tools
+	cargo run $(PROFILE) --workspace --example figures_agent -- $(or $(DECISIONS),10000) $(or $(KILLS),300) target/figures/agent.json
 
 figures-audit:
 	cargo build $(PROFILE) -p probity-verifier --bin probity-verify

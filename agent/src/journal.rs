@@ -62,6 +62,13 @@ pub(crate) struct Change {
     pub(crate) detail: String,
 }
 
+impl Change {
+    /// Reason and detail.
+    pub(crate) fn words(&self) -> String {
+        if self.detail.is_empty() { self.reason.clone() } else { format!("{}: {}", self.reason, self.detail) }
+    }
+}
+
 /// The journal of one vault.
 pub(crate) struct Journal {
     db: Connection,

@@ -250,6 +250,7 @@ class Walk:
     def __init__(self, mandate, head, say):
         self.m, self.limits, self.head, self.say = mandate, mandate["limits"], head, say
         self.step, self.time, self.pending, self.halted, self.used, self.block = 0, mandate["genesis_time_s"], None, False, 0, 0
+        self.ordered = False
         self.mark, self.balances, self.ahead = (0, 0), (0, 0), None
 
     def announce(self, rotation, head):
@@ -292,6 +293,8 @@ class Walk:
         drawdown = not first and now * 10000 < then * (10000 - self.limits["max_drawdown_bps"])
         if first or now > then:
             self.mark = (nav, o["shares"])
+        if o["shares"] == 0:
+            say("no_shares", "expected shares, got none")
         halted = self.halted or anomaly or drawdown
         if d["halted"] != halted:
             say("halt_mismatch", f"expected {halted}")
@@ -328,6 +331,7 @@ class Walk:
         cap = limits["max_trade_quote"]
         spent = worth * 10000 // nav if nav else 0
         self.used += spent
+        warm, self.ordered = self.step < limits["warmup_steps"] and not self.ordered, True
         slack = 0 if buy else (o["price_x64"] >> 64) + 2
         room = max(limits["max_weight_bps"] - weight, 0)
         expected = keep((amount << 64) // o["price_x64"] + 1)
@@ -336,7 +340,8 @@ class Walk:
             (worth <= cap, f"worth at most max_trade_quote, {cap}"),
             (worth * 10000 <= limits["max_trade_bps"] * nav, "worth at most max_trade_bps"),
             (not gap, "none after a gap"),
-            (halted or self.step >= limits["warmup_steps"], "none during warm-up"),
+            # A weight above the largest is sold off even then, and with the first order the warm-up is over.
+            (halted or not warm or (not buy and weight > limits["max_weight_bps"]), "none during warm-up"),
             (not (buy and halted), "no buy while halted"),
             (not buy or amount * 10000 <= room * nav, "a weight of at most max_weight_bps"),
             (not buy or amount > cap or order["min_out"] == expected, f"min_out {expected}"),

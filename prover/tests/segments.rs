@@ -161,8 +161,28 @@ fn a_stretch_alone_shows_its_part_to_who_asks_for_it(run: &Run) {
     assert!(statement.does_not_show.iter().any(|s| s.contains("before 1")), "{:?}", statement.does_not_show);
     // The weights rotated within it, and z at its start says that nothing had been announced before: the log's rotation is the only one.
     assert_eq!((statement.ahead_at_start, statement.ahead_at_end, &statement.rotations[..]), (None, None, &[run.rotation][..]));
-    assert!(statement.shows.iter().any(|s| s.starts_with("Before the first of them, no other weights")), "{:?}", statement.shows);
+    assert!(
+        statement.shows.iter().any(|s| s.contains("by the state that the proof starts from, no other weights")),
+        "{:?}",
+        statement.shows
+    );
     assert!(statement.does_not_show.iter().any(|s| s.contains("announced when the log says")));
+    let adopted = |r: &Report| {
+        r.findings
+            .iter()
+            .any(|f| (f.code, f.severity, f.field.as_deref()) == (Code::UnprovenStart, Severity::Warn, Some("proof.start.commitment")))
+    };
+    assert!(!adopted(&run.audit(&run.log, &[1], true, None)), "its first weights are those of genesis, and it opens them");
+    // The last stretch starts with other weights: whoever wrote the lines before it may have made them up.
+    let report = run.audit(&run.log, &[2], true, None);
+    assert_eq!((errors(&report), report.verdict, adopted(&report)), (vec![], Verdict::Accepted, true));
+    let statement = report.statement.unwrap();
+    assert!(statement.shows.iter().all(|s| !s.contains(&first_commitment(&run.mandate).to_string())), "{:?}", statement.shows);
+    assert!(
+        statement.does_not_show.iter().any(|s| s.contains("may never have known the committed model")),
+        "{:?}",
+        statement.does_not_show
+    );
     // Its start and its end are bound: another start is another statement, for which there is no proof.
     let envelope = Envelope::from_bytes(&run.proofs[1]).unwrap();
     let mut genesis = envelope.clone();

@@ -1,5 +1,7 @@
 //! What spans crates, and helpers to drive the binaries the way a user does.
 
+pub mod bad_day;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};

@@ -47,7 +47,7 @@ impl Guard {
         let mut told = false;
         while stop.asked() == Asked::Nothing {
             let agent = &mut ready.agent;
-            if agent.gate.mode(&agent.journal)? == Mode::Halted {
+            if agent.mode()? == Mode::Halted {
                 if !told {
                     output::talk("halted: nothing is decided and nothing is sent until `probity resume`");
                     told = true;

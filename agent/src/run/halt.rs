@@ -57,7 +57,8 @@ impl Mode {
         }
     }
 
-    fn parse(name: &str) -> Result<Self> {
+    /// Of its name in the journal.
+    pub(crate) fn parse(name: &str) -> Result<Self> {
         Ok(match name {
             "active" => Self::Active,
             "reducing" => Self::Reducing,

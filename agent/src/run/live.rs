@@ -76,6 +76,13 @@ impl Agent {
         self.proving.decided(self.state.step)
     }
 
+    /// What the run may do now; what is shown hears of it.
+    pub(crate) fn mode(&self) -> Result<Mode> {
+        let mode = self.gate.mode(&self.journal)?;
+        self.feed.mode(mode, || Ok(self.journal.last_change()?.map_or_else(String::new, |c| c.words())))?;
+        Ok(mode)
+    }
+
     /// Brings the chain to where the journal is, and the journal to what the chain knows.
     pub(crate) async fn catch_up(&mut self) -> Result<()> {
         self.look_for_posts().await?;
@@ -151,7 +158,7 @@ impl Agent {
         let signal = self.candle.checked_signal(&inputs).context("candle and the integer engine differ: the agent stops")?;
         let decided = self.engine.step_with(&self.state, &obs, Signal(signal));
         self.passed_s = time_s;
-        match self.gate.mode(&self.journal)? {
+        match self.mode()? {
             Mode::Active => {}
             Mode::Reducing if decided.record.decision.order.is_none_or(|o| o.side == Side::Sell) => {}
             mode => {

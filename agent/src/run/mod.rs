@@ -3,7 +3,7 @@
 mod book;
 mod fault;
 mod guard;
-mod halt;
+pub(crate) mod halt;
 mod live;
 mod proving;
 mod sending;

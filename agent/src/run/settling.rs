@@ -6,6 +6,7 @@
 use crate::journal::Journal;
 use crate::output;
 use crate::run::halt::{Gate, Mode};
+use crate::see::{Event, Feed};
 use crate::settings::{Settings, SettlementMode, SettlementSettings};
 use crate::settle_desk::{Desk, Waiting, genesis_state};
 use anyhow::{Context, Result, bail, ensure};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 pub(crate) struct Settling {
     desk: Desk,
     settings: SettlementSettings,
+    feed: Feed,
 }
 
 /// What a run brings to its settlements.
@@ -28,6 +30,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) header: &'a Header,
     pub(crate) model: Model,
     pub(crate) salt: Salt,
+    pub(crate) feed: &'a Feed,
 }
 
 /// The parameters of a run's settlements.
@@ -80,7 +83,9 @@ impl Settling {
             vault.arm(&terms(verifier)).await?;
             output::talk(format!("the vault is armed: its trades stop when more than it allows awaits its proof (verifier {verifier:?})"));
         }
-        let seen = vault.view().standing().await?.terms;
+        let now = vault.view().standing().await?;
+        parts.feed.tell(&Event::Settled { decisions: now.proven_steps, gas_used: 0 });
+        let seen = now.terms;
         ensure!(
             seen == terms(verifier),
             "settlement: the vault was armed with {} decisions, {} s and another genesis or verifier than the settings' {} decisions, {} s; set those back",
@@ -89,7 +94,7 @@ impl Settling {
             max_unproven_decisions,
             max_unproven_seconds
         );
-        Ok(Some(Self { desk, settings: settings.settlement.clone() }))
+        Ok(Some(Self { desk, settings: settings.settlement.clone(), feed: parts.feed.clone() }))
     }
 
     /// Whether an order's own transaction has to carry its proof.
@@ -105,6 +110,7 @@ impl Settling {
         open(gate, journal)?;
         let outcome = vault.decide_settled(seen, made, &waiting.bytes()?).await?;
         self.desk.settled()?;
+        self.feed.tell(&Event::Settled { decisions: waiting.to, gas_used: 0 });
         tracing::info!(from = waiting.from, to = waiting.to, gas_used = outcome.gas_used, "settled with a trade");
         Ok(outcome)
     }
@@ -124,6 +130,8 @@ impl Settling {
 
     async fn due(&self, vault: &Vault) -> Result<bool> {
         let standing = vault.view().standing().await?;
+        // A reorganisation can take a settlement back.
+        self.feed.tell(&Event::Settled { decisions: standing.proven_steps, gas_used: 0 });
         let unproven = standing.steps.saturating_sub(standing.proven_steps);
         let waited_s = vault.view().time_s().await?.saturating_sub(standing.first_unproven_time_s);
         Ok(self.settings.due(unproven, waited_s, vault.view().base_fee_wei().await?))
@@ -140,6 +148,7 @@ impl Settling {
         let waiting = tokio::task::block_in_place(|| self.desk.prove(&standing, &records))?;
         open(gate, journal)?;
         let gas_used = send(&self.desk, vault, &waiting).await?;
+        self.feed.tell(&Event::Settled { decisions: waiting.to, gas_used });
         output::talk(format!("settled decisions {} … {} ({gas_used} gas)", waiting.from, waiting.to));
         Ok(waiting.to.saturating_sub(waiting.from))
     }

@@ -56,7 +56,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     let commitment = commit_model(&mandate.model, &file.model, &salt);
     let header = Header::new(mandate.clone(), commitment);
     let registered_block = register(&vault, &mandate, &header).await?;
-    let parts = Parts { dir: &args.dir, url: chain.url(), header: &header, model: file.model.clone(), salt: salt.clone() };
+    let parts = Parts { dir: &args.dir, url: chain.url(), header: &header, model: file.model.clone(), salt: salt.clone(), feed };
     let settling = Settling::start(parts, settings, &vault, &sender, &journal).await?;
     let secrets = Secrets {
         mandate: mandate.clone(),
@@ -94,7 +94,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     agent.journal.set_meta("pair", &serde_json::to_string(&pair)?)?;
     agent.journal.set_meta("source", &source)?;
     feed.start(About::of(&header, source.clone(), simulated, pair));
-    feed.restore(&agent.journal.entries()?, &agent.journal.posts()?);
+    feed.restore(&agent.journal.entries()?, &agent.journal.posts()?, agent.journal.last_change()?.as_ref());
     let world = match (chain, market) {
         (Chain::Development(chain), Some(market)) => World::Development { chain, pool, market },
         (Chain::Real { url, .. }, _) => {

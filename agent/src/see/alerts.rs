@@ -51,7 +51,6 @@ impl Alerts {
     /// Posts what is left; waits a bounded time.
     pub(crate) async fn finish(self) {
         // A watcher that is gone has nothing left to post.
-        // A watcher that is gone has nothing left to post.
         self.end.send(()).unwrap_or_default();
         drop(self.task.await);
     }
@@ -85,10 +84,10 @@ impl Watch {
         let reason = || h.reason.clone().unwrap_or_default();
         let silent_s = shown.at_s.saturating_sub(h.decided_at_s.unwrap_or(self.started_s));
         let bound_s = shown.about.mandate.as_ref().map(|m| u64::from(m.interval_s) * u64::from(settings.silent_intervals));
-        let running = shown.about.live && matches!(h.state, "active" | "halted");
+        let running = shown.about.live && matches!(h.state, "active" | "reducing" | "halted");
         let now = [
             ("fault", h.state == "fault", format!("the run ended with an error after {decided} decisions: {}", reason())),
-            ("halt", h.state == "halted", reason()),
+            ("halt", matches!(h.state, "reducing" | "halted"), format!("{}: {}", h.state, reason())),
             (
                 "backlog",
                 running && shown.backlog() > settings.backlog_decisions,

@@ -58,6 +58,7 @@ pub(crate) fn gauges(shown: &Shown) -> Vec<(&'static str, &'static str, f64)> {
         ("decisions_folded", "Decisions in the recursive proof", Some(f64::from(f.folded))),
         ("decisions_proven", "Decisions in a compressed proof", Some(f64::from(f.proven))),
         ("decisions_posted", "Decisions in a proof on chain", Some(f64::from(f.posted))),
+        ("decisions_settled", "Decisions that the vault has verified itself", f.settled.map(f64::from)),
         ("proof_backlog_decisions", "Decisions that are in no proof on chain", Some(f64::from(shown.backlog()))),
         ("fold_seconds", "Duration of the last fold", f.fold_ms.map(|ms| ms / 1_000.0)),
         ("compress_seconds", "Duration of the last compression", f.compress_s),
@@ -72,8 +73,10 @@ pub(crate) fn gauges(shown: &Shown) -> Vec<(&'static str, &'static str, f64)> {
         ("block_number", "Block of the last observation", h.block_number.map(real)),
         ("last_observation_age_seconds", "Wall time since the node last gave an observation", age(h.observed_at_s)),
         ("last_decision_age_seconds", "Wall time since the last decision", age(h.decided_at_s)),
-        ("active", "1 while the agent may trade", state("active")),
-        ("halted", "1 while the strategy is halted", state("halted")),
+        ("active", "1 while the run may buy and sell", state("active")),
+        ("reducing", "1 while the run may only hold and sell", state("reducing")),
+        ("halted", "1 while the run decides and sends nothing", state("halted")),
+        ("drawdown_met", "1 after the mandate's drawdown limit was met", Some(if h.drawdown_at_step.is_some() { 1.0 } else { 0.0 })),
         ("fault", "1 after the run ended with an error", state("fault")),
     ]
     .into_iter()

@@ -10,13 +10,15 @@ mod otlp;
 mod outbox;
 mod series;
 mod server;
+mod shown;
 mod view;
 
-pub(crate) use view::{About, Pair, Shown};
+pub(crate) use shown::{About, Pair, Shown};
 
 use crate::cli::ServeFlags;
-use crate::journal::{Entry, Outcome, Post};
+use crate::journal::{Change, Entry, Outcome, Post};
 use crate::output;
+use crate::run::halt::Mode;
 use crate::settings::Settings;
 use alerts::Alerts;
 use anyhow::Result;
@@ -109,6 +111,20 @@ pub(crate) enum Event {
         /// Gas of a transaction of its own; zero where a trade carried it.
         gas_used: u64,
     },
+    /// The vault has verified so many decisions itself.
+    Settled {
+        /// Decisions.
+        decisions: u32,
+        /// Gas of a transaction of its own; zero where a trade carried it, or where the chain was only asked.
+        gas_used: u64,
+    },
+    /// What the run may do.
+    Mode {
+        /// The state it read.
+        mode: Mode,
+        /// Reason and detail of the last change.
+        why: String,
+    },
     /// The run ended by itself or was asked to.
     Ended {
         /// Whether its log is closed for good.
@@ -143,13 +159,22 @@ impl Feed {
         self.change(|view| view.apply(event));
     }
 
+    /// Tells what the run may do, if it is not what was told before.
+    pub(crate) fn mode(&self, mode: Mode, why: impl FnOnce() -> Result<String>) -> Result<()> {
+        let told = self.0.view.lock().unwrap_or_else(PoisonError::into_inner).mode();
+        if told != Some(mode) {
+            self.tell(&Event::Mode { mode, why: why()? });
+        }
+        Ok(())
+    }
+
     /// Says what is run; what was shown before is forgotten.
     pub(crate) fn start(&self, about: About) {
         self.change(|view| *view = View::of(about, view));
     }
 
     /// Shows what a journal holds.
-    pub(crate) fn restore(&self, entries: &[Entry], posts: &[Post]) {
+    pub(crate) fn restore(&self, entries: &[Entry], posts: &[Post], last: Option<&Change>) {
         self.change(|view| {
             for entry in entries {
                 view.apply(&Event::Decided(Box::new(entry.record.clone())));
@@ -160,6 +185,9 @@ impl Feed {
             }
             for post in posts {
                 view.apply(&Event::Posted { decisions: post.steps, gas_used: post.gas_used });
+            }
+            if let Some((mode, change)) = last.and_then(|c| Mode::parse(&c.state).ok().map(|mode| (mode, c))) {
+                view.apply(&Event::Mode { mode, why: change.words() });
             }
             view.restored();
         });

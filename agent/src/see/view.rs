@@ -1,217 +1,17 @@
-//! What is shown of a run, kept in bounded memory: the newest decisions, a thinned series, counts.
+//! The state behind what is shown of a run, kept in bounded memory: the newest decisions, a thinned series, counts.
 
 use crate::journal::Outcome;
+use crate::run::halt::Mode;
 use crate::see::Event;
 use crate::see::series::{Point, Series};
-use probity_strategy::{Mandate, Observation, Record, Side, Valuation};
-use probity_verifier::Header;
-use serde::{Deserialize, Serialize};
+use crate::see::shown::{About, Execution, Figures, Health, Pair, ProofState, Row, Shown, Trade};
+use probity_strategy::{Observation, Record, Side, Valuation};
 use std::collections::VecDeque;
 
 /// Newest decisions that are kept.
 const DECISIONS: usize = 128;
 /// Newest trades that are kept for the chart.
 const TRADES: usize = 512;
-
-/// The two assets.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Pair {
-    /// What is priced.
-    pub(crate) base: String,
-    /// Its decimals.
-    pub(crate) base_decimals: u8,
-    /// What prices are counted in.
-    pub(crate) quote: String,
-    /// Its decimals.
-    pub(crate) quote_decimals: u8,
-}
-
-/// What a run is, known at its start.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct About {
-    /// Where prices come from, for people.
-    pub(crate) source: String,
-    /// Whether they are made up.
-    pub(crate) simulated: bool,
-    /// The assets.
-    pub(crate) pair: Pair,
-    /// The promise.
-    pub(crate) mandate: Option<Mandate>,
-    /// Commitment to the model, hex.
-    pub(crate) model_commitment: String,
-    /// Digest of the mandate, hex.
-    pub(crate) mandate_digest: String,
-    /// Whether a program runs it; else its journal is shown.
-    pub(crate) live: bool,
-}
-
-impl About {
-    /// A run of this process, under a log's header.
-    pub(crate) fn of(header: &Header, source: String, simulated: bool, pair: Pair) -> Self {
-        let (mandate_digest, model_commitment) = (header.mandate_digest.to_string(), header.model_commitment.to_string());
-        Self { source, simulated, pair, mandate: Some(header.mandate.clone()), model_commitment, mandate_digest, live: true }
-    }
-}
-
-/// How far a decision's transaction is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Execution {
-    /// On disk.
-    Journaled,
-    /// Handed to the node; unknown until its receipt.
-    Sent,
-    /// Mined.
-    OnChain,
-    /// Mined, and the order got no fill.
-    NotFilled,
-}
-
-/// How far a decision's proof is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ProofState {
-    /// Not yet in the session.
-    Waiting,
-    /// In the recursive proof.
-    Folded,
-    /// In a compressed proof.
-    Proven,
-    /// In a compressed proof whose bytes are on chain.
-    Posted,
-}
-
-/// One decision.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Row {
-    /// Index.
-    pub(crate) step: u32,
-    /// Time of the observation, unix seconds.
-    pub(crate) time_s: u64,
-    /// Price, quote a base.
-    pub(crate) price_quote: f64,
-    /// Weight of the base asset before it.
-    pub(crate) weight_bps: i64,
-    /// Value of the vault before it, quote.
-    pub(crate) vault_quote: f64,
-    /// Buy, sell, or none for a hold.
-    pub(crate) side: Option<Side>,
-    /// Amount given: quote of a buy, base of a sell.
-    pub(crate) amount_in: Option<f64>,
-    /// Amount received: base of a buy, quote of a sell.
-    pub(crate) amount_out: Option<f64>,
-    /// Whether the strategy is halted at it.
-    pub(crate) halted: bool,
-    /// Transaction.
-    pub(crate) execution: Execution,
-    /// Transaction hash.
-    pub(crate) tx_hash: Option<String>,
-    /// Gas used.
-    pub(crate) gas_used: Option<u64>,
-    /// Proof; filled in when shown.
-    pub(crate) proof: ProofState,
-}
-
-/// A filled order on the price chart.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Trade {
-    /// Decision.
-    pub(crate) step: u32,
-    /// Time of the observation, unix seconds.
-    pub(crate) time_s: u64,
-    /// Price, quote a base.
-    pub(crate) price_quote: f64,
-    /// Side.
-    pub(crate) side: Side,
-}
-
-/// Counts and figures.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Figures {
-    /// Decisions in the journal.
-    pub(crate) decided: u32,
-    /// Decisions whose transaction is mined.
-    pub(crate) on_chain: u32,
-    /// Orders filled: buys.
-    pub(crate) buys: u32,
-    /// Orders filled: sells.
-    pub(crate) sells: u32,
-    /// Orders that got no fill.
-    pub(crate) unfilled: u32,
-    /// Decisions in the recursive proof.
-    pub(crate) folded: u32,
-    /// Decisions in a compressed proof.
-    pub(crate) proven: u32,
-    /// Decisions in a proof on chain.
-    pub(crate) posted: u32,
-    /// Last fold, ms.
-    pub(crate) fold_ms: Option<f64>,
-    /// Last compression, s.
-    pub(crate) compress_s: Option<f64>,
-    /// Last proof, bytes.
-    pub(crate) proof_bytes: Option<usize>,
-    /// Gas of the last mined transaction of a decision.
-    pub(crate) gas_used_last: Option<u64>,
-    /// Gas of all transactions in the journal.
-    pub(crate) gas_used_total: u64,
-    /// Price, quote a base.
-    pub(crate) price_quote: Option<f64>,
-    /// Weight of the base asset at the last observation.
-    pub(crate) weight_bps: Option<i64>,
-    /// Value of the vault at the last observation, quote.
-    pub(crate) vault_quote: Option<f64>,
-    /// Base asset in the vault.
-    pub(crate) base_amount: Option<f64>,
-    /// Quote asset in the vault.
-    pub(crate) quote_amount: Option<f64>,
-    /// Change of value per share since the first decision, bps.
-    pub(crate) return_bps: Option<f64>,
-    /// The same of the base asset alone.
-    pub(crate) hold_return_bps: Option<f64>,
-}
-
-/// How the run is.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Health {
-    /// `active`, `halted`, `ended`, `sealed` or `fault`.
-    pub(crate) state: &'static str,
-    /// Why it is not active.
-    pub(crate) reason: Option<String>,
-    /// Block of the last observation.
-    pub(crate) block_number: Option<u64>,
-    /// Wall clock of the node's last observation in this process, unix seconds.
-    pub(crate) observed_at_s: Option<u64>,
-    /// Wall clock of the last decision in this process, unix seconds.
-    pub(crate) decided_at_s: Option<u64>,
-}
-
-/// Everything that is shown, at one moment.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Shown {
-    /// Of this form.
-    pub(crate) version: u16,
-    /// Wall clock of this moment, unix seconds.
-    pub(crate) at_s: u64,
-    /// The run.
-    pub(crate) about: About,
-    /// Figures.
-    pub(crate) figures: Figures,
-    /// Health.
-    pub(crate) health: Health,
-    /// The thinned series.
-    pub(crate) points: Vec<Point>,
-    /// Newest trades, in time.
-    pub(crate) trades: Vec<Trade>,
-    /// Newest decisions, newest first.
-    pub(crate) decisions: Vec<Row>,
-}
-
-impl Shown {
-    /// Decisions that are not in a proof on chain.
-    pub(crate) const fn backlog(&self) -> u32 {
-        self.figures.decided.saturating_sub(self.figures.posted)
-    }
-}
 
 struct First {
     price: f64,
@@ -225,6 +25,8 @@ pub(super) struct View {
     about: About,
     figures: Figures,
     health: Health,
+    /// What the run may do, as it last read it.
+    mode: Option<(Mode, String)>,
     first: Option<First>,
     series: Series,
     trades: VecDeque<Trade>,
@@ -232,9 +34,10 @@ pub(super) struct View {
 }
 
 impl View {
-    /// A run from its start; what its session already holds stays.
+    /// A run from its start; what its session already holds and its vault has verified stays.
     pub(super) fn of(about: About, before: &Self) -> Self {
-        let figures = Figures { folded: before.figures.folded, ..Figures::default() };
+        let Figures { folded, settled, .. } = before.figures;
+        let figures = Figures { folded, settled, ..Figures::default() };
         Self { about, figures, ..Self::default() }
     }
 
@@ -264,9 +67,19 @@ impl View {
                 self.posted(*decisions);
                 self.figures.gas_used_total += gas_used;
             }
+            Event::Settled { decisions, gas_used } => {
+                self.figures.settled = Some(*decisions);
+                self.figures.gas_used_total += gas_used;
+            }
+            Event::Mode { mode, why } => self.mode = Some((*mode, why.clone())),
             Event::Ended { sealed } => self.health.state = if *sealed { "sealed" } else { "ended" },
             Event::Fault { message } => (self.health.state, self.health.reason) = ("fault", Some(message.clone())),
         }
+    }
+
+    /// What was told last.
+    pub(super) fn mode(&self) -> Option<Mode> {
+        self.mode.as_ref().map(|(mode, _)| *mode)
     }
 
     /// The past has no wall clock of this process.
@@ -277,6 +90,7 @@ impl View {
     pub(super) fn shown(&self) -> Shown {
         let f = &self.figures;
         let state = |step: u32| match step {
+            s if f.settled.is_some_and(|n| s < n) => ProofState::Settled,
             s if s < f.posted => ProofState::Posted,
             s if s < f.proven => ProofState::Proven,
             s if s < f.folded => ProofState::Folded,
@@ -284,7 +98,9 @@ impl View {
         };
         let mut health = self.health.clone();
         if health.state.is_empty() {
-            health.state = if self.about.live { "active" } else { "ended" };
+            let (mode, why) = self.mode.as_ref().map_or((Mode::Active, None), |(mode, why)| (*mode, Some(why)));
+            health.state = if mode == Mode::Active && !self.about.live { "ended" } else { mode.name() };
+            health.reason = why.filter(|_| mode != Mode::Active).cloned();
         }
         Shown {
             version: 1,
@@ -340,14 +156,14 @@ impl View {
         (f.return_bps, f.hold_return_bps) = (Some((grown - 1.0) * 10_000.0), Some((held - 1.0) * 10_000.0));
         self.health.block_number = Some(obs.block_number);
         self.health.decided_at_s = Some(now_s());
-        if record.decision.halted && self.health.state.is_empty() {
-            self.health.state = "halted";
-            self.health.reason = Some(format!("the mandate's drawdown limit was met at decision {}: all is sold", obs.step));
+        if record.decision.halted && self.health.drawdown_at_step.is_none() {
+            self.health.drawdown_at_step = Some(obs.step);
         }
         keep(&mut self.rows, row, DECISIONS);
     }
 
     fn outcome(&mut self, step: u32, outcome: &Outcome) {
+        self.forget(step);
         let pair = self.about.pair.clone();
         self.figures.on_chain += 1;
         self.figures.gas_used_last = Some(outcome.gas_used);
@@ -358,7 +174,7 @@ impl View {
         let Some(row) = self.row(step) else { return };
         row.tx_hash = Some(outcome.tx_hash.clone());
         row.gas_used = Some(outcome.gas_used);
-        row.execution = Execution::OnChain;
+        (row.execution, row.amount_out) = (Execution::OnChain, None);
         let Some(side) = row.side else { return };
         if !outcome.executed {
             row.execution = Execution::NotFilled;
@@ -373,6 +189,24 @@ impl View {
             Side::Sell => self.figures.sells += 1,
         }
         keep(&mut self.trades, trade, TRADES);
+    }
+
+    /// A reorganisation took the transaction that was told before.
+    fn forget(&mut self, step: u32) {
+        let Some(row) = self.row(step) else { return };
+        let (execution, side) = (row.execution, row.side);
+        let Some(gas_used) = row.gas_used.take() else { return };
+        let f = &mut self.figures;
+        f.on_chain = f.on_chain.saturating_sub(1);
+        f.gas_used_total = f.gas_used_total.saturating_sub(gas_used);
+        let count = match (execution, side) {
+            (Execution::NotFilled, _) => &mut f.unfilled,
+            (_, Some(Side::Buy)) => &mut f.buys,
+            (_, Some(Side::Sell)) => &mut f.sells,
+            (_, None) => return,
+        };
+        *count = count.saturating_sub(1);
+        self.trades.retain(|t| t.step != step);
     }
 
     /// What is posted was proven, and what was proven is folded.
@@ -412,4 +246,70 @@ fn price(obs: &Observation, pair: &Pair) -> f64 {
 /// The wall clock, unix seconds; for showing ages only.
 fn now_s() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests may panic")]
+mod tests {
+    use super::*;
+
+    fn records() -> Vec<Record> {
+        let log = include_str!("../../../docs/formats/golden/log.jsonl");
+        let lines = log.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap());
+        lines.filter_map(|l| l.get("record").map(|r| serde_json::from_value(r.clone()).unwrap())).collect()
+    }
+
+    fn outcome(executed: bool, gas_used: u64) -> Outcome {
+        Outcome { tx_hash: format!("0x{gas_used:064x}"), gas_used, executed, amount_out: 10, proof_bytes: 0 }
+    }
+
+    #[test]
+    fn an_outcome_that_a_reorganisation_replaced_counts_once() {
+        let mut view = View::default();
+        let records = records();
+        for record in &records {
+            view.apply(&Event::Decided(Box::new(record.clone())));
+        }
+        let step = records.iter().find(|r| r.decision.order.is_some_and(|o| o.side == Side::Buy)).unwrap().observation.step;
+        view.apply(&Event::Outcome { step, outcome: outcome(true, 100) });
+        view.apply(&Event::Outcome { step, outcome: outcome(false, 70) });
+        let shown = view.shown();
+        let f = &shown.figures;
+        assert_eq!((f.on_chain, f.buys, f.sells, f.unfilled, f.gas_used_total, shown.trades.len()), (1, 0, 0, 1, 70, 0));
+        view.apply(&Event::Outcome { step, outcome: outcome(true, 90) });
+        let shown = view.shown();
+        let f = &shown.figures;
+        assert_eq!((f.on_chain, f.buys, f.sells, f.unfilled, f.gas_used_total, shown.trades.len()), (1, 1, 0, 0, 90, 1));
+    }
+
+    #[test]
+    fn the_state_is_what_the_run_may_do() {
+        let mut view = View::of(About { live: true, ..About::default() }, &View::default());
+        assert_eq!(view.shown().health.state, "active");
+        for (mode, name) in [(Mode::Halted, "halted"), (Mode::Reducing, "reducing"), (Mode::Active, "active")] {
+            view.apply(&Event::Mode { mode, why: "kill_file: for lunch".into() });
+            let health = view.shown().health;
+            assert_eq!((health.state, health.reason.is_some()), (name, mode != Mode::Active));
+        }
+        // The record's own halt is shown apart: the gate says what the run may do.
+        for record in records() {
+            view.apply(&Event::Decided(Box::new(record)));
+        }
+        assert_eq!((view.shown().health.state, view.shown().health.drawdown_at_step), ("active", Some(10)));
+        view.apply(&Event::Fault { message: "gone".into() });
+        assert_eq!(view.shown().health.state, "fault");
+    }
+
+    #[test]
+    fn what_the_vault_verified_is_no_backlog() {
+        let mut view = View::default();
+        for record in records() {
+            view.apply(&Event::Decided(Box::new(record)));
+        }
+        assert_eq!((view.shown().backlog(), view.shown().figures.settled), (12, None));
+        view.apply(&Event::Settled { decisions: 5, gas_used: 9 });
+        let shown = view.shown();
+        assert_eq!((shown.backlog(), shown.figures.settled, shown.figures.gas_used_total), (7, Some(5), 9));
+        assert_eq!((shown.decisions[7].proof, shown.decisions[6].proof), (ProofState::Settled, ProofState::Waiting));
+    }
 }

@@ -103,10 +103,9 @@ impl Report {
     /// The report with what a comparison with the chain found.
     #[must_use]
     pub fn with_chain(mut self, coverage: ChainCoverage, findings: Vec<Finding>) -> Self {
-        let room = MAX_FINDINGS.saturating_sub(self.findings.len());
         // Errors first, so that a full report never hides one behind a warning.
         let (errors, rest): (Vec<Finding>, Vec<Finding>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
-        self.findings.extend(errors.into_iter().chain(rest).take(room.max(1)));
+        self.findings.extend(errors.into_iter().chain(rest).take(MAX_FINDINGS));
         self.verdict = judge(&self.findings);
         self.statement = self.statement.filter(|_| self.verdict == Verdict::Accepted).map(|s| s.on_chain(&coverage));
         self.chain = Some(coverage);
@@ -245,6 +244,7 @@ fn pass<R: BufRead>(
     findings.extend(origin.as_ref().and_then(Origin::warning));
     let mut replay = evidence.reveal.and_then(|reveal| Replay::open(&header, reveal).map_err(|f| findings.push(f)).ok());
     let mut walk = Walk::new(&header, proven);
+    let mut notes = Notes::default();
     let mut last = header.genesis_head;
     if let Some(since) = since {
         walk.resume(since, &mut findings);
@@ -253,6 +253,7 @@ fn pass<R: BufRead>(
     'log: loop {
         let lines = batch(&mut reader, &mut last);
         for (at, line, head) in lines {
+            let before = findings.len();
             match line {
                 Ok(Some(Line::Entry(entry))) => {
                     walk.entry(at, &entry, head, &mut findings);
@@ -275,13 +276,13 @@ fn pass<R: BufRead>(
                     break 'log;
                 }
             }
-            if findings.len() >= MAX_FINDINGS {
-                findings.truncate(MAX_FINDINGS.saturating_sub(1));
-                findings.push(Finding::error(Code::TooMany, format!("{MAX_FINDINGS} findings: stopped reading")).on_line(at));
+            if notes.bound(&mut findings, before) >= MAX_FINDINGS {
+                findings.push(Finding::error(Code::TooMany, format!("{MAX_FINDINGS} errors: stopped reading")).on_line(at));
                 break 'log;
             }
         }
     }
+    findings.extend(notes.left_out());
     let statement = walk.finish(&header, evidence.segment, &mut findings);
     let statement = statement.map(|s| match &origin {
         Some(origin) => s.under(origin),
@@ -292,6 +293,42 @@ fn pass<R: BufRead>(
         None => s,
     });
     (Report::new(statement, origin, walk.coverage.clone(), findings), Some(walk), reader)
+}
+
+/// Keeps a report small: errors stop the reading, what is worth knowing does not. Deposits and gaps are part of a long life, and
+/// whoever causes them must not be able to make an honest log unreadable.
+#[derive(Debug, Default)]
+struct Notes {
+    errors: usize,
+    kept: usize,
+    left_out: u64,
+    worst: Option<Severity>,
+}
+
+impl Notes {
+    /// Takes in the findings from `before` on: errors stay, others as far as there is room. The number of errors so far.
+    fn bound(&mut self, findings: &mut Vec<Finding>, before: usize) -> usize {
+        for finding in findings.split_off(before) {
+            if finding.severity == Severity::Error {
+                self.errors = self.errors.saturating_add(1);
+                findings.push(finding);
+            } else if self.kept < MAX_FINDINGS {
+                self.kept = self.kept.saturating_add(1);
+                findings.push(finding);
+            } else {
+                self.left_out = self.left_out.saturating_add(1);
+                self.worst = self.worst.max(Some(finding.severity));
+            }
+        }
+        self.errors
+    }
+
+    /// Says how many there was no room for.
+    fn left_out(&self) -> Option<Finding> {
+        let message =
+            format!("{} more findings that are no errors, not listed; they were looked at and are counted in the coverage", self.left_out);
+        self.worst.map(|severity| Finding::new(severity, Code::TooMany, message))
+    }
 }
 
 /// Passes over what an earlier audit read, if it still is what it read.

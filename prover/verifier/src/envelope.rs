@@ -5,7 +5,9 @@
 //! elsewhere) and, if it is 1, the same without the mandate of the start, proof length u32, proof. Nothing may follow.
 
 use crate::finding::{Code, Finding};
-use crate::{ByEngine, CIRCUIT_VERSION, CompressedSnark, Digest, Keys, Rotation, Scalar, Z, engine_name, genesis_z, mandate_digest, z_at};
+use crate::{
+    ByEngine, CIRCUIT_VERSION, CompressedSnark, Digest, Header, Keys, Rotation, Scalar, Z, engine_name, genesis_z, mandate_digest, z_at,
+};
 use probity_strategy::{Mandate, ProofEngine};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,6 +67,13 @@ impl Waypoint {
     #[must_use]
     pub fn z(&self, mandate: &Digest) -> Z {
         z_at(&self.commitment, mandate, self.ahead.as_ref(), self.decisions, &self.head, self.state.to_scalar())
+    }
+
+    /// Whether the weights here are others than those of genesis, or are about to be: a proof that starts here has them from announcements
+    /// that it does not cover.
+    pub(crate) fn adopts(&self, header: &Header, rotations: Option<&[Rotation]>) -> bool {
+        let before = rotations.is_some_and(|r| r.iter().any(|r| r.at_step <= self.decisions));
+        before || self.commitment != header.model_commitment || self.ahead.is_some()
     }
 
     /// The place that z names; `at` is the name of each element.

@@ -7,8 +7,8 @@ const NOT_TRUE: &str = "That the observations are true: prices, balances and fil
 const NOT_SENT: &str = "That orders were sent or executed as decided: the vault's events show that.";
 const NOT_ONLY: &str =
     "That this is the only log of this agent, or that the commitment came before the first decision: the registry on chain shows that.";
-const NOT_THEN: &str =
-    "That other weights were announced when the log says, and not fitted to what had happened since: heads on chain show that.";
+const NOT_THEN: &str = "That other weights were announced when the log says, and not fitted to what had happened since: heads on chain, and the times of the blocks that hold them, show that.";
+const NOT_THEN_ON_CHAIN: &str = "That other weights were announced before the market that they decide in was known: the vault takes decisions late, so the times of the blocks that hold the decisions after an announcement have to be looked at.";
 
 /// What has been shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -17,7 +17,7 @@ pub struct Statement {
     pub mandate_digest: Digest,
     /// Commitment to the model at genesis.
     pub model_commitment: Digest,
-    /// Other weights that took over among the proven decisions.
+    /// Other weights that took over among the decisions up to the last proven one; before the first proven one, on the log's word.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rotations: Vec<Rotation>,
     /// Weights announced and not yet in force before the first proven decision; none at genesis.
@@ -64,7 +64,16 @@ impl Statement {
         } else {
             format!("Each of the decisions {from} … {}", decisions.saturating_sub(1))
         };
-        let (models, weights) = if !known || (rotations.is_empty() && proven.end.commitment != header.model_commitment) {
+        let adopted = proven.start.filter(|s| s.adopts(header, Some(&rotations)));
+        let (models, weights) = if let Some(start) = adopted {
+            let later: String = rotations
+                .iter()
+                .filter(|r| r.at_step > start.decisions)
+                .map(|r| format!("; {} from decision {}", r.commitment, r.at_step))
+                .collect();
+            let models = format!("the model then in force (committed to as {} at the first of them{later})", start.commitment);
+            (models, "Between two of these steps the same weights and the same private policy were used.".to_owned())
+        } else if !known || (rotations.is_empty() && proven.end.commitment != header.model_commitment) {
             let models = format!(
                 "the model then in force (committed to as {} at genesis, {} at the end)",
                 header.model_commitment, proven.end.commitment
@@ -82,6 +91,14 @@ impl Statement {
         let mut does_not_show = vec![NOT_TRUE.to_owned(), NOT_SENT.to_owned(), NOT_ONLY.to_owned()];
         if from > 0 {
             does_not_show.push(format!("Anything about decisions before {from}, not even that they left the private state that decision {from} starts from; a proof that ends where this one starts shows that. Limits that look back (drawdown, turnover) count from that state."));
+        }
+        if let Some(start) = adopted {
+            does_not_show.push(format!(
+                "That the weights of the first of them ({}, {}) follow from those committed to as {}: that is the word of lines that no proof here covers, and whoever wrote them may never have known the committed model.",
+                start.commitment,
+                announced(start.ahead),
+                header.model_commitment
+            ));
         }
         if !known || !rotations.is_empty() || proven.end.commitment != header.model_commitment {
             does_not_show.push(NOT_THEN.to_owned());
@@ -104,7 +121,7 @@ impl Statement {
             ),
         ];
         if from > 0 {
-            shows.push(format!("Before the first of them, {}.", announced(ahead_at_start)));
+            shows.push(format!("At the first of them, by the state that the proof starts from, {}.", announced(ahead_at_start)));
         }
         if from > 0 || ahead_at_end.is_some() {
             shows.push(format!("After the last of them, {}.", announced(ahead_at_end)));
@@ -129,7 +146,10 @@ impl Statement {
     /// The statement after a comparison with the chain that found no error: what was open there is now shown, on the node's word.
     #[must_use]
     pub(crate) fn on_chain(mut self, chain: &ChainCoverage) -> Self {
-        self.does_not_show.retain(|s| ![NOT_TRUE, NOT_SENT, NOT_ONLY, NOT_THEN].contains(&s.as_str()));
+        self.does_not_show.retain(|s| ![NOT_TRUE, NOT_SENT, NOT_ONLY].contains(&s.as_str()));
+        for open in self.does_not_show.iter_mut().filter(|s| *s == NOT_THEN) {
+            NOT_THEN_ON_CHAIN.clone_into(open);
+        }
         self.shows.extend([
             "Mandate and commitment were registered in the vault before its first decision.".to_owned(),
             format!("The observations of all {} decisions are those that the vault computed itself on chain.", chain.decisions),
@@ -166,7 +186,7 @@ impl Statement {
     /// Says that only decisions `from` … `to` − 1 are shown.
     #[must_use]
     pub(crate) fn showing(mut self, from: u32, to: u32) -> Self {
-        self.does_not_show.push("That time moved forward and prices fit their ticks in the decisions that are not shown.".to_owned());
+        self.does_not_show.push("That the decisions that are not shown would be taken as lines of a log: time moving forward, prices that fit their ticks, amounts and announcements within their formats.".to_owned());
         self.shows.push(format!(
             "Of them, decisions {from} … {} are shown, exactly as they were made and in their places; the others are proven and not shown.",
             to.saturating_sub(1)

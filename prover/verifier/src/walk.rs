@@ -5,7 +5,7 @@ use crate::bounds::{self, Context};
 use crate::finding::{Code, Finding, Severity};
 use crate::since::{AuditState, WalkMark};
 use crate::{Announcement, Digest, Entry, Header, Proven, Rotation, Seal, Statement, Waypoint};
-use probity_strategy::{Mandate, Observation, Portfolio, State, Valuation, oriented, price_x64};
+use probity_strategy::{Mandate, Observation, Order, Portfolio, Side, State, Valuation, oriented, price_x64};
 
 /// What the pass carries from decision to decision.
 pub(crate) struct Walk {
@@ -127,6 +127,10 @@ impl Walk {
         let portfolio = Portfolio::of(&self.mandate.limits, &self.state, obs, &val);
         self.fill(obs, decision.halted, findings);
         flows(&portfolio, findings);
+        if obs.shares.raw() == 0 {
+            let message = "expected shares, got none: without them no loss a share can be told, and the drawdown limit holds nothing back";
+            findings.push(Finding::error(Code::NoShares, message).field("record.observation.shares"));
+        }
         let halted = self.state.halted || portfolio.anomaly || portfolio.drawdown;
         if decision.halted != halted {
             findings.push(Finding::mismatch(Code::HaltMismatch, halted, decision.halted).field("decision.halted"));
@@ -139,7 +143,7 @@ impl Walk {
             let (broken, spent) = bounds::check(&self.mandate.limits, obs, order, context);
             self.used_bps = self.used_bps.saturating_add(spent);
             findings.extend(broken.into_iter().map(|b| Finding::mismatch(Code::OrderLimit, b.expected, b.got).field(b.field)));
-            if !halted && self.state.step < self.mandate.limits.warmup_steps.into() {
+            if !halted && self.warms_up(&val, order) {
                 findings.push(Finding::mismatch(Code::OrderLimit, "no order during warm-up", "one").field("limits.warmup_steps"));
             }
             self.coverage.orders = self.coverage.orders.saturating_add(1);
@@ -155,6 +159,14 @@ impl Walk {
         self.coverage.decisions = self.coverage.decisions.saturating_add(1);
         self.decided = (self.head, self.commitment, self.ahead);
         self.tie(line, obs, findings);
+    }
+
+    /// Whether the first orders are still to come and this may not be one: S7 sells what is over the largest weight even then, and with
+    /// that the warm-up is over.
+    fn warms_up(&self, val: &Valuation, order: &Order) -> bool {
+        let limits = &self.mandate.limits;
+        let forced = order.side == Side::Sell && val.weight_bps > i64::from(limits.max_weight_bps);
+        self.state.step < limits.warmup_steps.into() && self.coverage.orders == 0 && !forced
     }
 
     fn chain(&mut self, entry: &Entry, head: Digest, findings: &mut Vec<Finding>) {
@@ -348,6 +360,14 @@ impl Walk {
         if to == decisions && self.proven_time_s.is_some() && self.head != proven.end.head {
             let message = "the announcement after the last decision is in no proof: a proof takes it in with the next decision";
             findings.push(Finding::new(Severity::Warn, Code::UnprovenTail, message));
+        }
+        if let Some(start) = proven.start.filter(|s| s.adopts(header, Some(&self.rotations))) {
+            let message = format!(
+                "the weights in force from decision {from} on (committed to as {}, {}) follow from those at genesis by announcements that no proof given here covers: whoever wrote those lines may have made up both; a proof that ends where this one starts shows it",
+                start.commitment,
+                named(start.ahead)
+            );
+            findings.push(Finding::new(Severity::Warn, Code::UnprovenStart, message).field("proof.start.commitment"));
         }
         let from_time_s = self.first_time_s;
         self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, Some(&self.rotations), from_time_s, to))

@@ -1,5 +1,5 @@
 //! The public checks of the audit on logs without a proof: honest ones pass, orders outside the mandate do not.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 
@@ -98,6 +98,74 @@ fn time_has_to_move_on_the_grid() {
     let mut off = records;
     off[3].observation.time_s += 1;
     assert!(errors(&check(&mandate, &off)).iter().any(|e| (e.0, e.1) == (Code::TimeOffGrid, Some(3))));
+}
+
+/// A vault that starts above the largest weight sells down in the warm-up, and its audit says nothing.
+#[test]
+fn a_sale_that_a_limit_forces_in_warm_up_is_no_finding() {
+    let mut mandate = mandate();
+    (mandate.limits.max_weight_bps, mandate.limits.warmup_steps) = (1, 16);
+    let mut records = Vec::new();
+    for seed in 0..40 {
+        records = run(&mandate, &model(&mandate.model, seed), 16);
+        if records.iter().any(|r| r.decision.order.is_some() && !r.decision.halted) {
+            break;
+        }
+    }
+    let sale = records.iter().position(|r| r.decision.order.is_some_and(|o| o.side == Side::Sell) && !r.decision.halted);
+    let sale = sale.expect("the fixture's vault starts with some of the base asset");
+    assert_eq!(errors(&check(&mandate, &records)), [MISSING]);
+    // Any other order in it is one.
+    mandate.limits.max_weight_bps = 10_000;
+    let report = check(&mandate, &records);
+    let (found, step) = (errors(&report), u32::try_from(sale).unwrap());
+    assert!(found.contains(&(Code::OrderLimit, Some(step), Some("limits.warmup_steps"))), "{found:?}");
+}
+
+/// Holds, each with a deposit before it.
+fn deposits(mandate: &Mandate, count: usize) -> Vec<Record> {
+    let mut records = run(mandate, &model(&mandate.model, 1), 1);
+    let first = Record { decision: probity_strategy::Decision { order: None, halted: false }, ..records.remove(0) };
+    let mut records = vec![first];
+    for n in 1..count {
+        let mut next = records[n - 1].clone();
+        let obs = &mut next.observation;
+        (obs.step, obs.time_s, obs.block_number) = (obs.step + 1, obs.time_s + u64::from(mandate.interval_s), obs.block_number + 1);
+        obs.quote = Amount::new(obs.quote.raw() + 1).unwrap();
+        obs.base = Amount::new(obs.base.raw() + 1).unwrap();
+        records.push(next);
+    }
+    records
+}
+
+#[test]
+fn a_thousand_deposits_do_not_reject_a_log() {
+    let mandate = mandate();
+    let report = check(&mandate, &deposits(&mandate, 1_200));
+    assert_eq!(errors(&report), [MISSING]);
+    assert_eq!(report.coverage.decisions, 1_200);
+    let of = |code| report.findings.iter().filter(|f| f.code == code).collect::<Vec<_>>();
+    assert!(of(Code::Flow).len() >= 990 && of(Code::Flow).len() <= 1_000, "bounded: {}", of(Code::Flow).len());
+    let [left] = of(Code::TooMany)[..] else { panic!("what is left out is said: {:?}", of(Code::TooMany)) };
+    assert!(left.severity == Severity::Info && left.message.contains("more findings that are no errors"), "{left:?}");
+    // Errors behind them are still found.
+    let mut records = deposits(&mandate, 1_200);
+    records[1_150].observation.time_s += 1;
+    assert!(errors(&check(&mandate, &records)).iter().any(|e| (e.0, e.1) == (Code::TimeOffGrid, Some(1_150))));
+}
+
+#[test]
+fn a_log_without_shares_is_refused() {
+    let mandate = mandate();
+    let mut records = deposits(&mandate, 3);
+    for record in &mut records {
+        record.observation.shares = Amount::ZERO;
+    }
+    let report = check(&mandate, &records);
+    let found = errors(&report);
+    for step in 0..3 {
+        assert!(found.contains(&(Code::NoShares, Some(step), Some("record.observation.shares"))), "{found:?}");
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ function figures(v) {
     card('Weight of ' + b, f.weight_bps == null ? '–' : number(f.weight_bps / 100, 1) + ' %', '', v.about.mandate ? `at most ${number(v.about.mandate.limits.max_weight_bps / 100, 0)} %` : ''),
     card('Result a share', percent(f.return_bps, true), '', `buy and hold ${percent(f.hold_return_bps, true)}`, better),
     card('Decisions', whole(f.decided), '', `${f.buys} buys, ${f.sells} sells, ${f.unfilled} not filled`),
-    card('Proof backlog', whole(f.decided - Math.min(f.decided, f.posted)), 'decisions', 'in no proof on chain'),
+    card('Proof backlog', whole(f.decided - Math.min(f.decided, Math.max(f.posted, f.settled ?? 0))), 'decisions', 'in no proof on chain'),
   );
 }
 
@@ -84,7 +84,7 @@ function charts(v) {
 
 function pipeline(v) {
   const f = v.figures;
-  at('pipeline').replaceChildren(...[['In the journal', f.decided], ['On chain', f.on_chain], ['Folded', f.folded], ['Proven', f.proven], ['Proof posted', f.posted]].map(([name, n]) => {
+  at('pipeline').replaceChildren(...[['In the journal', f.decided], ['On chain', f.on_chain], ['Folded', f.folded], ['Proven', f.proven], ['Proof posted', f.posted], ...(f.settled == null ? [] : [['Settled', f.settled]])].map(([name, n]) => {
     const box = make('div'), bar = make('progress');
     bar.max = Math.max(1, f.decided); bar.value = Math.min(n, f.decided); bar.setAttribute('aria-label', `${name}: ${n} of ${f.decided} decisions`);
     box.append(make('span', name), make('b', whole(n)), bar);
@@ -108,7 +108,7 @@ function rows(v) {
       const [given, got] = d.side === 'buy' ? [q, b] : [b, q];
       what.append(` ${amount(d.amount_in)} ${given}` + (d.amount_out == null ? '' : ` for ${amount(d.amount_out)} ${got}`));
     }
-    if (d.halted) what.append(make('span', ' halted', 'state not_filled'));
+    if (d.halted) what.append(make('span', ' only sells', 'state not_filled'));
     if (d.tx_hash) {
       const copy = make('button', `${d.tx_hash.slice(0, 10)}…${d.tx_hash.slice(-6)}`, 'copy');
       copy.type = 'button'; copy.title = d.tx_hash; copy.dataset.hash = d.tx_hash; copy.setAttribute('aria-label', `Copy transaction ${d.tx_hash}`);
@@ -124,7 +124,7 @@ function rows(v) {
 function health() {
   if (!last) return;
   const h = last.health, f = last.figures, skew = last.at_s - heard, now = Date.now() / 1000 + skew, ago = s => s == null ? null : span(Math.max(0, now - s)) + ' ago';
-  facts('health', [['State', h.state], ['Last answer of the node', ago(h.observed_at_s)], ['Last decision made', ago(h.decided_at_s)], ['Block of the last observation', h.block_number == null ? null : whole(h.block_number)],
+  facts('health', [['State', h.state], ...(h.reason ? [['Why', h.reason]] : []), ...(h.drawdown_at_step == null ? [] : [['Drawdown limit', `met at decision ${h.drawdown_at_step}`]]), ['Last answer of the node', ago(h.observed_at_s)], ['Last decision made', ago(h.decided_at_s)], ['Block of the last observation', h.block_number == null ? null : whole(h.block_number)],
     ['Gas, last decision', f.gas_used_last == null ? null : whole(f.gas_used_last)], ['Gas, all transactions', whole(f.gas_used_total)], ['Source', last.about.source]]);
 }
 

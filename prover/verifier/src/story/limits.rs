@@ -41,9 +41,13 @@ pub(crate) fn rows(m: &Mandate, c: &Closeness, p: &Performance, units: Option<&U
         &show_bps,
     );
     smallest.used_percent = None;
-    let mut warm = row("warmup_steps", format!("No trade in the first {} decisions", l.warmup_steps), 1, c.first_order, &|v| {
-        format!("first order at decision {}", grouped(v))
-    });
+    let mut warm = row(
+        "warmup_steps",
+        format!("In the first {} decisions no trade but a sale that a limit demands; with it the warm-up is over", l.warmup_steps),
+        1,
+        c.first_order,
+        &|v| format!("first order at decision {}", grouped(v)),
+    );
     warm.used_percent = None;
     vec![
         row(

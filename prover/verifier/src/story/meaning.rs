@@ -16,6 +16,7 @@ impl Code {
             Self::HeadMismatch => "This record, or the one before, is not the one that was written: something was edited, inserted or taken out here.",
             Self::StepIndex => "A decision is missing, repeated or out of order here.",
             Self::TimeNotForward => "Records were reordered or invented: the chain's clock only moves forward.",
+            Self::NoShares => "With no shares the high-water mark means nothing: from there on the drawdown limit may never stop a loss.",
             Self::TimeOffGrid => "A decision at a time that the mandate does not know: the record was not made by the agent's clock.",
             Self::Gap => "The operator was down, or chose not to decide. A gap hides nothing that happened in the vault, but an operator who can choose when to be away can choose moments.",
             Self::BlockOrder => "The node reorganised, or two nodes were asked. Repeatedly, it weakens the claim that the agent saw the newest block.",
