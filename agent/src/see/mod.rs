@@ -10,6 +10,7 @@ mod otlp;
 mod outbox;
 mod series;
 mod server;
+pub(crate) mod terminal;
 mod view;
 
 pub(crate) use view::{About, Pair, Shown};
@@ -23,6 +24,7 @@ use anyhow::Result;
 use otlp::Telemetry;
 use probity_strategy::Record;
 use server::Server;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use view::View;
@@ -123,6 +125,8 @@ pub(crate) enum Event {
 
 struct Shared {
     view: Mutex<View>,
+    /// Decisions after which the run ends; 0: not known.
+    planned: AtomicU32,
     revision: watch::Sender<u64>,
 }
 
@@ -132,7 +136,7 @@ pub(crate) struct Feed(Arc<Shared>);
 
 impl Default for Feed {
     fn default() -> Self {
-        let shared = Shared { view: Mutex::default(), revision: watch::Sender::new(0) };
+        let shared = Shared { view: Mutex::default(), planned: AtomicU32::new(0), revision: watch::Sender::new(0) };
         Self(Arc::new(shared))
     }
 }
@@ -163,6 +167,16 @@ impl Feed {
             }
             view.restored();
         });
+    }
+
+    /// Says after how many decisions the run ends.
+    pub(crate) fn plan(&self, decisions: Option<u32>) {
+        self.0.planned.store(decisions.unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// Decisions after which the run ends, if that is known.
+    pub(crate) fn planned(&self) -> Option<u32> {
+        Some(self.0.planned.load(Ordering::Relaxed)).filter(|p| *p > 0)
     }
 
     /// What is shown now.
