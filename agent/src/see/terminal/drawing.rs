@@ -40,7 +40,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, seen: &Seen<'_>) {
     let figures = figures(seen.shown);
     // A small terminal has fewer figures, not fewer decisions.
     let columns = (area.width / COLUMN).max(1);
-    let rows = u16::try_from(figures.len()).unwrap_or(u16::MAX).div_ceil(columns).min((area.height / 6).max(2));
+    let rows = u16::try_from(figures.len()).unwrap_or(u16::MAX).div_ceil(columns).min((area.height / 5).max(2));
     let (drawn, said) = match area.height {
         0..16 => (0, 2),
         16..24 => (4, 3),

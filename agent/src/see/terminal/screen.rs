@@ -71,7 +71,7 @@ pub(super) fn leave() {
     drop(queue!(bytes, ResetColor, Show, LeaveAlternateScreen));
     drop(write(&bytes));
     if is_ours() {
-        drop(tcsetattr(stderr(), OptionalActions::Flush, &modes));
+        tcsetattr(stderr(), OptionalActions::Flush, &modes).unwrap_or_default();
     }
     output::release();
 }

@@ -91,18 +91,21 @@ fn an_empty_run_says_what_it_is_and_that_nothing_is_decided() {
 #[test]
 fn a_run_shows_orders_in_units_with_transaction_and_proof() {
     let lines = ["halted for lunch".to_owned(), "it will be tried again: the node is away".to_owned()];
-    let seen = screen(&run().shown(), Some(48), &lines, (120, 40));
+    let seen = screen(&run().shown(), Some(48), &lines, (120, 46));
     assert!(seen[0].starts_with("probity  SIMULATED "), "{}", seen[0]);
     has(&seen, &["HALTED: the mandate's drawdown limit was met at decision 10: all is sold"]);
     has(&seen, &["12 of 48 decisions, 1:02:05 so far, about 1:05 left"]);
     has(&seen, &["Backlog   8 decisions", "Folded    9 decisions", "Proven    8 decisions", "Posted    4 decisions"]);
-    has(&seen, &["Last gas  123,456 gas", "All gas   2,234,560 gas", "Filled    4 buys, 0 sells", "No fill   1 orders", "Fold      412 ms"]);
-    has(&seen, &["Price     2,160.10 USDC", "Portfolio 64,789.", "Price, USDC", "Portfolio ⣿, buy and hold •, USDC"]);
+    has(
+        &seen,
+        &["Last gas  123,456 gas", "All gas   2,234,560 gas", "Filled    4 buys, 0 sells", "No fill   1 orders", "Fold      412 ms"],
+    );
+    has(&seen, &["Price     2,160.12 USDC", "Portfolio 64,789.52 USDC", "Price, USDC", "Portfolio ⣿, buy and hold •, USDC"]);
     has(&seen, &["Lines", "halted for lunch", "it will be tried again: the node is away"]);
     has(&seen, &["price USDC", "weight", "order", "transaction", "gas", "proof"]);
     let words = |step| row(&seen, step).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(words("11"), "11 2023-11-15T12:10 2,160.10 50.6 % sell 2.7776 WETH HALTED journaled waiting");
-    assert_eq!(words("10"), "10 2023-11-15T11:10 2,040.63 58.7 % sell 2.9402 WETH HALTED sent waiting");
+    assert_eq!(words("11"), "11 2023-11-15 12:13 2,160.12 50.6 % sell 2.7776 WETH HALTED journaled waiting");
+    assert_eq!(words("10"), "10 2023-11-15 11:13 2,040.65 58.7 % sell 2.9402 WETH HALTED sent waiting");
     assert!(words("9").ends_with("buy 6,000.00 USDC for 1.9944 WETH on chain 123,456 waiting"), "{}", words("9"));
     assert!(words("8").ends_with("hold on chain 123,456 folded"), "{}", words("8"));
     assert!(words("5").ends_with("on chain 123,456 proven"), "{}", words("5"));
@@ -120,7 +123,20 @@ fn a_small_terminal_keeps_what_matters_and_a_large_one_shows_all() {
     let shown = run().shown();
     let lines: Vec<_> = (0..64).map(|n| format!("line {n}")).collect();
     let small = screen(&shown, Some(48), &lines, (60, 20));
-    has(&small, &["SIMULATED", "HALTED: the mandate's drawdown limit", "12 of 48", "Price ", "Weight ", "Return ", "Holding ", "Backlog "]);
+    has(
+        &small,
+        &[
+            "SIMULATED",
+            "HALTED: the mandate's drawdown limit",
+            "12 of 48",
+            "Price ",
+            "Weight ",
+            "Return ",
+            "Holding ",
+            "Backlog ",
+            "Last gas ",
+        ],
+    );
     has(&small, &["sell 2.7776 WETH", "journaled", "waiting", "line 63"]);
     assert!(small.iter().all(|line| line.chars().count() <= 60));
     let large = screen(&shown, Some(48), &lines, (200, 50));
