@@ -12,6 +12,8 @@ use ratatui::symbols::Marker;
 use ratatui::text::Span;
 use ratatui::widgets::{Axis, Cell, Chart, Dataset, GraphType, Paragraph, Table};
 
+/// Width from which an order has room for what came of it.
+const FILLED: u16 = 80;
 /// Width from which a decision is told in full.
 const FULL: u16 = 110;
 /// Width from which its transaction's hash has room too.
@@ -107,7 +109,7 @@ pub(super) fn decisions(frame: &mut Frame<'_>, area: Rect, shown: &Shown) {
             cells.push(Cell::from(number(row.price_quote)));
             cells.push(Cell::from(weight(row.weight_bps)));
         }
-        cells.push(Cell::from(order(row, &pair.base, &pair.quote, full)));
+        cells.push(Cell::from(order(row, &pair.base, &pair.quote, area.width >= FILLED)));
         cells.push(transaction);
         if full {
             cells.push(Cell::from(row.gas_used.map_or_else(String::new, whole)));
@@ -124,7 +126,7 @@ pub(super) fn decisions(frame: &mut Frame<'_>, area: Rect, shown: &Shown) {
 }
 
 /// What was ordered and what came of it, in units.
-fn order(row: &Row, base: &str, quote: &str, full: bool) -> Span<'static> {
+fn order(row: &Row, base: &str, quote: &str, filled: bool) -> Span<'static> {
     let halted = if row.halted { " HALTED" } else { "" };
     let (name, given, taken, colour) = match row.side {
         None => return Span::from(format!("hold{halted}")),
@@ -132,7 +134,7 @@ fn order(row: &Row, base: &str, quote: &str, full: bool) -> Span<'static> {
         Some(Side::Sell) => ("sell", base, quote, Color::Red),
     };
     let given = row.amount_in.map_or_else(String::new, |a| format!(" {} {given}", number(a)));
-    let taken = row.amount_out.filter(|_| full).map_or_else(String::new, |a| format!(" for {} {taken}", number(a)));
+    let taken = row.amount_out.filter(|_| filled).map_or_else(String::new, |a| format!(" for {} {taken}", number(a)));
     Span::styled(format!("{name}{given}{taken}{halted}"), Style::new().fg(colour))
 }
 
