@@ -52,6 +52,7 @@ fn run_args(args: &DemoArgs) -> RunArgs {
         deploy: false,
         model: None,
         keep_chain: false,
+        plain: true,
         serve: ServeFlags::default(),
     }
 }

@@ -91,6 +91,9 @@ pub(crate) struct RunArgs {
     /// Leave the development chains up after the run.
     #[arg(long)]
     pub(crate) keep_chain: bool,
+    /// Print lines instead of the view on the terminal (so do NO_TUI=1, TERM=dumb, --json, and an output that is no terminal).
+    #[arg(long)]
+    pub(crate) plain: bool,
     /// The dashboard.
     #[command(flatten)]
     pub(crate) serve: ServeFlags,
@@ -122,6 +125,7 @@ impl RunArgs {
             deploy: false,
             model: None,
             keep_chain: false,
+            plain: false,
             serve: ServeFlags::default(),
         }
     }

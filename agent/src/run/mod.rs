@@ -20,12 +20,13 @@ pub(crate) use summary::Summary;
 use crate::cli::{HaltArgs, RunArgs};
 use crate::journal::{Entry, Journal};
 use crate::output;
+use crate::see::terminal::{self, Terminal};
 use crate::see::{Event, Feed, Seeing};
 use crate::settings::Settings;
 use anyhow::{Context, Result, ensure};
 use guard::Guard;
 use halt::Gate;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use live::Line;
 use probity_chain::DevChain;
 use probity_strategy::{Amount, Observation, Side, Valuation};
@@ -58,9 +59,11 @@ impl Finished {
 pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
     on_runtime(async {
         let feed = Feed::default();
+        let view = Terminal::start(args.plain || json, &feed)?;
         let seeing = Seeing::start(&args.serve, settings, &feed).await?;
         let ran = execute(args, settings, &feed).await.inspect_err(|e| feed.tell(&Event::Fault { message: format!("{e:#}") }));
         seeing.finish().await;
+        drop(view);
         let finished = ran?;
         output::data(json, "run", &finished.summary, || finished.summary.text())?;
         if finished.summary.sealed && !args.keep_chain {
@@ -147,6 +150,7 @@ async fn decide_all(args: &RunArgs, ready: &mut Ready, guard: &mut Guard, stop: 
         (None, World::Real { .. }) => None,
     };
     let bar = progress(most)?;
+    ready.agent.feed.plan(most);
     let mut caught_up = false;
     loop {
         if !guard.may_act(ready, stop).await? || (caught_up && most.is_some_and(|m| ready.agent.state.step >= m)) {
@@ -155,7 +159,10 @@ async fn decide_all(args: &RunArgs, ready: &mut Ready, guard: &mut Guard, stop: 
         match one(ready, &mut caught_up, stop).await {
             Ok(Next::Decided(line)) => {
                 guard.went_well();
-                bar.suspend(|| output::talk(words(&line, ready.quote_decimals, ready.base_decimals)));
+                // The view has a table of them.
+                if !output::is_held() {
+                    bar.suspend(|| output::talk(words(&line, ready.quote_decimals, ready.base_decimals)));
+                }
             }
             Ok(Next::Passed) => guard.went_well(),
             Ok(Next::Over) => break,
@@ -281,6 +288,9 @@ pub(crate) fn lock(dir: &Path) -> Result<File> {
 
 fn progress(most: Option<u32>) -> Result<ProgressBar> {
     let bar = most.map_or_else(ProgressBar::no_length, |m| ProgressBar::new(m.into()));
+    if terminal::is_wanted() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
     Ok(bar.with_style(ProgressStyle::with_template("{bar:32} {pos}/{len} decisions, {elapsed} so far, {eta} left")?))
 }
 

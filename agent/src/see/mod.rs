@@ -11,6 +11,7 @@ mod outbox;
 mod series;
 mod server;
 mod shown;
+pub(crate) mod terminal;
 mod view;
 
 pub(crate) use shown::{About, Pair, Shown};
@@ -25,6 +26,7 @@ use anyhow::Result;
 use otlp::Telemetry;
 use probity_strategy::Record;
 use server::Server;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use view::View;
@@ -139,6 +141,8 @@ pub(crate) enum Event {
 
 struct Shared {
     view: Mutex<View>,
+    /// Decisions after which the run ends; 0: not known.
+    planned: AtomicU32,
     revision: watch::Sender<u64>,
 }
 
@@ -148,7 +152,7 @@ pub(crate) struct Feed(Arc<Shared>);
 
 impl Default for Feed {
     fn default() -> Self {
-        let shared = Shared { view: Mutex::default(), revision: watch::Sender::new(0) };
+        let shared = Shared { view: Mutex::default(), planned: AtomicU32::new(0), revision: watch::Sender::new(0) };
         Self(Arc::new(shared))
     }
 }
@@ -191,6 +195,16 @@ impl Feed {
             }
             view.restored();
         });
+    }
+
+    /// Says after how many decisions the run ends.
+    pub(crate) fn plan(&self, decisions: Option<u32>) {
+        self.0.planned.store(decisions.unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// Decisions after which the run ends, if that is known.
+    pub(crate) fn planned(&self) -> Option<u32> {
+        Some(self.0.planned.load(Ordering::Relaxed)).filter(|p| *p > 0)
     }
 
     /// What is shown now.
