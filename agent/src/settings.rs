@@ -77,6 +77,8 @@ pub(crate) struct MandateSettings {
 pub(crate) struct ChainSettings {
     /// Node of a real chain; empty for development chains. What follows the host may be a secret and is never shown.
     pub(crate) rpc_url: Url,
+    /// EIP-155 chain id that a real chain's node must have; 0: whichever it has.
+    pub(crate) chain_id: u64,
     /// Private relay for transactions; empty: they go to the node.
     pub(crate) private_relay_url: Url,
     /// Whether what the relay does not take goes to the node.
@@ -305,6 +307,12 @@ pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Load
         origins.push((key, value, source));
     }
     Ok(Loaded { settings, origins })
+}
+
+/// The settings that a file of this text gives over the default: no environment, no flags.
+pub(crate) fn of_text(text: &str) -> Result<Settings> {
+    let layers = [DEFAULT, text].into_iter().fold(Config::builder(), |all, text| all.add_source(File::from_str(text, FileFormat::Toml)));
+    layers.build().context("settings")?.try_deserialize().context("settings: see `probity config show` for the known keys and their units")
 }
 
 fn flatten(prefix: &str, value: &serde_json::Value) -> Vec<(String, String)> {
