@@ -277,6 +277,7 @@ pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Load
         Some(path) => Config::builder()
             .add_source(File::from(path).format(FileFormat::Toml))
             .build()
+            .map_err(|e| unquoted(&e.to_string()))
             .with_context(|| format!("settings file {}: expected TOML with the keys of `probity config show`", path.display()))?,
         None => Config::default(),
     };
@@ -307,6 +308,13 @@ pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Load
         origins.push((key, value, source));
     }
     Ok(Loaded { settings, origins })
+}
+
+/// An error of the parser without the lines that it quotes: a settings file may hold a key.
+fn unquoted(error: &str) -> anyhow::Error {
+    let quotes = |line: &&str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    let lines: Vec<_> = error.lines().filter(|line| !quotes(line)).map(str::trim).collect();
+    anyhow::anyhow!("{}", lines.join("; "))
 }
 
 /// The settings that a file of this text gives over the default: no environment, no flags.
@@ -341,5 +349,8 @@ mod tests {
         std::fs::write(&path, "[mandate]\nwarmup_stepz = 5\n").unwrap();
         let text = format!("{:#}", load(Some(&path), &[]).err().unwrap());
         assert!(text.contains("warmup_stepz"), "{text}");
+        std::fs::write(&path, "[chain]\nrpc_url = \"https://host/a-secret\n").unwrap();
+        let text = format!("{:#}", load(Some(&path), &[]).err().unwrap());
+        assert!(text.contains("typo.toml") && text.contains("line 2") && !text.contains("secret"), "{text}");
     }
 }
