@@ -1,165 +1,16 @@
 //! The first hour on a real chain, through the binary: `init`, `doctor`, `deploy`, `run`, on a chain with a clock of its own; and what is
 //! refused, missing or broken on the way.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
 
-use probity_tests::{Rpc, binary, json, run_with};
-use serde_json::{Value, json as j};
+mod desk;
+
+use desk::{ACCOUNT, Chain, Desk, KEY, PASSWORD, POOL, USDC, changed, check, probity, said, without};
+use probity_tests::{binary, json, run_with};
+use serde_json::json as j;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-const POOL: &str = "0x88e6a0c2ddd26feeb64f039a2c41296fcb3f5640";
-const USDC: &str = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48";
-/// 32 times 0x11, and its account.
-const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
-const ACCOUNT: &str = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
-const PASSWORD: &str = "correct horse";
-
-/// A folder with a private key, a password and what `init` writes.
-struct Desk {
-    temp: tempfile::TempDir,
-}
-
-impl Desk {
-    fn new() -> Self {
-        let desk = Self { temp: tempfile::tempdir().unwrap() };
-        private(&desk.path("key"), KEY);
-        private(&desk.path("password"), PASSWORD);
-        desk
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.temp.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    /// Every flag that `init` needs without a terminal; the key is imported.
-    fn flags(&self, rpc: &str) -> Vec<String> {
-        let (out, keystore, key, password, dir) =
-            (self.text("probity.toml"), self.text("op.json"), self.text("key"), self.text("password"), self.text("run"));
-        [
-            ["--out", &out],
-            ["--dir", &dir],
-            ["--rpc", rpc],
-            ["--chain-id", "1"],
-            ["--pool", POOL],
-            ["--quote-token", USDC],
-            ["--max-trade", "5000"],
-            ["--first-deposit", "20000"],
-            ["--interval", "10"],
-            ["--key", "import"],
-            ["--keystore", &keystore],
-            ["--key-file", &key],
-            ["--password-file", &password],
-        ]
-        .concat()
-        .into_iter()
-        .map(str::to_owned)
-        .collect()
-    }
-
-    fn init(&self, flags: &[String]) -> Output {
-        probity(&[&["--json".to_owned(), "init".to_owned()], flags].concat(), &[])
-    }
-
-    /// A command with the settings file of this desk.
-    fn with_file(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
-        let file = self.text("probity.toml");
-        probity(&[&["--json", "--config", &file], args].concat().iter().map(|a| (*a).to_owned()).collect::<Vec<_>>(), env)
-    }
-
-    fn doctor(&self, env: &[(&str, &str)]) -> (Option<i32>, Value) {
-        let dir = self.text("run");
-        let out = self.with_file(&["doctor", "--dir", &dir], env);
-        (out.status.code(), json(&out)["result"].clone())
-    }
-}
-
-fn private(path: &Path, text: &str) {
-    std::fs::write(path, text).unwrap();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-/// The program without a terminal; no secret is ever told.
-fn probity(args: &[String], env: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(binary("probity").unwrap());
-    let out = command.args(args).envs(env.iter().copied()).stdin(Stdio::null()).output().unwrap();
-    let all = format!("{}{}", String::from_utf8_lossy(&out.stdout), said(&out));
-    assert!(!all.contains(KEY) && !all.contains(PASSWORD), "a secret is told: {all}");
-    out
-}
-
-fn said(out: &Output) -> String {
-    String::from_utf8_lossy(&out.stderr).into_owned()
-}
-
-fn changed(flags: &[String], flag: &str, value: &str) -> Vec<String> {
-    let mut flags = flags.to_vec();
-    let at = flags.iter().position(|f| f == flag).unwrap();
-    flags[at + 1] = value.to_owned();
-    flags
-}
-
-fn without(flags: &[String], flag: &str) -> Vec<String> {
-    let mut flags = flags.to_vec();
-    let at = flags.iter().position(|f| f == flag).unwrap();
-    flags.drain(at..at + 2);
-    flags
-}
-
-fn check<'a>(report: &'a Value, name: &str) -> (&'a str, &'a str, &'a str) {
-    let found = report["checks"].as_array().unwrap().iter().find(|c| c["name"] == name);
-    let found = found.unwrap_or_else(|| panic!("no check {name}: {report}"));
-    (found["verdict"].as_str().unwrap(), found["seen"].as_str().unwrap(), found["fix"].as_str().unwrap())
-}
-
-/// A chain whose blocks come every second and show this machine's time: the stand-in mainnet that a run starts, left to itself.
-struct Chain {
-    temp: tempfile::TempDir,
-    rpc: Rpc,
-}
-
-impl Chain {
-    fn new() -> Self {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = temp.path().join("dev");
-        let out = run_with("probity", &["run", "--dir", dir.to_str().unwrap()], &[("PROBITY_CRASH_AT", "ready:1")]);
-        assert_eq!(out.status.signal(), Some(9), "{}", said(&out));
-        let chains: Value = serde_json::from_slice(&std::fs::read(dir.join("chains.json")).unwrap()).unwrap();
-        let fork = chains["nodes"].as_array().unwrap().iter().find(|n| n["role"] == "fork").unwrap();
-        let chain = Self { rpc: Rpc::at(fork["url"].as_str().unwrap()), temp };
-        chain.rpc.call("anvil_removeBlockTimestampInterval", &j!([]));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        chain.rpc.call("evm_setNextBlockTimestamp", &j!([now]));
-        chain.rpc.call("evm_mine", &j!([]));
-        chain.rpc.call("evm_setIntervalMining", &j!([1]));
-        chain
-    }
-
-    fn fund(&self) {
-        self.rpc.call("anvil_setBalance", &j!([ACCOUNT, "0xde0b6b3a7640000000"]));
-        self.rpc.call("anvil_dealERC20", &j!([ACCOUNT, USDC, format!("{:#x}", 50_000_000_000u64)]));
-    }
-
-    /// Contracts that the operator has made so far, by its nonces.
-    fn transactions(&self) -> u64 {
-        let count = self.rpc.call("eth_getTransactionCount", &j!([ACCOUNT, "latest"]));
-        u64::from_str_radix(count.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
-    }
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        let dir = self.temp.path().join("dev");
-        drop(run_with("probity", &["chain", "stop", "--dir", dir.to_str().unwrap()], &[]));
-    }
-}
+use std::process::{Command, Stdio};
 
 #[test]
 fn init_writes_what_was_asked_for_and_nothing_over_it() {
@@ -384,7 +235,10 @@ fn deploying_goes_on_where_it_was_and_the_run_decides() {
     let out = desk.init(&desk.flags(chain.rpc.url()));
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     let dir = desk.text("run");
-    let deploy = |env: &[(&str, &str)]| desk.with_file(&["deploy", "--dir", &dir], env);
+    // A small circuit: what is proven is not what this is about.
+    let small = ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1");
+    let deploy = |env: &[(&str, &str)]| desk.with_file(&["deploy", "--dir", &dir], &[&[small], env].concat());
+    let start = chain.block();
 
     // Killed when the transaction is signed, when it is out, and when the vault stands and nothing knows: it is made once.
     for (at, sent) in [("deploy_signed:1", 0), ("deploy_sent:1", 1), ("deploy_mined:1", 1)] {
@@ -408,6 +262,7 @@ fn deploying_goes_on_where_it_was_and_the_run_decides() {
         assert!(first[name].as_str().unwrap().len() >= 42, "{name}: {first}");
     }
     assert!(first["registered_block"].as_u64().unwrap() > 0);
+    assert_eq!(chain.created(start), 1, "one vault");
 
     // Again: the same vault, and not one transaction more.
     let sent = chain.transactions();
@@ -418,7 +273,7 @@ fn deploying_goes_on_where_it_was_and_the_run_decides() {
     assert!(code(first["vault"].as_str().unwrap()) > 1_000);
     // Told to people, it says what a depositor checks.
     let file = desk.text("probity.toml");
-    let people = probity(&["--config", &file, "deploy", "--dir", &dir].map(str::to_owned), &[]);
+    let people = probity(&["--config", &file, "deploy", "--dir", &dir].map(str::to_owned), &[small]);
     let text = String::from_utf8_lossy(&people.stdout).into_owned();
     for words in ["code hash", "this version's vault", "operator (decides, cannot withdraw)", "mandate digest", "model commitment"] {
         assert!(text.contains(words), "{words}: {text}");
@@ -427,7 +282,7 @@ fn deploying_goes_on_where_it_was_and_the_run_decides() {
     assert_eq!((code, check(&report, "vault").0), (Some(0), "ok"), "{report}");
 
     // The run goes on in that folder, on that vault.
-    let out = desk.with_file(&["run", "--dir", &dir, "--decisions", "1", "--posting", "every"], &[]);
+    let out = desk.with_file(&["run", "--dir", &dir, "--decisions", "1", "--posting", "every"], &[small]);
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     let summary = &json(&out)["result"];
     assert_eq!(j!([summary["decisions"], summary["simulated"], summary["vault"]]), j!([1, false, first["vault"]]));
