@@ -32,7 +32,7 @@ const GOOD_DISK: u64 = 5 << 30;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Verdict {
+pub(crate) enum Verdict {
     Ok,
     Warn,
     Fail,
@@ -40,7 +40,7 @@ enum Verdict {
 
 /// One check.
 #[derive(Debug, Serialize)]
-struct Check {
+pub(crate) struct Check {
     name: &'static str,
     verdict: Verdict,
     seen: String,
@@ -48,11 +48,12 @@ struct Check {
     fix: String,
 }
 
+/// All of them.
 #[derive(Debug, Default, Serialize)]
-struct Checkup {
+pub(crate) struct Checkup {
     checks: Vec<Check>,
-    warnings: usize,
-    failures: usize,
+    pub(crate) warnings: usize,
+    pub(crate) failures: usize,
 }
 
 impl Checkup {
@@ -68,16 +69,22 @@ impl Checkup {
 
 /// Runs the command; exit code 1 if something fails.
 pub(crate) fn run(args: &DoctorArgs, settings: &Settings, json: bool) -> Result<ExitCode> {
+    let all = look(&args.dir, settings)?;
+    output::data(json, "doctor", &all, || all.text())?;
+    Ok(if all.failures == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Looks at everything.
+pub(crate) fn look(dir: &Path, settings: &Settings) -> Result<Checkup> {
     let mut all = Checkup::default();
-    here(&mut all, &args.dir, settings);
+    here(&mut all, dir, settings);
     on_runtime(async {
-        there(&mut all, &args.dir, settings).await;
+        there(&mut all, dir, settings).await;
         Ok(())
     })?;
     all.failures = all.checks.iter().filter(|c| c.verdict == Verdict::Fail).count();
     all.warnings = all.checks.iter().filter(|c| c.verdict == Verdict::Warn).count();
-    output::data(json, "doctor", &all, || all.text())?;
-    Ok(if all.failures == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(all)
 }
 
 /// What this machine shows.
@@ -135,7 +142,13 @@ async fn there(all: &mut Checkup, dir: &Path, settings: &Settings) {
         Ok(id) => id,
         Err(error) => return all.failed("node", &error.into(), "correct chain.rpc_url, or start the node"),
     };
-    all.add("node", Verdict::Ok, format!("{} answers, chain id {id}", settings.chain.rpc_url.host()), "");
+    all.add("node", Verdict::Ok, format!("{} answers", settings.chain.rpc_url.host()), "");
+    let (verdict, seen) = match settings.chain.chain_id {
+        0 => (Verdict::Warn, format!("{id}; the settings name none")),
+        wanted if wanted == id => (Verdict::Ok, id.to_string()),
+        wanted => (Verdict::Fail, format!("{id}; the settings expect {wanted}")),
+    };
+    all.add("chain id", verdict, seen, "name a node of the chain that is meant in chain.rpc_url, and that chain's id in chain.chain_id");
     let signer = match keys::operator(settings).await {
         Ok(signer) => {
             all.add("operator", Verdict::Ok, format!("{:?}, key: {}", signer.address(), keys::source(settings)), "");
@@ -318,7 +331,8 @@ async fn on_vault(all: &mut Checkup, url: &str, address: Address, account: Optio
 }
 
 impl Checkup {
-    fn text(&self) -> String {
+    /// For people.
+    pub(crate) fn text(&self) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
         table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic);

@@ -34,13 +34,7 @@ struct Shown {
 pub(crate) fn run(action: &KeysAction, settings: &Settings, json: bool) -> Result<ExitCode> {
     let shown = match action {
         KeysAction::New(args) => seal(args, &Signer::random())?,
-        KeysAction::Import(args) => {
-            let key = match &args.key_file {
-                Some(file) => private_file("--key-file", file)?,
-                None => typed_key()?,
-            };
-            seal(&args.new, &Signer::from_key(&key)?)?
-        }
+        KeysAction::Import(args) => seal(&args.new, &existing(args.key_file.as_deref())?)?,
         KeysAction::Show(args) => match &args.file {
             Some(file) => {
                 let signer = unlock(file, args.password_file.as_deref().or_else(|| named(&settings.keys.password_file)))?;
@@ -56,6 +50,20 @@ pub(crate) fn run(action: &KeysAction, settings: &Settings, json: bool) -> Resul
         output::table(&[("address".to_owned(), shown.address.clone()), ("key".to_owned(), shown.source.clone())])
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The account of a key that exists: in a private file, on standard input, or typed unseen.
+pub(crate) fn existing(key_file: Option<&Path>) -> Result<Signer> {
+    let key = match key_file {
+        Some(file) => private_file("--key-file", file)?,
+        None => typed_key()?,
+    };
+    Ok(Signer::from_key(&key)?)
+}
+
+/// Whether the environment holds a key file's password.
+pub(crate) fn has_password() -> bool {
+    std::env::var_os(PASSWORD).is_some()
 }
 
 /// Writes a key encrypted into a new file.

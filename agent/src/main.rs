@@ -14,6 +14,7 @@ mod doctor;
 mod execution;
 mod fetch;
 mod help;
+mod init;
 mod inspect;
 mod journal;
 mod keys;
@@ -90,6 +91,10 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Layout(args) => layout::run(args, &loaded.settings, cli.json),
         Command::Params { action: ParamsAction::Check(args) } => params::run(args, &loaded.settings, cli.json),
         Command::Params { action: ParamsAction::Fetch(args) } => fetch::run(args, cli.json),
+        Command::Init(args) => {
+            anyhow::ensure!(cli.config.is_none(), "--config: `init` writes a settings file and reads none; name it with --out");
+            init::run(args, &loaded, cli.json)
+        }
         Command::Doctor(args) => doctor::run(args, &loaded.settings, cli.json),
         Command::Deploy(args) => deploy::run(args, &loaded.settings, cli.json),
         Command::Keys { action } => keys::run(action, &loaded.settings, cli.json),

@@ -77,6 +77,8 @@ pub(crate) struct MandateSettings {
 pub(crate) struct ChainSettings {
     /// Node of a real chain; empty for development chains. What follows the host may be a secret and is never shown.
     pub(crate) rpc_url: Url,
+    /// EIP-155 chain id that a real chain's node must have; 0: whichever it has.
+    pub(crate) chain_id: u64,
     /// Private relay for transactions; empty: they go to the node.
     pub(crate) private_relay_url: Url,
     /// Whether what the relay does not take goes to the node.
@@ -275,6 +277,7 @@ pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Load
         Some(path) => Config::builder()
             .add_source(File::from(path).format(FileFormat::Toml))
             .build()
+            .map_err(|e| unquoted(&e.to_string()))
             .with_context(|| format!("settings file {}: expected TOML with the keys of `probity config show`", path.display()))?,
         None => Config::default(),
     };
@@ -307,6 +310,19 @@ pub(crate) fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Load
     Ok(Loaded { settings, origins })
 }
 
+/// An error of the parser without the lines that it quotes: a settings file may hold a key.
+fn unquoted(error: &str) -> anyhow::Error {
+    let quotes = |line: &&str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    let lines: Vec<_> = error.lines().filter(|line| !quotes(line)).map(str::trim).collect();
+    anyhow::anyhow!("{}", lines.join("; "))
+}
+
+/// The settings that a file of this text gives over the default: no environment, no flags.
+pub(crate) fn of_text(text: &str) -> Result<Settings> {
+    let layers = [DEFAULT, text].into_iter().fold(Config::builder(), |all, text| all.add_source(File::from_str(text, FileFormat::Toml)));
+    layers.build().context("settings")?.try_deserialize().context("settings: see `probity config show` for the known keys and their units")
+}
+
 fn flatten(prefix: &str, value: &serde_json::Value) -> Vec<(String, String)> {
     match value {
         serde_json::Value::Object(map) => {
@@ -333,5 +349,8 @@ mod tests {
         std::fs::write(&path, "[mandate]\nwarmup_stepz = 5\n").unwrap();
         let text = format!("{:#}", load(Some(&path), &[]).err().unwrap());
         assert!(text.contains("warmup_stepz"), "{text}");
+        std::fs::write(&path, "[chain]\nrpc_url = \"https://host/a-secret\n").unwrap();
+        let text = format!("{:#}", load(Some(&path), &[]).err().unwrap());
+        assert!(text.contains("typo.toml") && text.contains("line 2") && !text.contains("secret"), "{text}");
     }
 }

@@ -26,9 +26,21 @@ pub struct Vault {
 impl Vault {
     /// Deploys a vault whose operator is the sender.
     pub async fn deploy(sender: Sender, quote: Address, base: Address, pool: Address) -> Result<Self, ChainError> {
+        Self::deploy_noting(sender, quote, base, pool, Vec::new(), &mut ()).await
+    }
+
+    /// The same, telling of every stage; `earlier` are the transactions that an earlier start signed for this vault.
+    pub async fn deploy_noting(
+        sender: Sender,
+        quote: Address,
+        base: Address,
+        pool: Address,
+        earlier: Vec<Attempt>,
+        notes: &mut dyn Notes,
+    ) -> Result<Self, ChainError> {
         let arguments = (quote, base, pool, sender.address()).encode();
         let data: Bytes = PROBITYVAULT_BYTECODE.iter().copied().chain(arguments).collect::<Vec<u8>>().into();
-        let receipt = sender.send("deploy", None, data).await?;
+        let receipt = sender.carry("deploy", None, data, earlier, notes).await?;
         let address = receipt.contract_address.ok_or_else(|| ChainError::value("contractAddress", "an address", "none"))?;
         Ok(Self::at(sender, address))
     }

@@ -5,6 +5,7 @@ mod backtest;
 mod commit;
 mod data;
 mod first;
+mod init;
 mod keys;
 mod learn;
 mod params;
@@ -17,6 +18,7 @@ pub(crate) use backtest::{BacktestArgs, BacktestCheck, CompareArgs, SweepArgs};
 pub(crate) use commit::{CommitArgs, Engine, LayoutArgs};
 pub(crate) use data::DataAction;
 pub(crate) use first::{DeployArgs, DoctorArgs};
+pub(crate) use init::{InitArgs, KeyChoice, address};
 pub(crate) use keys::{KeysAction, NewKeyArgs};
 pub(crate) use learn::{ModelAction, SeriesArgs, TrainArgs, TrialsArgs, WalkForwardArgs};
 pub(crate) use params::{ParamsAction, ParamsCheckArgs, ParamsFetchArgs};
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     Halt(HaltArgs),
     /// Let a halted or reducing run act again.
     Resume(HaltArgs),
+    /// Set up a run on a real chain: asks (or takes flags), writes a commented settings file, makes or imports the key, and checks it all.
+    Init(InitArgs),
     /// Check everything that a run on a real chain needs: ok, warning or failure, what was seen, what to do. Exit code 1 if something fails.
     Doctor(DoctorArgs),
     /// On a real chain: deploy the vault, make the first deposit, register mandate and commitment, and print what a depositor should check.

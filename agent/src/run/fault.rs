@@ -13,6 +13,12 @@ const VARIABLE: &str = "PROBITY_CRASH_AT";
 /// Between two effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Boundary {
+    /// The transaction that deploys the vault is signed and noted, it has not left.
+    DeploySigned,
+    /// It left.
+    DeploySent,
+    /// It has a receipt, the journal knows no vault.
+    DeployMined,
     /// The run is set up, nothing is decided.
     Ready,
     /// The observation was read, nothing is written.
@@ -44,7 +50,10 @@ pub(crate) enum Boundary {
 }
 
 /// All of them with their names.
-const NAMES: [(Boundary, &str); 14] = [
+const NAMES: [(Boundary, &str); 17] = [
+    (Boundary::DeploySigned, "deploy_signed"),
+    (Boundary::DeploySent, "deploy_sent"),
+    (Boundary::DeployMined, "deploy_mined"),
     (Boundary::Ready, "ready"),
     (Boundary::Observed, "observed"),
     (Boundary::Journaled, "journaled"),

@@ -12,7 +12,12 @@ pub(crate) enum What {
     Decision(u32),
     /// A proof.
     Post,
+    /// The vault itself.
+    Deploy,
 }
+
+/// Where the journal keeps what was signed to deploy: no decision has this step.
+pub(crate) const DEPLOYING: u32 = u32::MAX;
 
 /// Follows one transaction.
 pub(crate) struct Following<'a> {
@@ -22,10 +27,11 @@ pub(crate) struct Following<'a> {
 }
 
 impl Following<'_> {
-    fn pick(&self, decision: Boundary, post: Boundary) -> Boundary {
+    const fn pick(&self, decision: Boundary, post: Boundary, deploy: Boundary) -> Boundary {
         match self.what {
             What::Decision(_) => decision,
             What::Post => post,
+            What::Deploy => deploy,
         }
     }
 }
@@ -37,21 +43,26 @@ impl Notes for Following<'_> {
         if self.gate.mode(self.journal).map_err(|e| stopped(format!("{e:#}")))? == Mode::Halted {
             return Err(stopped("the run is halted".into()));
         }
-        if let What::Decision(step) = self.what {
+        let (step, of) = match self.what {
+            What::Decision(step) => (Some(step), format!("of step {step}")),
+            What::Deploy => (Some(DEPLOYING), "that deploys".to_owned()),
+            What::Post => (None, String::new()),
+        };
+        if let Some(step) = step {
             let noted = self.journal.attempt(step, attempt);
-            noted.map_err(|e| stopped(format!("journal: the transaction of step {step} could not be noted, nothing was sent: {e:#}")))?;
+            noted.map_err(|e| stopped(format!("journal: the transaction {of} could not be noted, nothing was sent: {e:#}")))?;
         }
-        reached(self.pick(Boundary::DecideSigned, Boundary::PostSigned));
+        reached(self.pick(Boundary::DecideSigned, Boundary::PostSigned, Boundary::DeploySigned));
         Ok(())
     }
 
     fn sent(&mut self) -> Result<(), ChainError> {
-        reached(self.pick(Boundary::DecideSent, Boundary::PostSent));
+        reached(self.pick(Boundary::DecideSent, Boundary::PostSent, Boundary::DeploySent));
         Ok(())
     }
 
     fn mined(&mut self) -> Result<(), ChainError> {
-        reached(self.pick(Boundary::DecideMined, Boundary::PostMined));
+        reached(self.pick(Boundary::DecideMined, Boundary::PostMined, Boundary::DeployMined));
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use crate::output;
 use crate::run::halt::Gate;
 use crate::run::live::Agent;
 use crate::run::proving::{Proving, Secrets};
+use crate::run::sending::{DEPLOYING, Following, What};
 use crate::run::settling::{Parts, Settling};
 use crate::run::world::World;
 use crate::see::{About, Feed, Pair};
@@ -153,6 +154,12 @@ async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result
         );
         let (signer, url) = (keys::operator(settings).await?, settings.chain.rpc_url.expose().to_owned());
         let chain_id = probity_chain::chain_id(&url).await?;
+        let wanted = settings.chain.chain_id;
+        ensure!(
+            wanted == 0 || wanted == chain_id,
+            "chain.chain_id: expected {wanted}, got {chain_id} from {}; name a node of the chain that is meant",
+            settings.chain.rpc_url.host()
+        );
         journal.bind("chain", &format!("real, id {chain_id}"))?;
         let sender = keys::sender(settings, signer, &url, chain_id).await?.with_fees(fees(settings));
         return Ok(Chain::Real { sender: Box::new(sender), url });
@@ -278,7 +285,10 @@ async fn vault(chain: &Chain, sender: Sender, settings: &Settings, args: &RunArg
                 "no vault in {}: `--deploy` deploys one on this chain and makes the first deposit",
                 args.dir.display()
             );
-            let vault = Vault::deploy(sender, pool.quote.address, pool.base.address, pool.address).await?;
+            // One that was signed before is looked for first: cut off between its receipt and the journal, there is no second vault.
+            let (earlier, gate) = (journal.attempts(DEPLOYING)?, Gate::of(&args.dir));
+            let mut notes = Following { journal, gate: &gate, what: What::Deploy };
+            let vault = Vault::deploy_noting(sender, pool.quote.address, pool.base.address, pool.address, earlier, &mut notes).await?;
             journal.set_meta("vault", &format!("{:?}", vault.view().address()))?;
             vault
         }

@@ -3,7 +3,7 @@
 use crate::see::Shown;
 use crate::see::series::Point;
 use crate::see::terminal::drawing::headed;
-use crate::see::view::{Execution, ProofState, Row};
+use crate::see::shown::{Execution, ProofState, Row};
 use probity_strategy::Side;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -150,6 +150,7 @@ fn states(row: &Row) -> (Cell<'static>, Cell<'static>) {
         ProofState::Folded => Cell::from("folded"),
         ProofState::Proven => Cell::from("proven").cyan(),
         ProofState::Posted => Cell::from("posted").green(),
+        ProofState::Settled => Cell::from("settled").green(),
     };
     (transaction, proof)
 }
