@@ -24,6 +24,7 @@ mod model;
 mod onchain;
 mod output;
 mod params;
+mod pool_state;
 mod prove;
 mod report;
 mod reprove;
