@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use probity_strategy::Mandate;
 use probity_verifier::{
     AuditState, Code, Evidence, Finding, Histories, Keys, KeysError, LogReader, MAX_AUDIT_STATE, MAX_ENVELOPE, ParamsSource, Report,
-    Severity, Story, Verdict, audit, audit_chain_since, audit_since, audit_state, histories,
+    Severity, Story, Verdict, audit, audit_chain_since, audit_pool, audit_since, audit_state, histories,
 };
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -118,6 +118,13 @@ pub(crate) async fn with_chain(
             findings.push(Finding::new(Severity::Info, Code::StateUnproven, what));
         }
     }
+    let (proven, more) = audit_pool(open(log)?, &seen.pool(header.mandate.interval_s).await?);
+    findings.extend(more);
+    coverage.pool_proven = proven;
+    if proven == 0 && !seen.facts.decisions.is_empty() {
+        let what = "expected storage proofs of the pool at the blocks that the records name, got none: mean ticks are the vault's events, as the node tells them";
+        findings.push(Finding::new(Severity::Info, Code::StateUnproven, what).field("pool"));
+    }
     let report = report.with_chain(coverage, findings);
     let state = match state.filter(|_| report.verdict == Verdict::Accepted) {
         Some(state) => Some(state.with_chain(seen.mark(mark).await?)?),
@@ -166,6 +173,16 @@ pub(crate) fn text(report: &Report) -> String {
             "chain ({}, block {}): {} decisions found in both, {} orders filled, {} not, {} proofs posted that cover {} decisions",
             chain.node, chain.block_number, chain.decisions, chain.filled, chain.unfilled, chain.proofs_posted, chain.decisions_posted
         ));
+    }
+    if let Some(chain) = &report.chain {
+        lines.push(format!(
+            "pool: mean ticks of {} of {} decisions follow from its storage, under the block that each record names",
+            chain.pool_proven, chain.decisions
+        ));
+        if chain.pool_proven < chain.decisions {
+            let left = chain.decisions.saturating_sub(chain.pool_proven);
+            lines.push(format!("not checked: mean ticks of {left} decisions against the pool's own state (the node proves nothing for their blocks, or an earlier audit had them)"));
+        }
     }
     if let Some(header) = report.chain.as_ref().and_then(|c| c.header.as_ref()) {
         lines.push(format!("trusted block header: {} (block {}), state root {}", header.hash, header.number, header.state_root));

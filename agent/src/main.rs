@@ -25,6 +25,7 @@ mod model;
 mod onchain;
 mod output;
 mod params;
+mod pool_state;
 mod prove;
 mod report;
 mod reprove;

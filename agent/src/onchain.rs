@@ -1,10 +1,11 @@
 //! What a node says about a vault, gathered for the verifier's comparison.
 
 use anyhow::{Context, Result, ensure};
-use probity_chain::{Decided, HeaderPart, Posted, VaultView, vault_storage};
+use probity_chain::{Decided, HeaderPart, HeaderSeen, Posted, VaultView, vault_storage};
 use probity_strategy::Side;
 use probity_verifier::{
-    ChainFacts, ChainMark, DecisionSeen, Header, HeaderField, PostedSeen, REORG_MARGIN, RegistrationSeen, StateSeen, SwapSeen, VaultSlots,
+    ChainFacts, ChainMark, DecisionSeen, Header, HeaderField, PoolSeen, PostedSeen, REORG_MARGIN, RegistrationSeen, StateSeen, SwapSeen,
+    VaultSlots,
 };
 
 /// Facts, and the proof bytes of the post that reaches farthest.
@@ -106,12 +107,11 @@ impl Seen {
         if header.fields.get(3).is_none_or(|root| root.bytes.iter().all(|b| *b == 0)) {
             return Ok(None);
         }
-        let field = |part: HeaderPart| if part.number { HeaderField::Number(part.bytes) } else { HeaderField::Bytes(part.bytes) };
         Ok(Some((
             slots,
             StateSeen {
                 header_hash: header.hash,
-                header: header.fields.into_iter().map(field).collect(),
+                header: header_fields(header),
                 vault: self.view.address().0,
                 account: found.account,
                 code: found.code,
@@ -120,11 +120,22 @@ impl Seen {
         )))
     }
 
+    /// The pool's state at the blocks of the decisions, as far back as the node proves it.
+    pub(crate) async fn pool(&self, interval_s: u32) -> Result<Vec<PoolSeen>> {
+        crate::pool_state::gather(&self.view, self.view.pool().await?, interval_s, &self.facts.decisions).await
+    }
+
     /// The bytes of the posted proof that reaches farthest.
     pub(crate) async fn proof(&self) -> Result<Vec<u8>> {
         let posted = self.posted.as_ref().context("--proof: the vault has no posted proof; name a file")?;
         Ok(self.view.posted_proof(posted).await?)
     }
+}
+
+/// A header's fields in the verifier's words.
+pub(crate) fn header_fields(header: HeaderSeen) -> Vec<HeaderField> {
+    let field = |part: HeaderPart| if part.number { HeaderField::Number(part.bytes) } else { HeaderField::Bytes(part.bytes) };
+    header.fields.into_iter().map(field).collect()
 }
 
 fn decision(d: &Decided, anchor: Option<[u8; 32]>) -> Result<DecisionSeen> {

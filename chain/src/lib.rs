@@ -51,7 +51,7 @@ pub use rpc::{Bounded, REQUEST_TIMEOUT, RequestError, Rpc, connect, connect_with
 pub use send::Sender;
 pub use settlement::{SettlementVerifier, Standing, Terms, Verdict};
 pub use signer::{Cost, Keystore, Signer};
-pub use state::{HeaderPart, HeaderSeen, Place, StorageSeen, vault_storage};
+pub use state::{HeaderPart, HeaderSeen, Place, Proofs, StorageSeen, vault_storage};
 pub use survey::{Newest, Survey};
 pub use tools::Tools;
 pub use vault::Vault;

@@ -1,10 +1,10 @@
-//! What a node hands over so that its word about a vault's storage need not be taken: a block header, field by field, and Merkle-Patricia
+//! What a node hands over so that its word about a vault's storage or its pool's need not be taken: a block header, field by field, and Merkle-Patricia
 //! proofs of the vault's account and slots. Fetched here, checked by the verifier.
 
 use crate::ChainError;
 use crate::view::VaultView;
 use ethers::providers::{Middleware, RpcError};
-use ethers::types::BlockId;
+use ethers::types::{Address, BlockId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -74,6 +74,9 @@ pub struct HeaderSeen {
     pub fields: Vec<HeaderPart>,
 }
 
+/// Nodes down to an account, and slots of it with the nodes down to each.
+pub type Proofs = (Vec<Vec<u8>>, Vec<([u8; 32], Vec<Vec<u8>>)>);
+
 /// Proofs of the vault's storage at a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageSeen {
@@ -105,9 +108,19 @@ impl VaultView {
 
     /// Proofs of the vault's account and of some of its slots at a block; none if the node makes none.
     pub async fn storage(&self, slots: &[[u8; 32]], number: u64) -> Result<Option<StorageSeen>, ChainError> {
+        let Some((account, slots)) = self.proofs_at(self.address(), slots, number).await? else { return Ok(None) };
+        let at = BlockId::from(number);
+        let code = self.rpc.get_code(self.address(), Some(at)).await.map_err(|e| self.fail("eth_getCode", e))?.to_vec();
+        let code_matches = Self::is_vault(code.clone())?;
+        Ok(Some(StorageSeen { code, code_matches, account, slots }))
+    }
+
+    /// Proofs of an account and of some of its slots at a block: nodes down to the account, and each slot with the nodes down to it; none if
+    /// the node makes none.
+    pub async fn proofs_at(&self, account: Address, slots: &[[u8; 32]], number: u64) -> Result<Option<Proofs>, ChainError> {
         let what = "eth_getProof";
         let names: Vec<String> = slots.iter().map(|s| format!("0x{}", hex::encode(s))).collect();
-        let answer = self.rpc.request::<_, Value>(what, json!([format!("{:?}", self.address()), names, format!("{number:#x}")])).await;
+        let answer = self.rpc.request::<_, Value>(what, json!([format!("{account:?}"), names, format!("{number:#x}")])).await;
         let answer = match answer {
             Ok(answer) => answer,
             // A node that refuses the question has no proofs; one that does not answer has failed.
@@ -124,10 +137,26 @@ impl VaultView {
         }
         let slots =
             slots.iter().zip(found).map(|(slot, proof)| Ok((*slot, nodes(proof.get("proof"))?))).collect::<Result<_, ChainError>>()?;
-        let at = BlockId::from(number);
-        let code = self.rpc.get_code(self.address(), Some(at)).await.map_err(|e| self.fail("eth_getCode", e))?.to_vec();
-        let code_matches = Self::is_vault(code.clone())?;
-        Ok(Some(StorageSeen { code, code_matches, account: nodes(answer.get("accountProof"))?, slots }))
+        Ok(Some((nodes(answer.get("accountProof"))?, slots)))
+    }
+
+    /// A word of an account's storage at a block, on the node's word; none if it refuses to tell.
+    pub async fn word_at(&self, account: Address, slot: [u8; 32], number: u64) -> Result<Option<[u8; 32]>, ChainError> {
+        let what = "eth_getStorageAt";
+        let name = format!("0x{}", hex::encode(slot));
+        match self.rpc.request::<_, Value>(what, json!([format!("{account:?}"), name, format!("{number:#x}")])).await {
+            Ok(answer) => {
+                let given = decoded(&answer)?;
+                let start = 32usize.checked_sub(given.len()).ok_or_else(|| ChainError::value(what, "32 bytes", given.len()))?;
+                let mut out = [0; 32];
+                if let Some(end) = out.get_mut(start..) {
+                    end.copy_from_slice(&given);
+                }
+                Ok(Some(out))
+            }
+            Err(e) if e.as_error_response().is_some() => Ok(None),
+            Err(e) => Err(self.fail(what, e)),
+        }
     }
 }
 

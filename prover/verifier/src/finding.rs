@@ -140,6 +140,8 @@ pub enum Code {
     StateMismatch,
     /// The node gave no storage proofs: its word stands for the vault's state.
     StateUnproven,
+    /// The pool's own state, proven under the block that a record names, gives another observation than the record's.
+    PoolMismatch,
     /// The audit state is of another log, chain or key.
     AuditStateOther,
     /// The part of the log that an earlier audit read is not the same any more.

@@ -120,6 +120,8 @@ pub struct ChainCoverage {
     /// Decisions and swaps up to this block were compared by an earlier audit and not now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_block: Option<u64>,
+    /// Decisions whose mean tick was proven from the pool's own storage, under the block that the record names.
+    pub pool_proven: u32,
     /// The block header that the vault's registration, number of decisions and last head were proven under; none: the node's word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<crate::TrustedHeader>,

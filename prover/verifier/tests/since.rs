@@ -3,7 +3,7 @@
 
 use probity_strategy::Mandate;
 use probity_verifier::{
-    AuditState, ChainMark, Code, Evidence, Finding, Keys, Report, Severity, VECTOR_LOG, VECTOR_MANDATE, VECTOR_OTHER_LOG,
+    AuditState, ChainMark, Code, Evidence, Finding, Keys, Report, Severity, Story, VECTOR_LOG, VECTOR_MANDATE, VECTOR_OTHER_LOG,
     VECTOR_OTHER_PROOF, VECTOR_PROOF, VECTOR_SHORT_PROOF, Verdict, attacks, audit_since,
 };
 use std::path::Path;
@@ -147,4 +147,28 @@ fn a_state_file_has_one_form() {
     assert_eq!(AuditState::from_bytes(text.replacen("\"bytes\":", "\"bytes\": ", 1).as_bytes()).unwrap_err().field, "file");
     assert_eq!(AuditState::from_bytes(text.replacen("\"decisions\":5", "\"decisions\":6", 1).as_bytes()).unwrap_err().field, "digest");
     assert_eq!(AuditState::from_bytes(text.replacen("\"version\":1", "\"version\":2", 1).as_bytes()).unwrap_err().field, "format");
+}
+
+/// The page for people says what was audited before and what is new.
+#[test]
+fn a_page_says_what_is_new() {
+    let page = |log: &str, report: Report| Story::read(log.as_bytes(), report, None).page();
+    let (whole, state) = run(&first(8), VECTOR_SHORT_PROOF, None);
+    assert!(!page(&first(8), whole).contains("Audited before, and new"));
+    let state = state.unwrap();
+    let (report, _) = run(VECTOR_LOG, VECTOR_PROOF, Some(&state));
+    let words = page(VECTOR_LOG, report);
+    for part in
+        ["<dd>decisions 0 to 7 (8)</dd>", "<dd>decisions 8 to 11 (4)</dd>", "Checked again", "Taken from the earlier audit", &state.digest]
+    {
+        assert!(words.contains(part), "{part}");
+    }
+    assert!(
+        words.contains("Decisions before 8 line by line: the earlier audit&#39;s state stands for them."),
+        "it is named as not checked"
+    );
+    let (report, _) = run(&first(8), VECTOR_SHORT_PROOF, Some(&state));
+    assert!(page(&first(8), report).contains("<dt>New in this audit</dt><dd>none</dd>"));
+    let (report, _) = run(&VECTOR_LOG.replacen("{\"record\":", "{ \"record\":", 1), VECTOR_PROOF, Some(&state));
+    assert!(page(VECTOR_LOG, report).contains("Rejected"));
 }

@@ -33,6 +33,7 @@ pub(crate) fn section(story: &Story) -> String {
     let mut out = String::new();
     verdict(story, &mut out);
     statement(story, &mut out);
+    since(story, &mut out);
     coverage(story, &mut out);
     findings(story, &mut out);
     if let Some(p) = &story.performance {
@@ -110,6 +111,31 @@ fn figure(out: &mut String, name: &str, value: &str) {
     let _ = write!(out, "<div><dt>{name}</dt><dd>{value}</dd></div>");
 }
 
+/// What an earlier audit covered, and what this one added to it.
+fn since(story: &Story, out: &mut String) {
+    let Some(since) = &story.report.since else { return };
+    let (before, all) = (since.decisions, story.report.coverage.decisions);
+    let range = |from: u32, to: u32| match to.saturating_sub(from) {
+        0 => "none".to_owned(),
+        1 => format!("decision {}", grouped(from.into())),
+        n => format!("decisions {} to {} ({})", grouped(from.into()), grouped(to.saturating_sub(1).into()), grouped(n.into())),
+    };
+    out.push_str("<h2 id=\"since\">Audited before, and new</h2><dl class=\"figures\">");
+    figure(out, "Audited before", &range(0, before));
+    figure(out, "New in this audit", &range(before, all));
+    figure(out, "Lines of the log read before", &grouped(since.lines.into()));
+    figure(out, "Notes and warnings not repeated", &grouped(since.findings.info.saturating_add(since.findings.warn).into()));
+    let _ = write!(
+        out,
+        "</dl><p>Gone on from the audit state with digest <code>{}</code>.</p><div class=\"two\"><div class=\"card\"><h3>Checked again</h3>",
+        escape(&since.state)
+    );
+    list(out, &since.again);
+    out.push_str("</div><div class=\"card\"><h3>Taken from the earlier audit</h3>");
+    list(out, &since.relies_on);
+    out.push_str("</div></div>");
+}
+
 fn coverage(story: &Story, out: &mut String) {
     let c = &story.report.coverage;
     out.push_str("<h2>Coverage</h2><dl class=\"figures\">");
@@ -154,6 +180,12 @@ fn coverage(story: &Story, out: &mut String) {
                 ),
                 None => write!(out, "<p>All of it on that node's word.</p>"),
             };
+            let _ = write!(
+                out,
+                "<p>Mean ticks that follow from the pool's own storage, under the block that each record names: {} of {}.</p>",
+                grouped(chain.pool_proven.into()),
+                grouped(chain.decisions.into())
+            );
         }
         None => out.push_str("<p class=\"soft\">Not compared with the chain: when proofs were posted is not known here.</p>"),
     }

@@ -67,6 +67,7 @@ impl Code {
             Self::Equivocation => "The agent's owner showed different people different histories, or somebody made one of the two up. If both are proven, it was the owner.",
             Self::StateProofInvalid => "The node said something about the vault that its own block header contradicts: the node lies or is broken.",
             Self::StateMismatch => "The vault's storage, as the block header fixes it, does not hold this log's history.",
+            Self::PoolMismatch => "The price that the decision was made on is not the one that the pool's own oracle held at that block: the log is of another market, was changed, or the vault is not the one it should be.",
             Self::StateUnproven => "The node could not show that its answers follow from the block header (development chains and forks often cannot): its word stands for them.",
             Self::AuditStateOther => "You went on from an audit of something else, or under other keys. Audit from the start.",
             Self::LogRewritten => "Lines that you have audited before were edited, taken out or put in since. Keep both files: they are two histories.",

@@ -132,6 +132,13 @@ fn not_checked(report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if let Some(chain) = report.chain.as_ref().filter(|c| c.pool_proven < c.decisions) {
+        let left = chain.decisions.saturating_sub(chain.pool_proven);
+        out.push(format!("The pool's own state: the mean ticks of {left} of {} decisions were not proven from it in this audit; for those the vault's events, as the node tells them, stand.", chain.decisions));
+    }
+    if let Some(since) = &report.since {
+        out.push(format!("Decisions before {} line by line: the earlier audit's state stands for them.", since.decisions));
+    }
     if proven < decisions {
         out.push(format!("By proof: the decisions from {proven} on. For those only the arithmetic that needs no model was checked."));
     }

@@ -9,8 +9,9 @@ use probity_strategy::{
     price_x64,
 };
 use probity_verifier::{
-    CIRCUIT_VERSION, Code, Digest, Domain, ENVELOPE_VERSION, Entry, Envelope, Evidence, Header, Keys, LogWriter, Report, Reveal, Rotation,
-    Salt, Scalar, Severity, Waypoint, audit, commit_model, hash, next_head,
+    CIRCUIT_VERSION, Code, Digest, Domain, ENVELOPE_VERSION, Entry, Envelope, Equivocation, Evidence, Header, Histories, Keys, LogWriter,
+    Report, Reveal, Rotation, Salt, Scalar, Severity, VECTOR_LOG, VECTOR_PROOF, Verdict, Waypoint, audit, commit_model, disclose, hash,
+    histories, next_head,
 };
 use serde_json::Value;
 use std::fmt::Write;
@@ -138,14 +139,67 @@ pub(crate) fn golden_log() -> String {
     let mut log = LogWriter::create(&path, &header(0), false).unwrap();
     for record in run(0, 12) {
         if record.observation.step == 2 {
-            let reveal = reveal(1);
-            let commitment = commit_model(&mandate().model, &reveal.model, &reveal.salt);
-            log.announce(&Rotation { commitment, at_step: 14 }).unwrap();
+            log.announce(&announced()).unwrap();
         }
         log.append(&record).unwrap();
     }
     log.seal().unwrap();
     std::fs::read_to_string(path).unwrap()
+}
+
+/// Decisions 2 … 8 of the golden log, the announcement before the first of them included.
+pub(crate) fn disclosed() -> String {
+    let mut out = Vec::new();
+    disclose(golden_log().as_bytes(), 2, 9, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The golden log and another one of its agent: without the announcement, or with another balance from a later decision on.
+pub(crate) fn parted(step: usize) -> Equivocation {
+    let left = golden_log();
+    let right = if step == 2 {
+        log_of(0, &run(0, 12))
+    } else {
+        let mut records = run(0, 12);
+        records[step].observation.quote = Amount::new(1).unwrap();
+        // The same announcement at the same place, heads computed afresh.
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let mut log = LogWriter::create(&path, &header(0), false).unwrap();
+        for record in records {
+            if record.observation.step == 2 {
+                log.announce(&announced()).unwrap();
+            }
+            log.append(&record).unwrap();
+        }
+        std::fs::read_to_string(path).unwrap()
+    };
+    let (one, other) = (audited(&left, 0), audited(&right, 0));
+    match histories((left.as_bytes(), &one), (right.as_bytes(), &other)).unwrap() {
+        Histories::Two(found) => *found,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What the golden log announces.
+fn announced() -> Rotation {
+    Rotation { commitment: commit_model(&mandate().model, &reveal(1).model, &reveal(1).salt), at_step: 14 }
+}
+
+/// Reports of the vectors' own audit, evidence and disclosure: what auditors pass on.
+#[test]
+fn golden_files_of_audits_are_what_the_program_writes() {
+    let keys = |m: &Mandate| Keys::for_mandate(m).map(Arc::new);
+    let evidence = Evidence { proof: Some(VECTOR_PROOF), ..Evidence::default() };
+    let report = audit(VECTOR_LOG.as_bytes(), evidence, keys);
+    assert_eq!((report.verdict, report.coverage.proven), (Verdict::Accepted, 12));
+    golden("report.json", &(serde_json::to_string_pretty(&report).unwrap() + "\n"));
+    golden("disclosure.jsonl", &disclosed());
+    assert!(disclosed().lines().nth(1).unwrap().contains("\"rotation\""), "the example shows little");
+    let found = parted(2);
+    assert_eq!((found.step, found.left.announced.is_some(), found.right.announced.is_some()), (2, true, false));
+    golden("evidence.json", &(serde_json::to_string_pretty(&found).unwrap() + "\n"));
+    assert_eq!((parted(5).step, parted(5).left.announced), (5, None));
 }
 
 #[test]

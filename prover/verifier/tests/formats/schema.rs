@@ -1,20 +1,21 @@
 //! The JSON Schemas take what the program writes, and no other fields.
 
-use crate::{folder, golden_log, leaves};
+use crate::{disclosed, folder, golden_log, leaves, parted};
 use serde_json::Value;
 
-/// The keywords of JSON Schema that the two files use, patterns aside.
+fn file(name: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(folder().join(name)).unwrap()).unwrap()
+}
+
+/// The keywords of JSON Schema that the files use, patterns aside.
 fn matches(schema: &Value, root: &Value, value: &Value) -> bool {
     if let Some(to) = schema["$ref"].as_str() {
-        let mandate = || serde_json::from_str(&std::fs::read_to_string(folder().join("mandate.schema.json")).unwrap()).unwrap();
-        return match to.strip_prefix('#') {
-            Some(path) => matches(root.pointer(path).unwrap(), root, value),
-            None => {
-                let other: Value = mandate();
-                assert_eq!(other["$id"], to);
-                matches(&other, &other, value)
-            }
-        };
+        let (name, path) = to.split_once('#').unwrap_or((to, ""));
+        if name.is_empty() {
+            return matches(root.pointer(path).unwrap(), root, value);
+        }
+        let other = ["mandate.schema.json", "log.schema.json"].map(file).into_iter().find(|s| s["$id"] == name).unwrap();
+        return matches(other.pointer(path).unwrap(), &other, value);
     }
     if let Some(cases) = schema["oneOf"].as_array() {
         return cases.iter().filter(|case| matches(case, root, value)).count() == 1;
@@ -87,4 +88,45 @@ fn schemas_take_openings_models_and_reports() {
             assert!(!matches(&schema, &schema, &less), "{name}");
         }
     }
+}
+
+/// Whether a schema takes a value, and neither more fields anywhere nor fewer; `optional` ones may be missing.
+fn holds(schema: &Value, value: &Value, optional: &[&str]) {
+    assert!(matches(schema, schema, value), "{}: {value}", schema["title"]);
+    for pointer in leaves(value, "") {
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let mut other = value.clone();
+        let Some(object) = other.pointer_mut(parent).unwrap().as_object_mut() else { continue };
+        object.insert("surplus".to_owned(), Value::from(1));
+        assert!(!matches(schema, schema, &other), "{pointer}");
+        let object = other.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        object.remove("surplus");
+        let was = object.remove(name).unwrap();
+        assert_eq!(matches(schema, schema, &other), optional.contains(&name), "{pointer} missing");
+        // Another kind of value: a list stands nowhere in place of a leaf.
+        let object = other.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        object.insert(name.to_owned(), Value::from(vec![was]));
+        assert!(!matches(schema, schema, &other), "{pointer} as a list");
+    }
+}
+
+#[test]
+fn schemas_take_audit_states_evidence_and_disclosures() {
+    let golden = |name: &str| std::fs::read(folder().join("golden").join(name)).unwrap();
+    let state = probity_verifier::AuditState::from_bytes(&golden("audit-state.json")).unwrap();
+    for state in [state.clone(), state.with_chain(None).unwrap()] {
+        holds(&file("audit-state.schema.json"), &serde_json::from_str(&state.to_text().unwrap()).unwrap(), &[]);
+    }
+    // Fill and order are optional in the log's lines, which both hold.
+    let optional = ["fill", "order"];
+    for step in [2, 5] {
+        holds(&file("evidence.schema.json"), &serde_json::to_value(parted(step)).unwrap(), &optional);
+    }
+    let schema = file("disclosure.schema.json");
+    for line in disclosed().lines() {
+        holds(&schema, &serde_json::from_str(line).unwrap(), &optional);
+    }
+    // A seal has no place in a disclosure.
+    let log = golden_log();
+    assert!(!matches(&schema, &schema, &serde_json::from_str(log.lines().last().unwrap()).unwrap()));
 }
