@@ -3,6 +3,7 @@
 
 use super::drawing::{Seen, draw};
 use crate::journal::Outcome;
+use crate::run::halt::Mode;
 use crate::see::{About, Event, Feed, Pair, Shown};
 use probity_verifier::{Line, LogReader};
 use ratatui::Terminal;
@@ -46,6 +47,7 @@ fn run() -> Feed {
             _ => {}
         }
     }
+    feed.tell(&Event::Mode { mode: Mode::Reducing, why: "drawdown: the mandate's limit, at decision 10".into() });
     feed.tell(&Event::Folded { decisions: 9, ms: 412.0 });
     feed.tell(&Event::Proved { decisions: 8, bytes: 10_000, seconds: 3.5 });
     feed.tell(&Event::Posted { decisions: 4, gas_used: 1_000_000 });
@@ -93,7 +95,7 @@ fn a_run_shows_orders_in_units_with_transaction_and_proof() {
     let lines = ["halted for lunch".to_owned(), "it will be tried again: the node is away".to_owned()];
     let seen = screen(&run().shown(), Some(48), &lines, (120, 46));
     assert!(seen[0].starts_with("probity  SIMULATED "), "{}", seen[0]);
-    has(&seen, &["HALTED: the mandate's drawdown limit was met at decision 10: all is sold"]);
+    has(&seen, &["REDUCING: drawdown: the mandate's limit, at decision 10"]);
     has(&seen, &["12 of 48 decisions, 1:02:05 so far, about 1:05 left"]);
     has(&seen, &["Backlog   8 decisions", "Folded    9 decisions", "Proven    8 decisions", "Posted    4 decisions"]);
     has(
@@ -127,7 +129,7 @@ fn a_small_terminal_keeps_what_matters_and_a_large_one_shows_all() {
         &small,
         &[
             "SIMULATED",
-            "HALTED: the mandate's drawdown limit",
+            "REDUCING: drawdown: the mandate's limit",
             "12 of 48",
             "Price ",
             "Weight ",
@@ -149,7 +151,7 @@ fn a_small_terminal_keeps_what_matters_and_a_large_one_shows_all() {
     for size in [(1, 1), (1, 50), (200, 1), (20, 5), (40, 12)] {
         screen(&shown, Some(48), &lines, size);
     }
-    has(&screen(&shown, Some(48), &lines, (30, 8)), &["SIMULATED", "HALTED"]);
+    has(&screen(&shown, Some(48), &lines, (30, 8)), &["SIMULATED", "REDUCING"]);
 }
 
 #[test]
