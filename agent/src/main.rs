@@ -1,5 +1,6 @@
 //! The binary: a table of commands. What they do lives in the modules.
 
+mod attest;
 mod audit;
 mod backtest;
 mod checks;
@@ -82,6 +83,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Completions { shell, dir } => help::completions(*shell, dir.as_deref()),
         Command::Man { dir } => help::man(dir.as_deref()),
         Command::Audit(args) => audit::run(args, &loaded.settings, cli.json),
+        Command::Attest { action } => attest::run(action, &loaded.settings, cli.json),
         Command::Backtest(args) => backtest::run(args, &loaded.settings, cli.json),
         Command::Train(args) => train::run(args, &loaded.settings, cli.json),
         Command::WalkForward(args) => walk::run(args, &loaded.settings, cli.json),

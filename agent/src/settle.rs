@@ -54,7 +54,7 @@ pub(crate) async fn node(named: Option<&str>, dir: Option<&Path>, settings: &Set
 }
 
 /// The operator's account: the run's own on its development chains, else as the settings say.
-async fn sender(dir: &Path, url: &str, settings: &Settings, chain_id: u64) -> Result<Sender> {
+pub(crate) async fn sender(dir: &Path, url: &str, settings: &Settings, chain_id: u64) -> Result<Sender> {
     let own = dir.join("operator.key");
     if own.exists() {
         return Ok(Sender::new(url, &secret::development_key(&own)?, chain_id, settings.chain.receipt_timeout_s).await?);

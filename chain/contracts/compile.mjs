@@ -13,6 +13,9 @@ const parts = ["VaultState", "VaultShares", "VaultObservation", "VaultSettlement
 // Written in Yul. The constants of a circuit stand behind the code, so one compilation serves every circuit.
 const yul = ["SettlementVerifier"];
 
+// Registries for development chains, compiled apart for the same reason as the tests' contracts.
+const registries = ["IdentityRegistry", "ValidationRegistry"];
+
 const tests = ["HostileToken", "Mover", "TellsVerifier", "Books"];
 
 const source = (path) => [path, { content: readFileSync(join(here, path), "utf8") }];
@@ -46,6 +49,7 @@ const compiled = (paths) => {
   return result.contracts;
 };
 const shipped = compiled([...contracts, ...parts].map((name) => `${name}.sol`));
+const registered = compiled(registries.map((name) => `registry/${name}.sol`));
 const tested = compiled(["VaultState.sol", ...tests.map((name) => `test/${name}.sol`)]);
 
 const yulInput = {
@@ -62,7 +66,7 @@ const yulResult = JSON.parse(solc.compile(JSON.stringify(yulInput)));
 for (const problem of yulResult.errors ?? []) console.error(problem.formattedMessage);
 if ((yulResult.errors ?? []).length > 0) process.exit(1);
 
-mkdirSync(join(out, "test"), { recursive: true });
+for (const folder of ["test", "registry"]) mkdirSync(join(out, folder), { recursive: true });
 for (const name of yul) {
   const { evm } = yulResult.contracts[`${name}.yul`][name];
   const artifact = { abi: [], bytecode: `0x${evm.bytecode.object}`, deployedBytecode: `0x${evm.deployedBytecode.object}`, immutables: [] };
@@ -81,7 +85,9 @@ for (const name of contracts) {
   };
   writeFileSync(join(out, `${name}.json`), `${JSON.stringify(artifact, null, 1)}\n`);
 }
-for (const name of tests) {
-  const { abi, evm } = tested[`test/${name}.sol`][name];
-  writeFileSync(join(out, "test", `${name}.json`), `${JSON.stringify({ abi, bytecode: `0x${evm.bytecode.object}` }, null, 1)}\n`);
+for (const [folder, names, results] of [["test", tests, tested], ["registry", registries, registered]]) {
+  for (const name of names) {
+    const { abi, evm } = results[`${folder}/${name}.sol`][name];
+    writeFileSync(join(out, folder, `${name}.json`), `${JSON.stringify({ abi, bytecode: `0x${evm.bytecode.object}` }, null, 1)}\n`);
+  }
 }

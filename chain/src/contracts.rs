@@ -57,3 +57,38 @@ abigen!(
         function mint(Mint) external payable returns (uint256, uint128, uint256, uint256)
     ]"#
 );
+
+/// ERC-8004, draft of January 2026: what is called of any such registry, and the refusals of this project's own.
+pub(crate) mod registries {
+    use ethers::contract::abigen;
+
+    abigen!(
+        Identities,
+        r#"[
+            function register(string agentURI) external returns (uint256)
+            function ownerOf(uint256 agentId) external view returns (address)
+            function tokenURI(uint256 agentId) external view returns (string)
+            function getAgentWallet(uint256 agentId) external view returns (address)
+            event Registered(uint256 indexed agentId, string agentURI, address indexed owner)
+        ]"#
+    );
+
+    abigen!(
+        Validations,
+        r#"[
+            function getIdentityRegistry() external view returns (address)
+            function validationRequest(address validatorAddress, uint256 agentId, string requestURI, bytes32 requestHash) external
+            function validationResponse(bytes32 requestHash, uint8 response, string responseURI, bytes32 responseHash, string tag) external
+            function getValidationStatus(bytes32 requestHash) external view returns (address validatorAddress, uint256 agentId, uint8 response, bytes32 responseHash, string tag, uint256 lastUpdate)
+            event ValidationRequest(address indexed validatorAddress, uint256 indexed agentId, string requestURI, bytes32 indexed requestHash)
+            event ValidationResponse(address indexed validatorAddress, uint256 indexed agentId, bytes32 indexed requestHash, uint8 response, string responseURI, bytes32 responseHash, string tag)
+            error AlreadyRequested(bytes32 requestHash)
+            error UnknownRequest(bytes32 requestHash)
+            error NotOwnerOrOperator(address caller, uint256 agentId)
+            error NotTheValidator(address expected)
+            error ResponseOutOfRange(uint8 most)
+            error NoValidator()
+            error NoRegistry()
+        ]"#
+    );
+}

@@ -5,6 +5,7 @@
 use crate::ChainError;
 use crate::contracts::{DecideCall, DecideSettledCall, DecidedFilter, FlowFilter, PostProofCall, ProofPostedFilter, SwapFilter};
 use crate::record::{Decided, Flow, Move, Observed, Outcome, Posted, SwapSeen};
+use crate::rpc::{Rpc, failure};
 use crate::view::VaultView;
 use ethers::abi::AbiDecode;
 use ethers::contract::EthEvent;
@@ -121,53 +122,67 @@ impl VaultView {
         found.into_iter().map(of).collect()
     }
 
-    /// Events of one kind, oldest first, with where they stand.
     async fn logs<E: EthEvent>(&self, address: Address, from_block: u64, topics: [Option<H256>; 2]) -> Result<Vec<(E, Place)>, ChainError> {
-        let latest = self.rpc.get_block_number().await.map_err(|e| self.fail("eth_blockNumber", e))?.as_u64();
-        let mut out = Vec::new();
-        let (mut from, mut span) = (from_block, latest.saturating_sub(from_block).saturating_add(1));
-        while from <= latest {
-            let to = latest.min(from.saturating_add(span - 1));
-            let mut filter = Filter::new().address(address).topic0(E::signature()).from_block(from).to_block(to);
-            let [one, two] = topics;
-            if let Some(one) = one {
-                filter = filter.topic1(one);
-            }
-            if let Some(two) = two {
-                filter = filter.topic2(two);
-            }
-            match self.rpc.get_logs(&filter).await {
-                Ok(logs) => {
-                    for log in logs {
-                        out.push((Self::event(&log)?, Place::of(&log)?));
-                    }
-                    from = to.saturating_add(1);
-                }
-                // Too much at once, perhaps.
-                Err(error) if error.as_error_response().is_some() && span > LEAST_SPAN => span /= 2,
-                Err(error) => return Err(self.fail("eth_getLogs", error)),
-            }
-        }
-        out.sort_by_key(|(_, at)| (at.block, at.index));
-        Ok(out)
+        let [one, two] = topics;
+        logs(&self.rpc, &self.host, address, from_block, [one, two, None]).await
     }
+}
 
-    fn event<E: EthEvent>(log: &Log) -> Result<E, ChainError> {
-        let raw = (log.topics.clone(), log.data.to_vec()).into();
-        <E as EthEvent>::decode_log(&raw).map_err(|e| ChainError::value("event", E::abi_signature(), e))
+/// Events of one kind, oldest first, with where they stand.
+pub(crate) async fn logs<E: EthEvent>(
+    rpc: &Rpc,
+    host: &str,
+    address: Address,
+    from_block: u64,
+    topics: [Option<H256>; 3],
+) -> Result<Vec<(E, Place)>, ChainError> {
+    let latest = rpc.get_block_number().await.map_err(|e| failure("eth_blockNumber", host, &e))?.as_u64();
+    let mut out = Vec::new();
+    let (mut from, mut span) = (from_block, latest.saturating_sub(from_block).saturating_add(1));
+    while from <= latest {
+        let to = latest.min(from.saturating_add(span - 1));
+        let mut filter = Filter::new().address(address).topic0(E::signature()).from_block(from).to_block(to);
+        let [one, two, three] = topics;
+        if let Some(one) = one {
+            filter = filter.topic1(one);
+        }
+        if let Some(two) = two {
+            filter = filter.topic2(two);
+        }
+        if let Some(three) = three {
+            filter = filter.topic3(three);
+        }
+        match rpc.get_logs(&filter).await {
+            Ok(logs) => {
+                for log in logs {
+                    out.push((event(&log)?, Place::of(&log)?));
+                }
+                from = to.saturating_add(1);
+            }
+            // Too much at once, perhaps.
+            Err(error) if error.as_error_response().is_some() && span > LEAST_SPAN => span /= 2,
+            Err(error) => return Err(failure("eth_getLogs", host, &error)),
+        }
     }
+    out.sort_by_key(|(_, at)| (at.block, at.index));
+    Ok(out)
+}
+
+pub(crate) fn event<E: EthEvent>(log: &Log) -> Result<E, ChainError> {
+    let raw = (log.topics.clone(), log.data.to_vec()).into();
+    <E as EthEvent>::decode_log(&raw).map_err(|e| ChainError::value("event", E::abi_signature(), e))
 }
 
 /// Where an event stands in the chain.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    block: u64,
+pub(crate) struct Place {
+    pub(crate) block: u64,
     index: u64,
-    tx: H256,
+    pub(crate) tx: H256,
 }
 
 impl Place {
-    fn of(log: &Log) -> Result<Self, ChainError> {
+    pub(crate) fn of(log: &Log) -> Result<Self, ChainError> {
         match (log.block_number, log.log_index, log.transaction_hash) {
             (Some(block), Some(index), Some(tx)) if log.removed != Some(true) => {
                 Ok(Self { block: block.as_u64(), index: index.as_u64(), tx })

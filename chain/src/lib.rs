@@ -2,6 +2,7 @@
 //!
 //! - The vault: [`Vault`] acts on it, [`VaultView`] reads what it promised, where it stands and what the chain recorded of it.
 //! - A pool's past: [`Pull`], its logs out of any node.
+//! - Registries of agents (ERC-8004): [`Validations`] asks for, gives and reads validations; [`Identities`] names agents.
 //! - Sending: [`Sender`], one account; a sent transaction is unknown until its receipt. [`Signer`] keeps its key, or knows who does.
 //! - Development chains: [`DevChain`], anvil as a fork of a real chain or of a stand-in mainnet with the real Uniswap v3.
 //!
@@ -23,6 +24,7 @@ mod pool;
 mod private_relay;
 mod pull;
 mod record;
+mod registry;
 mod revert;
 mod rpc;
 mod send;
@@ -47,6 +49,7 @@ pub use pool::{PoolInfo, TokenInfo};
 pub use private_relay::PrivateRelay;
 pub use pull::{PoolLog, Pull};
 pub use record::{Balances, Decided, Flow, Move, Observed, Outcome, Posted, Promise, SwapSeen};
+pub use registry::{Answer, Identities, Request, Validation, Validations, keccak};
 pub use rpc::{Bounded, REQUEST_TIMEOUT, RequestError, Rpc, connect, connect_within, host_of};
 pub use send::Sender;
 pub use settlement::{SettlementVerifier, Standing, Terms, Verdict};

@@ -1,6 +1,7 @@
-//! Why a contract refused, in words: the vault's custom errors and plain reason strings.
+//! Why a contract refused, in words: custom errors of the vault and the registries, and plain reason strings.
 
 use crate::contracts::PROBITYVAULT_ABI;
+use crate::contracts::registries::VALIDATIONS_ABI;
 use ethers::abi::{ParamType, Token};
 use ethers::providers::{ProviderError, RpcError};
 use ethers::types::{Bytes, I256};
@@ -18,7 +19,7 @@ pub(crate) fn decode(error: &ProviderError) -> Option<String> {
     }
 }
 
-/// What a revert's data says: a plain reason, or one of the vault's errors as `Name(field: value, ...)`.
+/// What a revert's data says: a plain reason, or one of the known errors as `Name(field: value, ...)`.
 pub(crate) fn words(data: &Bytes) -> String {
     let Some((selector, rest)) = data.split_first_chunk::<4>() else { return "no reason given".to_owned() };
     if *selector == REASON
@@ -26,7 +27,7 @@ pub(crate) fn words(data: &Bytes) -> String {
     {
         return reason.clone();
     }
-    let known = PROBITYVAULT_ABI.errors().find(|e| e.signature().0.starts_with(selector));
+    let known = PROBITYVAULT_ABI.errors().chain(VALIDATIONS_ABI.errors()).find(|e| e.signature().0.starts_with(selector));
     match known.and_then(|e| e.decode(rest).ok().map(|tokens| (e, tokens))) {
         Some((error, tokens)) => {
             let fields = error.inputs.iter().zip(&tokens).map(|(input, token)| format!("{}: {}", input.name, value(token)));

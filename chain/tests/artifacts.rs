@@ -16,7 +16,8 @@ fn the_committed_artifacts_are_the_sources_compiled_afresh() {
     let shipped = ["ProbityVault", "StandInUsdc", "SettlementVerifier"]
         .map(|name| (name, ["abi", "bytecode", "deployedBytecode", "immutables"].as_slice()));
     let tested = ["test/HostileToken", "test/Mover", "test/TellsVerifier", "test/Books"].map(|name| (name, ["abi", "bytecode"].as_slice()));
-    for (name, parts) in shipped.into_iter().chain(tested) {
+    let registries = ["registry/IdentityRegistry", "registry/ValidationRegistry"].map(|name| (name, ["abi", "bytecode"].as_slice()));
+    for (name, parts) in shipped.into_iter().chain(tested).chain(registries) {
         let name = format!("{name}.json");
         let read = |dir: &Path| -> serde_json::Value { serde_json::from_slice(&std::fs::read(dir.join(&name)).unwrap()).unwrap() };
         let (committed, compiled) = (read(&contracts.join("out")), read(fresh.path()));

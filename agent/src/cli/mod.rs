@@ -1,5 +1,6 @@
 //! Command line: one definition of flags feeds help, man page and completions.
 
+mod attest;
 mod audit;
 mod backtest;
 mod commit;
@@ -13,6 +14,7 @@ mod run;
 mod see;
 mod settle;
 
+pub(crate) use attest::{AttestAction, CheckArgs, RecordArgs, RegisterArgs, RegistriesArgs, RegistryArgs, RequestArgs, RespondArgs};
 pub(crate) use audit::{AuditArgs, DiscloseArgs, InspectArgs, ProveArgs};
 pub(crate) use backtest::{BacktestArgs, BacktestCheck, CompareArgs, SweepArgs};
 pub(crate) use commit::{CommitArgs, Engine, LayoutArgs};
@@ -65,6 +67,12 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Verify a decision log against its proof, and with --rpc against the chain.
     Audit(AuditArgs),
+    /// Registries of agents (ERC-8004): ask for a validation of a run, answer with what its proof shows, and check such an answer.
+    Attest {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: AttestAction,
+    },
     /// Make a fresh proof of a decision log from its opening (model and salt).
     Prove(ProveArgs),
     /// Show part of a log without the rest.
