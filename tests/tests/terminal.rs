@@ -256,9 +256,9 @@ fn suspended_and_terminated_runs_give_the_terminal_back() {
 #[test]
 fn lines_are_printed_where_they_are_asked_for() {
     let temp = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &[(&str, &str)]); 4] =
-        [(&["--plain"], &[]), (&["--json"], &[]), (&[], &[("NO_TUI", "1")]), (&[], &[("TERM", "dumb")])];
-    for (n, (flags, env)) in cases.into_iter().enumerate() {
+    let flags: [&[&str]; 4] = [&["--plain"], &["--json"], &[], &[]];
+    let env: [&[(&str, &str)]; 4] = [&[], &[], &[("NO_TUI", "1")], &[("TERM", "dumb")]];
+    for (n, (flags, env)) in flags.into_iter().zip(env).enumerate() {
         let dir = temp.path().join(n.to_string());
         let args = [&["run", "--dir", dir.to_str().unwrap(), "--decisions", "2", "--posting", "every"], flags].concat();
         let mut tty = Tty::start(&args, env);

@@ -1,5 +1,4 @@
 //! Everything that the invariants of a vault speak of, read of one block.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use crate::hostile::{ask, deploy, encode};
 use ethers::abi::Token;

@@ -201,7 +201,10 @@ fn pool(tick: i32) -> (String, PoolSeen) {
     (log, PoolSeen { step: 0, header, account: down, slots: slots.to_vec() })
 }
 
-fn pool_found(log: &str, seen: &PoolSeen) -> (u32, Vec<(Code, Option<u64>, Option<u32>, Option<String>)>) {
+/// Code, line, decision and field of a finding.
+type Found = (Code, Option<u64>, Option<u32>, Option<String>);
+
+fn pool_found(log: &str, seen: &PoolSeen) -> (u32, Vec<Found>) {
     let (proven, findings) = audit_pool(log.as_bytes(), std::slice::from_ref(seen));
     (proven, findings.into_iter().map(|f| (f.code, f.line, f.step, f.field)).collect())
 }

@@ -2,8 +2,8 @@
 
 use crate::see::Shown;
 use crate::see::series::Point;
-use crate::see::terminal::drawing::headed;
 use crate::see::shown::{Execution, ProofState, Row};
+use crate::see::terminal::drawing::headed;
 use probity_strategy::Side;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -63,7 +63,10 @@ pub(super) fn charts(frame: &mut Frame<'_>, area: Rect, shown: &Shown) {
     chart(frame, right, &format!("Portfolio ⣿, buy and hold •, {quote} "), &both);
 }
 
-fn chart(frame: &mut Frame<'_>, area: Rect, heading: &str, series: &[(&[(f64, f64)], Marker, Color)]) {
+/// Points of one line, and how it is drawn.
+type Drawn<'a> = (&'a [(f64, f64)], Marker, Color);
+
+fn chart(frame: &mut Frame<'_>, area: Rect, heading: &str, series: &[Drawn<'_>]) {
     let all = || series.iter().flat_map(|(points, ..)| points.iter().copied());
     let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, y)| (low.min(y), high.max(y)));
     let (first, last) = all().fold((f64::INFINITY, 0.0f64), |(first, last), (x, _)| (first.min(x), last.max(x)));
