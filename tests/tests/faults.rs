@@ -135,6 +135,26 @@ fn a_damaged_checkpoint_and_a_damaged_journal_are_named() {
 }
 
 #[test]
+fn an_old_copy_of_the_journal_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    kill_at(&dir, "settled:2", &[]);
+    // Looking at it puts all of it into the main file.
+    inspect(&dir);
+    let (journal, old) = (dir.join("journal.sqlite"), temp.path().join("old.sqlite"));
+    std::fs::copy(&journal, &old).unwrap();
+    kill_at(&dir, "settled:1", &[]);
+    inspect(&dir);
+    let newest = std::fs::read(&journal).unwrap();
+    std::fs::copy(&old, &journal).unwrap();
+    let out = run_with("probity", &args(&dir), SETTINGS);
+    assert_eq!(out.status.code(), Some(2), "{}", talk(&out));
+    assert!(talk(&out).contains("the vault has 3 decisions, the journal 2") && talk(&out).contains("an old copy"), "{}", talk(&out));
+    std::fs::write(&journal, newest).unwrap();
+    finishes(&dir);
+}
+
+#[test]
 fn a_drill_that_is_none_is_refused() {
     let temp = tempfile::tempdir().unwrap();
     let out = run_with("probity", &args(&temp.path().join("run")), &[("PROBITY_CRASH_AT", "tea:1")]);
