@@ -27,10 +27,10 @@ fn a_reorganisation_within_the_confirmations_changes_no_decision_and_a_deeper_on
         assert!(is.contains(record), "the decision was altered: {record}");
     }
 
-    // Without confirmations the anchor itself is gone.
+    // Without confirmations, and deep enough, the anchor itself is gone.
     let mut agent = day.agent(&[]);
     agent.decides(2);
-    day.chain.call("anvil_reorg", &object!([3, []]));
+    day.chain.call("anvil_reorg", &object!([8, []]));
     agent.says("HALTED: reorganised");
     drop(agent);
     assert_eq!(day.state(), ("halted".to_owned(), "reorganised".to_owned()));

@@ -36,7 +36,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use stop::{Asked, Stop};
-use world::World;
+use world::{Turn, World};
 
 /// A run that has ended, with its chains still up.
 pub(crate) struct Finished {
@@ -197,7 +197,11 @@ async fn one(ready: &mut Ready, caught_up: &mut bool, stop: &Stop) -> Result<Nex
         return Ok(Next::Passed);
     }
     let (m, last_s) = (&ready.header.mandate, ready.agent.passed_s);
-    let Some(time_s) = ready.world.next(last_s, m.genesis_time_s, m.interval_s, stop).await? else { return Ok(Next::Over) };
+    let time_s = match ready.world.next(last_s, m.genesis_time_s, m.interval_s, stop).await? {
+        Turn::At(time_s) => time_s,
+        Turn::Waiting => return Ok(Next::Passed),
+        Turn::Over => return Ok(Next::Over),
+    };
     Ok(ready.agent.decide(time_s).await?.map_or(Next::Passed, |line| Next::Decided(Box::new(line))))
 }
 

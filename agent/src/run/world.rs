@@ -28,10 +28,19 @@ pub(crate) enum World {
     },
 }
 
+/// What a look at the time brought.
+pub(crate) enum Turn {
+    /// The end of an interval that was not looked at.
+    At(u64),
+    /// Nothing new yet: whoever waits looks at everything else before the next look.
+    Waiting,
+    /// The market is over.
+    Over,
+}
+
 impl World {
-    /// Waits for the end of the next interval after `last_s` and returns its time; none when the market is over or a stop
-    /// was asked for.
-    pub(crate) async fn next(&self, last_s: u64, genesis_s: u64, interval_s: u32, stop: &Stop) -> Result<Option<u64>> {
+    /// The end of the next interval after `last_s`. A real chain is looked at once, so that one that stands still is noticed.
+    pub(crate) async fn next(&self, last_s: u64, genesis_s: u64, interval_s: u32, stop: &Stop) -> Result<Turn> {
         match self {
             Self::Development { chain, pool, market } => {
                 let interval = u64::from(market.interval_s);
@@ -55,22 +64,23 @@ impl World {
                     if chain.time_s().await? < close_s {
                         chain.advance_to(close_s).await?;
                     }
-                    return Ok(Some(close_s));
+                    return Ok(Turn::At(close_s));
                 }
-                Ok(None)
+                Ok(Turn::Over)
             }
-            Self::Real { view, poll, confirmations } => loop {
+            Self::Real { view, poll, confirmations } => {
                 let now = view.time_under_s(*confirmations).await?;
                 let interval = u64::from(interval_s);
                 let newest = genesis_s + now.saturating_sub(genesis_s) / interval * interval;
                 if newest > last_s {
-                    return Ok(Some(newest));
+                    return Ok(Turn::At(newest));
                 }
                 tokio::select! {
                     () = tokio::time::sleep(*poll) => {}
-                    () = stop.wait() => return Ok(None),
+                    () = stop.wait() => {}
                 }
-            },
+                Ok(Turn::Waiting)
+            }
         }
     }
 }
