@@ -44,9 +44,7 @@ impl BadDay {
         let chains: Value = serde_json::from_str(&text).expect("the chains of a run");
         let fork = chains["nodes"].as_array().expect("nodes").iter().find(|n| n["role"] == "fork").expect("a fork");
         let chain = Rpc::at(fork["url"].as_str().expect("a URL"));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
-        chain.call("evm_setNextBlockTimestamp", &object!([now]));
-        chain.call("evm_mine", &object!([]));
+        to_now(&chain);
         chain.call("anvil_setBalance", &object!([OPERATOR, "0xde0b6b3a7640000000"]));
         chain.call("anvil_dealERC20", &object!([OPERATOR, USDC, format!("{:#x}", 200_000_000_000u64)]));
         chain.call("evm_setIntervalMining", &object!([1]));
@@ -76,6 +74,17 @@ impl BadDay {
         let (send, said) = channel();
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(send.send(line))));
         Running { child, said, heard: Vec::new() }
+    }
+
+    /// No blocks come.
+    pub fn stand_still(&self) {
+        self.chain.call("evm_setIntervalMining", &object!([0]));
+    }
+
+    /// Blocks come again, at this machine's time.
+    pub fn go_on(&self) {
+        to_now(&self.chain);
+        self.chain.call("evm_setIntervalMining", &object!([1]));
     }
 
     /// Shuts or opens the door between agent and node: what is under way is cut off.
@@ -110,6 +119,14 @@ impl BadDay {
         let count = self.chain.call("eth_getTransactionCount", &object!([OPERATOR, "latest"]));
         u64::from_str_radix(count.as_str().unwrap_or_default().trim_start_matches("0x"), 16).expect("a count")
     }
+}
+
+/// Mines a block at this machine's time.
+#[expect(clippy::expect_used, reason = "a test may panic")]
+fn to_now(chain: &Rpc) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    chain.call("evm_setNextBlockTimestamp", &object!([now]));
+    chain.call("evm_mine", &object!([]));
 }
 
 impl Drop for BadDay {
