@@ -168,6 +168,11 @@ impl Identities {
     pub async fn wallet(&self, agent_id: U256) -> Result<Address, ChainError> {
         self.contract.get_agent_wallet(agent_id).call().await.map_err(|e| self.refused("getAgentWallet", &e))
     }
+
+    /// Owner and wallet; the wallet is zero where the registry does not tell one.
+    pub async fn accounts(&self, agent_id: U256) -> Result<[Address; 2], ChainError> {
+        Ok([self.owner(agent_id).await?, self.wallet(agent_id).await.unwrap_or_default()])
+    }
 }
 
 impl Validations {

@@ -5,7 +5,7 @@
 //! journaled, sent, mined, its outcome journaled. `agent_cpu_ms` is what the agent's own process used of it.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a bench may panic and says what it does")]
 
-use probity_tests::{Rpc, binary, json, run};
+use probity_tests::{Rpc, binary, fork_url, json, run};
 use serde_json::{Value, json as object};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -114,10 +114,8 @@ fn killed(dir: &Path, kills: u32) -> Value {
 
 /// How often the chain has each decision.
 fn on_chain(dir: &Path) -> BTreeMap<u64, usize> {
-    let chains: Value = serde_json::from_str(&std::fs::read_to_string(dir.join("chains.json")).unwrap()).unwrap();
-    let fork = chains["nodes"].as_array().unwrap().iter().find(|n| n["role"] == "fork").unwrap().clone();
     let filter = object!([{ "address": inspect(dir)["vault"], "fromBlock": "0x0", "toBlock": "latest" }]);
-    let logs = Rpc::at(fork["url"].as_str().unwrap()).call("eth_getLogs", &filter);
+    let logs = Rpc::at(&fork_url(dir)).call("eth_getLogs", &filter);
     let mut seen = BTreeMap::new();
     for log in logs.as_array().unwrap() {
         // Of the vault's events, only that of a decision has one index and a whole observation.

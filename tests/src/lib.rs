@@ -1,6 +1,7 @@
 //! What spans crates, and helpers to drive the binaries the way a user does.
 
 pub mod bad_day;
+pub mod own_clock;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -25,6 +26,16 @@ pub fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let exe = std::env::current_exe()?;
     let found = exe.ancestors().skip(1).take(3).map(|dir| dir.join(name)).find(|path| path.is_file());
     found.ok_or_else(|| anyhow::anyhow!("{name} is not built beside {}: run `make build` first", exe.display()))
+}
+
+/// The URL of the fork that a run's folder has its vault on.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a test may panic")]
+pub fn fork_url(dir: &Path) -> String {
+    let text = std::fs::read_to_string(dir.join("chains.json")).expect("a run with development chains");
+    let chains: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let fork = chains["nodes"].as_array().into_iter().flatten().find(|n| n["role"] == "fork");
+    fork.and_then(|n| n["url"].as_str()).expect("the URL of a fork").to_owned()
 }
 
 /// Runs a binary to its end.

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use probity_chain::{Answer, Identities, Sender, Validations, keccak};
-use probity_tests::{Rpc, json, run_with};
+use probity_tests::{Rpc, fork_url, json, run_with};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -55,9 +55,7 @@ impl World {
         let env = [("PROBITY__MANDATE__WARMUP_STEPS", "1"), ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2")];
         let args = ["--json", "run", "--dir", dir_arg, "--decisions", "4", "--posting", "every", "--keep-chain"];
         done(&run_with("probity", &args, &env));
-        let chains: Value = serde_json::from_slice(&std::fs::read(dir.join("chains.json")).unwrap()).unwrap();
-        let fork = chains["nodes"].as_array().unwrap().iter().find(|n| n["role"] == "fork").unwrap();
-        let url = text(&fork["url"]).to_owned();
+        let url = fork_url(&dir);
         let registries = done(&probity(&["registries", "--dir", dir_arg], None));
         let registry = text(&registries["validation_registry"]).to_owned();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

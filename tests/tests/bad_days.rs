@@ -2,7 +2,8 @@
 //! node that is away, and what halts the agent. `docs/operators/faults.md` says what is to happen.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use probity_tests::bad_day::{BadDay, OPERATOR, USDC};
+use probity_tests::bad_day::BadDay;
+use probity_tests::own_clock::{OPERATOR, USDC};
 use serde_json::json as object;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ fn a_reorganisation_within_the_confirmations_changes_no_decision() {
     agent.decides(2);
     let before = day.inspect()["last"].clone();
     // The newest decision's transaction is in one of these blocks.
-    day.chain.call("anvil_reorg", &object!([3, []]));
+    day.chain.rpc.call("anvil_reorg", &object!([3, []]));
     agent.says("a journaled decision is not on the chain: sending it now");
     agent.decides(2);
     drop(agent);
@@ -33,7 +34,7 @@ fn drop_all(day: &BadDay, time: Duration) -> bool {
     let (started, mut dropped) = (Instant::now(), false);
     while started.elapsed() < time {
         dropped |= waiting(day).is_some();
-        day.chain.call("anvil_removePoolTransactions", &object!([OPERATOR]));
+        day.chain.rpc.call("anvil_removePoolTransactions", &object!([OPERATOR]));
         sleep(20);
     }
     dropped
@@ -51,7 +52,7 @@ fn next_waiting(day: &BadDay) -> u64 {
 
 /// Nonce of the operator's transaction that waits in the pool.
 fn waiting(day: &BadDay) -> Option<u64> {
-    let pool = day.chain.call("txpool_content", &object!([]));
+    let pool = day.chain.rpc.call("txpool_content", &object!([]));
     let of = pool["pending"].as_object()?.iter().find(|(who, _)| who.eq_ignore_ascii_case(OPERATOR))?.1;
     of.as_object()?.keys().next()?.parse().ok()
 }
@@ -67,19 +68,19 @@ fn what_is_stuck_or_dropped_is_sent_again_and_a_stolen_nonce_is_named() {
 
     // The pool keeps it, and no block takes it: one of both is mined in the end, once.
     let nonce = next_waiting(&day);
-    day.chain.call("evm_setIntervalMining", &object!([0]));
+    day.chain.stand_still();
     agent.says("stuck: it is replaced by itself at a higher fee");
     assert_eq!(waiting(&day), Some(nonce));
-    day.chain.call("evm_setIntervalMining", &object!([1]));
+    day.chain.go_on();
     agent.decides(1);
-    assert!(day.nonce() > nonce);
+    assert!(day.chain.transactions() > nonce);
 
     // Somebody else has the key and is first.
-    day.chain.call("anvil_impersonateAccount", &object!([OPERATOR]));
+    day.chain.rpc.call("anvil_impersonateAccount", &object!([OPERATOR]));
     let nonce = next_waiting(&day);
     let theirs = object!([{ "from": OPERATOR, "to": OPERATOR, "nonce": format!("{nonce:#x}"), "gas": "0x5208",
         "maxFeePerGas": "0x174876e8000", "maxPriorityFeePerGas": "0x174876e800" }]);
-    day.chain.call("eth_sendTransaction", &theirs);
+    day.chain.rpc.call("eth_sendTransaction", &theirs);
     agent.says("was used by another transaction");
     agent.decides(2);
     drop(agent);
@@ -92,16 +93,16 @@ fn dear_gas_is_waited_out_and_nothing_is_sent_meanwhile() {
     let mut agent = day.agent(&[("PROBITY__SAFETY__MAX_GAS_PRICE_GWEI", "20")]);
     agent.decides(1);
     let dear = object!([format!("{:#x}", 500_000_000_000u64)]);
-    day.chain.call("anvil_setNextBlockBaseFeePerGas", &dear);
+    day.chain.rpc.call("anvil_setNextBlockBaseFeePerGas", &dear);
     let line = agent.says("gas costs");
     assert!(line.contains("it will be tried again") && line.contains("the cap is 20000000000"), "{line}");
-    let (nonce, started) = (day.nonce(), Instant::now());
+    let (nonce, started) = (day.chain.transactions(), Instant::now());
     while started.elapsed() < Duration::from_secs(6) {
-        day.chain.call("anvil_setNextBlockBaseFeePerGas", &dear);
+        day.chain.rpc.call("anvil_setNextBlockBaseFeePerGas", &dear);
         sleep(400);
     }
-    assert_eq!(day.nonce(), nonce, "nothing was sent");
-    day.chain.call("anvil_setNextBlockBaseFeePerGas", &object!([format!("{:#x}", 1_000_000_000u64)]));
+    assert_eq!(day.chain.transactions(), nonce, "nothing was sent");
+    day.chain.rpc.call("anvil_setNextBlockBaseFeePerGas", &object!([format!("{:#x}", 1_000_000_000u64)]));
     agent.decides(2);
     drop(agent);
     assert_eq!(day.inspect()["outcome_unknown"], 0);
@@ -138,23 +139,23 @@ fn old_data_missing_tokens_and_a_slow_prover_halt() {
     let day = BadDay::start();
     let mut agent = day.agent(&[("PROBITY__SAFETY__MAX_BLOCK_AGE_S", "8")]);
     agent.decides(1);
-    day.stand_still();
+    day.chain.stand_still();
     agent.says("HALTED: stale_data");
     assert_eq!(day.state(), ("halted".to_owned(), "stale_data".to_owned()));
-    day.go_on();
+    day.chain.go_on();
     day.resume();
     agent.decides(1);
 
     // Tokens leave the vault by a way that its accounts do not know.
     let vault = day.inspect()["vault"].as_str().unwrap().to_owned();
-    day.chain.call("anvil_impersonateAccount", &object!([vault]));
-    day.chain.call("anvil_setBalance", &object!([vault, "0xde0b6b3a7640000"]));
+    day.chain.rpc.call("anvil_impersonateAccount", &object!([vault]));
+    day.chain.rpc.call("anvil_setBalance", &object!([vault, "0xde0b6b3a7640000"]));
     let transfer = format!("0xa9059cbb{:0>64}{:064x}", OPERATOR.trim_start_matches("0x"), 1_000_000u64);
-    day.chain.call("eth_sendTransaction", &object!([{ "from": vault, "to": USDC, "data": transfer, "gas": "0x30d40" }]));
+    day.chain.rpc.call("eth_sendTransaction", &object!([{ "from": vault, "to": USDC, "data": transfer, "gas": "0x30d40" }]));
     agent.says("HALTED: balance_mismatch");
     drop(agent);
     assert_eq!(day.state(), ("halted".to_owned(), "balance_mismatch".to_owned()));
-    day.chain.call("anvil_dealERC20", &object!([vault, USDC, format!("{:#x}", 100_000_000_000_000u64)]));
+    day.chain.rpc.call("anvil_dealERC20", &object!([vault, USDC, format!("{:#x}", 100_000_000_000_000u64)]));
     day.resume();
 
     let slow =

@@ -4,7 +4,7 @@
 //! Hashes of blocks differ, because anvil draws them anew, and with them the heads; everything else must be equal.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-use probity_tests::{Rpc, codes, json, run, run_with};
+use probity_tests::{Rpc, codes, fork_url, json, run, run_with};
 use serde_json::{Value, json as object};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -55,11 +55,6 @@ fn finish(dir: &Path) -> Value {
     let out = run_with("probity", &args(dir), SETTINGS);
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
     json(&out)["result"].clone()
-}
-
-fn fork_url(dir: &Path) -> String {
-    let chains: Value = serde_json::from_str(&std::fs::read_to_string(dir.join("chains.json")).unwrap()).unwrap();
-    chains["nodes"].as_array().unwrap().iter().find(|n| n["role"] == "fork").unwrap()["url"].as_str().unwrap().to_owned()
 }
 
 /// The log's records without the hashes that anvil draws.

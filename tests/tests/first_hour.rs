@@ -4,7 +4,8 @@
 
 mod desk;
 
-use desk::{ACCOUNT, Chain, Desk, KEY, PASSWORD, POOL, USDC, changed, check, probity, said, without};
+use desk::{Desk, PASSWORD, POOL, block, changed, check, created, probity, said, without};
+use probity_tests::own_clock::{KEY, OPERATOR, OwnClock, USDC};
 use probity_tests::{binary, json, run_with};
 use serde_json::json as j;
 use std::io::Write;
@@ -20,7 +21,7 @@ fn init_writes_what_was_asked_for_and_nothing_over_it() {
     let out = desk.init(&flags);
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     let made = &json(&out)["result"];
-    assert_eq!((made["address"].as_str(), made["doctor"]["failures"].as_u64()), (Some(ACCOUNT), Some(1)), "{made}");
+    assert_eq!((made["address"].as_str(), made["doctor"]["failures"].as_u64()), (Some(OPERATOR), Some(1)), "{made}");
     let next: Vec<&str> = made["next"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
     for (n, expected) in ["keep a copy", " doctor --dir ", " deploy --dir ", " run --dir "].iter().enumerate() {
         assert!(next[n].contains(expected), "{next:?}");
@@ -162,27 +163,27 @@ fn on_a_terminal_it_asks() {
 
 #[test]
 fn the_doctor_passes_a_good_chain_and_names_what_is_broken() {
-    let (chain, desk) = (Chain::new(), Desk::new());
+    let (chain, desk) = (OwnClock::start(), Desk::new());
     // An operator without anything yet.
     let out = desk.init(&desk.flags(chain.rpc.url()));
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     let poor = &json(&out)["result"]["doctor"];
     for name in ["gas money", "first deposit"] {
         let (verdict, _, fix) = check(poor, name);
-        assert!(verdict == "fail" && fix.contains("send ") && fix.contains(ACCOUNT), "{name}: {poor}");
+        assert!(verdict == "fail" && fix.contains("send ") && fix.contains(OPERATOR), "{name}: {poor}");
     }
     assert_eq!(poor["failures"], 2, "{poor}");
     let (code, again) = desk.doctor(&[]);
     assert_eq!((code, again["failures"].as_u64()), (Some(1), Some(2)), "{again}");
 
     // With money everything is well but for the vault that is to come, and what was found is what was asked about.
-    chain.fund();
+    chain.fund(50_000_000_000);
     let (code, good) = desk.doctor(&[]);
     assert_eq!((code, good["failures"].as_u64()), (Some(0), Some(0)), "{good}");
     for name in ["parameters", "file permissions", "node", "chain id", "operator", "clock", "gas money", "pool", "depth", "oracle"] {
         assert_eq!(check(&good, name).0, "ok", "{name}: {good}");
     }
-    assert!(check(&good, "operator").1.contains(ACCOUNT) && check(&good, "pool").1.contains("/"), "{good}");
+    assert!(check(&good, "operator").1.contains(OPERATOR) && check(&good, "pool").1.contains("/"), "{good}");
     assert_eq!(check(&good, "vault").0, "warn");
 
     // One thing broken each time: exit code 1, that check fails, and it says what to do.
@@ -192,7 +193,7 @@ fn the_doctor_passes_a_good_chain_and_names_what_is_broken() {
         ("node", "start the node", vec![("PROBITY__CHAIN__RPC_URL", "http://127.0.0.1:9")]),
         ("chain id", "chain.chain_id", vec![("PROBITY__CHAIN__CHAIN_ID", "5")]),
         ("pool", "chain.pool", vec![("PROBITY__CHAIN__POOL", USDC)]),
-        ("pool", "chain.pool", vec![("PROBITY__CHAIN__POOL", ACCOUNT)]),
+        ("pool", "chain.pool", vec![("PROBITY__CHAIN__POOL", OPERATOR)]),
         ("pool", "chain.quote_token", vec![("PROBITY__CHAIN__QUOTE_TOKEN", POOL)]),
         ("depth", "max_trade_quote_usdc", vec![("PROBITY__MANDATE__MAX_TRADE_QUOTE_USDC", deep)]),
         ("depth", "max_slippage_bps", vec![("PROBITY__MANDATE__MAX_SLIPPAGE_BPS", "1")]),
@@ -230,15 +231,15 @@ fn the_doctor_passes_a_good_chain_and_names_what_is_broken() {
 
 #[test]
 fn deploying_goes_on_where_it_was_and_the_run_decides() {
-    let (chain, desk) = (Chain::new(), Desk::new());
-    chain.fund();
+    let (chain, desk) = (OwnClock::start(), Desk::new());
+    chain.fund(50_000_000_000);
     let out = desk.init(&desk.flags(chain.rpc.url()));
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     let dir = desk.text("run");
     // A small circuit: what is proven is not what this is about.
     let small = ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1");
     let deploy = |env: &[(&str, &str)]| desk.with_file(&["deploy", "--dir", &dir], &[&[small], env].concat());
-    let start = chain.block();
+    let start = block(&chain);
 
     // Killed when the transaction is signed, when it is out, and when the vault stands and nothing knows: it is made once.
     for (at, sent) in [("deploy_signed:1", 0), ("deploy_sent:1", 1), ("deploy_mined:1", 1)] {
@@ -254,7 +255,7 @@ fn deploying_goes_on_where_it_was_and_the_run_decides() {
     let first = json(&out)["result"].clone();
     assert_eq!(
         j!([first["chain_id"], first["operator"], first["pool"], first["quote_token"], first["interval_s"]]),
-        j!([1, ACCOUNT, POOL, USDC, 10])
+        j!([1, OPERATOR, POOL, USDC, 10])
     );
     assert_eq!(first["vault_code_known"], true);
     assert_eq!(first["limits"]["max_slippage_bps"], 100);
@@ -262,7 +263,7 @@ fn deploying_goes_on_where_it_was_and_the_run_decides() {
         assert!(first[name].as_str().unwrap().len() >= 42, "{name}: {first}");
     }
     assert!(first["registered_block"].as_u64().unwrap() > 0);
-    assert_eq!(chain.created(start), 1, "one vault");
+    assert_eq!(created(&chain, start), 1, "one vault");
 
     // Again: the same vault, and not one transaction more.
     let sent = chain.transactions();

@@ -2,20 +2,14 @@
 //! mainnet fragment; and what it refuses.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
 
-use probity_tests::{Anvil, codes, json, run, run_with};
+use probity_tests::own_clock::{OPERATOR, USDC};
+use probity_tests::{Anvil, codes, fork_url, json, run, run_with};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Few decisions have to show trades: the first may be one.
 const SHORT: &[(&str, &str)] = &[("PROBITY__MANDATE__WARMUP_STEPS", "1"), ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2")];
-
-fn chain_url(dir: &Path) -> String {
-    let text = std::fs::read_to_string(dir.join("chains.json")).unwrap();
-    let chains: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let nodes = chains["nodes"].as_array().unwrap();
-    nodes.iter().find(|n| n["role"] == "fork").unwrap()["url"].as_str().unwrap().to_owned()
-}
 
 #[test]
 fn a_killed_run_goes_on_and_chain_and_log_agree() {
@@ -49,7 +43,7 @@ fn a_killed_run_goes_on_and_chain_and_log_agree() {
     assert!(summary["buys"].as_u64().unwrap() + summary["sells"].as_u64().unwrap() > 0, "{summary}");
 
     // Nothing doubled, nothing lost: the chain says so itself.
-    let (url, log) = (chain_url(&dir), dir.join("decisions.jsonl"));
+    let (url, log) = (fork_url(&dir), dir.join("decisions.jsonl"));
     let audit = |log: &Path| {
         let out = run("probity", &["--json", "audit", "--log", log.to_str().unwrap(), "--rpc", &url]);
         (out.status.code(), json(&out)["result"].clone())
@@ -133,9 +127,6 @@ fn a_run_over_a_real_fragment_of_mainnet() {
     assert_eq!(out.status.code(), Some(0), "{}", json(&out));
 }
 
-/// The account of the private key 0x11…11.
-const OPERATOR: &str = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
-
 #[test]
 fn a_chain_that_others_move() {
     let Some(state) = probity_tests::data().map(|d| d.join("chain/minifork_12522061/anvil_state.json")).filter(|p| p.is_file()) else {
@@ -145,8 +136,7 @@ fn a_chain_that_others_move() {
     // Nobody but the agent's own transactions is helped here: blocks come every second, as on a real chain.
     let anvil = Anvil::start(&["--load-state", state.to_str().unwrap(), "--chain-id", "1", "--block-time", "1", "--hardfork", "osaka"]);
     anvil.call("anvil_setBalance", &serde_json::json!([OPERATOR, "0xde0b6b3a7640000000"]));
-    let usdc = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48";
-    anvil.call("anvil_dealERC20", &serde_json::json!([OPERATOR, usdc, format!("{:#x}", 200_000_000_000u64)]));
+    anvil.call("anvil_dealERC20", &serde_json::json!([OPERATOR, USDC, format!("{:#x}", 200_000_000_000u64)]));
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("run");
     let pool = "0x8ad599c3a0ff1de082011efddc58f1908eb6e6d8";

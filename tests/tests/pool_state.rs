@@ -2,15 +2,13 @@
 //! run, a record off by one, and nodes that lie about storage or prove nothing.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
 
+use probity_tests::own_clock::{OPERATOR, USDC};
 use probity_tests::{Anvil, Rpc, codes, json, run, run_with};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
-/// The account of the private key 0x11…11.
-const OPERATOR: &str = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
-const USDC: &str = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48";
 const POOL: &str = "0x8ad599c3a0ff1de082011efddc58f1908eb6e6d8";
 
 /// What a node makes of an honest answer: method and parameters, and the answer.

@@ -194,7 +194,7 @@ async fn answered(
         return Ok(None);
     };
     let identities = registry.identities().await?;
-    let owner = [identities.owner(status.agent_id).await?, identities.wallet(status.agent_id).await.unwrap_or_default()];
+    let owner = identities.accounts(status.agent_id).await?;
     out.validator = Some(format!("{:?}", answer.validator));
     out.agent_id = Some(answer.agent_id.to_string());
     out.agent_owner = Some(format!("{:?}", owner[0]));

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::{audit, keys, output, settle};
 use anyhow::{Context, Result, bail, ensure};
 use document::{Audited, Claims, Parties, TAG, hex0x};
-use probity_chain::{Address, DevChain, Identities, Sender, Validations, chain_id, keccak};
+use probity_chain::{DevChain, Identities, Sender, Validations, chain_id, keccak};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -234,8 +234,7 @@ async fn operates(identities: &Identities, agent_id: u64, seen: &Result<vault::S
         Ok(seen) => seen.operator,
         Err(why) => bail!("whether agent {agent_id} is the vault's operator: {why} (or --other-operator)"),
     };
-    let owner = identities.owner(agent_id.into()).await?;
-    let wallet = identities.wallet(agent_id.into()).await.unwrap_or_else(|_| Address::zero());
+    let [owner, wallet] = identities.accounts(agent_id.into()).await?;
     ensure!(
         [owner, wallet].contains(&operator),
         "agent {agent_id}: expected the vault's operator {operator:?}, got the owner {owner:?} and the wallet {wallet:?} (or --other-operator)"

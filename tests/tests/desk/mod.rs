@@ -1,18 +1,13 @@
-//! A desk to operate from, and a chain that keeps its own time: what the tests of the first hour stand on.
+//! A desk to operate from: what the tests of the first hour stand on.
 
-use probity_tests::{Rpc, binary, json, run_with};
+use probity_tests::own_clock::{KEY, OPERATOR, OwnClock, USDC};
+use probity_tests::{binary, json};
 use serde_json::{Value, json as j};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) const POOL: &str = "0x88e6a0c2ddd26feeb64f039a2c41296fcb3f5640";
-pub(crate) const USDC: &str = "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48";
-/// 32 times 0x11, and its account.
-pub(crate) const KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
-pub(crate) const ACCOUNT: &str = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
 pub(crate) const PASSWORD: &str = "correct horse";
 
 /// A folder with a private key, a password and what `init` writes.
@@ -116,59 +111,17 @@ pub(crate) fn check<'a>(report: &'a Value, name: &str) -> (&'a str, &'a str, &'a
     (found["verdict"].as_str().unwrap(), found["seen"].as_str().unwrap(), found["fix"].as_str().unwrap())
 }
 
-/// A chain whose blocks come every second and show this machine's time: the stand-in mainnet that a run starts, left to itself.
-pub(crate) struct Chain {
-    temp: tempfile::TempDir,
-    pub(crate) rpc: Rpc,
+/// Vaults, and whatever else the operator has created in the blocks that came after `first`.
+pub(crate) fn created(chain: &OwnClock, first: u64) -> usize {
+    let latest = block(chain);
+    let made = |number: u64| {
+        let block = chain.rpc.call("eth_getBlockByNumber", &j!([format!("{number:#x}"), true]));
+        block["transactions"].as_array().unwrap().iter().filter(|tx| tx["from"] == OPERATOR && tx["to"].is_null()).count()
+    };
+    (first + 1..=latest).map(made).sum()
 }
 
-impl Chain {
-    pub(crate) fn new() -> Self {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = temp.path().join("dev");
-        let out = run_with("probity", &["run", "--dir", dir.to_str().unwrap()], &[("PROBITY_CRASH_AT", "ready:1")]);
-        assert_eq!(out.status.signal(), Some(9), "{}", said(&out));
-        let chains: Value = serde_json::from_slice(&std::fs::read(dir.join("chains.json")).unwrap()).unwrap();
-        let fork = chains["nodes"].as_array().unwrap().iter().find(|n| n["role"] == "fork").unwrap();
-        let chain = Self { rpc: Rpc::at(fork["url"].as_str().unwrap()), temp };
-        chain.rpc.call("anvil_removeBlockTimestampInterval", &j!([]));
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        chain.rpc.call("evm_setNextBlockTimestamp", &j!([now]));
-        chain.rpc.call("evm_mine", &j!([]));
-        chain.rpc.call("evm_setIntervalMining", &j!([1]));
-        chain
-    }
-
-    pub(crate) fn fund(&self) {
-        self.rpc.call("anvil_setBalance", &j!([ACCOUNT, "0xde0b6b3a7640000000"]));
-        self.rpc.call("anvil_dealERC20", &j!([ACCOUNT, USDC, format!("{:#x}", 50_000_000_000u64)]));
-    }
-
-    /// Vaults, and whatever else the operator has created in the blocks that came after `first`.
-    pub(crate) fn created(&self, first: u64) -> usize {
-        let latest = self.block();
-        let made = |number: u64| {
-            let block = self.rpc.call("eth_getBlockByNumber", &j!([format!("{number:#x}"), true]));
-            block["transactions"].as_array().unwrap().iter().filter(|tx| tx["from"] == ACCOUNT && tx["to"].is_null()).count()
-        };
-        (first + 1..=latest).map(made).sum()
-    }
-
-    pub(crate) fn block(&self) -> u64 {
-        let number = self.rpc.call("eth_blockNumber", &j!([]));
-        u64::from_str_radix(number.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
-    }
-
-    /// Transactions of the operator that are in blocks.
-    pub(crate) fn transactions(&self) -> u64 {
-        let count = self.rpc.call("eth_getTransactionCount", &j!([ACCOUNT, "latest"]));
-        u64::from_str_radix(count.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
-    }
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        let dir = self.temp.path().join("dev");
-        drop(run_with("probity", &["chain", "stop", "--dir", dir.to_str().unwrap()], &[]));
-    }
+pub(crate) fn block(chain: &OwnClock) -> u64 {
+    let number = chain.rpc.call("eth_blockNumber", &j!([]));
+    u64::from_str_radix(number.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
 }
