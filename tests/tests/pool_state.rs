@@ -63,7 +63,6 @@ fn audit(log: &Path, url: &str) -> (i32, Value) {
 }
 
 #[test]
-#[ignore = "not yet seen to pass from end to end: run with --run-ignored all"]
 fn mean_ticks_follow_from_the_pool_or_are_named() {
     let Some(state) = probity_tests::data().map(|d| d.join("chain/minifork_12522061/anvil_state.json")).filter(|p| p.is_file()) else {
         println!("SKIPPED: ../shared/data is absent, no record was held against the real pool's state");

@@ -200,7 +200,7 @@ fn stop_chains(dir: &Path) {
 }
 
 #[test]
-#[ignore = "not yet seen to pass from end to end: run with --run-ignored all"]
+#[ignore = "fails: the first decisions are made before the view is up, and their lines are printed"]
 fn ctrl_c_seals_the_run_and_the_terminal_is_as_before() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("run");
@@ -227,7 +227,6 @@ fn ctrl_c_seals_the_run_and_the_terminal_is_as_before() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass from end to end: run with --run-ignored all"]
 fn suspended_and_terminated_runs_give_the_terminal_back() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("run");
@@ -256,7 +255,6 @@ fn suspended_and_terminated_runs_give_the_terminal_back() {
 }
 
 #[test]
-#[ignore = "not yet seen to pass from end to end: run with --run-ignored all"]
 fn lines_are_printed_where_they_are_asked_for() {
     let temp = tempfile::tempdir().unwrap();
     let flags: [&[&str]; 4] = [&["--plain"], &["--json"], &[], &[]];
