@@ -50,11 +50,6 @@ pub(crate) fn release() {
     }
 }
 
-/// Whether talk is held back.
-pub(crate) fn is_held() -> bool {
-    held_back().is_some()
-}
-
 /// The lines that are held back, oldest first.
 pub(crate) fn held() -> Vec<String> {
     held_back().iter().flat_map(|lines| &lines.0).cloned().collect()

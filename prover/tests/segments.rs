@@ -1,9 +1,12 @@
 //! Rows 36 and 41 of the bad cases: weights that rotate under one proof, proofs of stretches of a log, and a range of records shown alone.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "common/audits.rs"]
+mod audits;
 #[expect(dead_code, reason = "shared with other tests")]
 mod common;
 
+use audits::Audits;
 use common::{mandate, model, observations, salt};
 use probity_prover::{Params, ProverError, Session};
 use probity_strategy::{Mandate, Model, ModelShape, Observation, Record};
@@ -36,6 +39,7 @@ struct Run {
     log: String,
     proofs: Vec<Vec<u8>>,
     keys: Arc<Keys>,
+    audits: Audits,
 }
 
 fn weights() -> Weights {
@@ -111,7 +115,7 @@ fn run(folder: &Path) -> Run {
     log.seal().unwrap();
     assert_eq!(log.head(), session.head());
     let keys = params.shared_keys();
-    Run { mandate, rotation, log: std::fs::read_to_string(path).unwrap(), proofs, keys }
+    Run { mandate, rotation, log: std::fs::read_to_string(path).unwrap(), proofs, keys, audits: Audits::default() }
 }
 
 fn first_commitment(mandate: &Mandate) -> Digest {
@@ -123,7 +127,7 @@ impl Run {
         let (last, before) = proofs.split_last().unwrap();
         let before: Vec<Vec<u8>> = before.iter().map(|n| self.proofs[*n].clone()).collect();
         let evidence = Evidence { proof: Some(&self.proofs[*last]), reveal, before: &before, segment };
-        audit(log.as_bytes(), evidence, |_| Ok(self.keys.clone()))
+        self.audits.audit(log, evidence, &self.keys)
     }
 
     fn disclosed(&self, text: &[u8], proofs: &[usize]) -> Report {

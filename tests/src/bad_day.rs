@@ -51,7 +51,7 @@ impl BadDay {
         let mut command = Command::new(binary("probity").expect("a built binary"));
         command.args(["run", "--posting", "every", "--deploy", "--rpc", &self.door.url(), "--dir"]).arg(&dir);
         command.env("PROBITY_OPERATOR_KEY", KEY).env("PROBITY__MANDATE__INTERVAL_S", "5").env("PROBITY__MANDATE__WARMUP_STEPS", "1");
-        command.env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2").env("PROBITY__CHAIN__POLL_INTERVAL_MS", "200");
+        command.env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1").env("PROBITY__CHAIN__POLL_INTERVAL_MS", "200");
         command.env("PROBITY__POSTING__EVERY_DECISIONS", "1000").env("PROBITY__SAFETY__FOLD", "later");
         command.env("PROBITY__SAFETY__CONFIRMATIONS", "0").env("PROBITY_LOG", "info").envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the agent starts");

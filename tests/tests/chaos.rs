@@ -12,7 +12,7 @@ use std::path::Path;
 const DECISIONS: &str = "12";
 const SETTINGS: &[(&str, &str)] = &[
     ("PROBITY__MANDATE__WARMUP_STEPS", "1"),
-    ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2"),
+    ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1"),
     ("PROBITY__POSTING__EVERY_DECISIONS", "1000"),
 ];
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Few decisions have to show trades: the first may be one.
-const SHORT: &[(&str, &str)] = &[("PROBITY__MANDATE__WARMUP_STEPS", "1"), ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2")];
+const SHORT: &[(&str, &str)] = &[("PROBITY__MANDATE__WARMUP_STEPS", "1"), ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1")];
 
 #[test]
 fn a_killed_run_goes_on_and_chain_and_log_agree() {

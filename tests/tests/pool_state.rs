@@ -79,7 +79,7 @@ fn mean_ticks_follow_from_the_pool_or_are_named() {
     let key = "11".repeat(32);
     let env = [
         ("PROBITY__MANDATE__WARMUP_STEPS", "1"),
-        ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2"),
+        ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1"),
         ("PROBITY_OPERATOR_KEY", key.as_str()),
         ("PROBITY__MANDATE__INTERVAL_S", "10"),
         ("PROBITY__CHAIN__POLL_INTERVAL_MS", "200"),

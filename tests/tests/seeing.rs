@@ -22,7 +22,7 @@ impl Drop for Running {
 /// Starts probity and returns it with the address of its dashboard; what else it says is read away.
 fn start(args: &[&str]) -> (Running, String) {
     let mut command = Command::new(probity_tests::binary("probity").unwrap());
-    command.args(args).env("PROBITY__MANDATE__WARMUP_STEPS", "1").env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2");
+    command.args(args).env("PROBITY__MANDATE__WARMUP_STEPS", "1").env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1");
     command.env("PROBITY__POSTING__EVERY_DECISIONS", "8");
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);

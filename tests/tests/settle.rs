@@ -38,7 +38,7 @@ impl Run {
         std::fs::write(&model, eager.to_string()).unwrap();
         let env = vec![
             ("PROBITY__MANDATE__WARMUP_STEPS", "0".to_owned()),
-            ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2".to_owned()),
+            ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1".to_owned()),
             ("PROBITY__PROOF__PTAU_FILE", ptau.to_str().unwrap().to_owned()),
             ("PROBITY__PROOF__INSECURE_PARAMS", "tau of the tests".to_owned()),
             ("PROBITY__SETTLEMENT__MODE", mode.to_owned()),

@@ -261,23 +261,24 @@ fn compare(document: &[u8], audited: &Audited, parties: &Parties, out: &mut Chec
     if !audited.accepted() {
         return Ok(());
     }
-    let other_program = said.program_version != env!("CARGO_PKG_VERSION");
     let claims = Claims { program_version: said.program_version, posted: said.proof.posted, uri: said.proof.uri };
-    let own = audited.document(parties, &claims)?;
+    same(&audited.document(parties, &claims)?, document, &claims.program_version, out)?;
+    Ok(())
+}
+
+/// A document's text against the own one.
+fn same(own: &[u8], document: &[u8], version: &str, out: &mut Checked) -> Result<(), serde_json::Error> {
     if own == document {
         return Ok(());
     }
     let before = out.mismatches.len();
-    walk("document", &serde_json::from_slice(&own)?, &serde_json::from_slice(document)?, out);
+    walk("document", &serde_json::from_slice(own)?, &serde_json::from_slice(document)?, out);
     let found = out.mismatches.get(before..).unwrap_or_default();
     if found.is_empty() {
         out.differs("document", "the one form of its text", "the same values written otherwise");
-    } else if other_program && found.iter().all(|m| words(&m.field)) {
+    } else if version != env!("CARGO_PKG_VERSION") && found.iter().all(|m| words(&m.field)) {
         out.mismatches.truncate(before);
-        out.open.push(format!(
-            "the document was written by version {} and words its statement otherwise: check it with that",
-            claims.program_version
-        ));
+        out.open.push(format!("the document was written by version {version} and words its statement otherwise: check it with that"));
     }
     Ok(())
 }
@@ -318,5 +319,43 @@ fn posted(place: &Place, audited: &Audited, seen: &Result<Seen, String>, out: &m
             out.differs("document/proof/posted", expected, format!("{} in block {}", place.tx_hash, place.block_number));
         }
         Err(why) => out.open.push(format!("whether the proof was posted in {}: {why}", place.tx_hash)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::{Checked, same};
+
+    const OWN: &str = r#"{"version":1,"vault":"0x11","log":{"head":"0x22"},"proof":{"keccak256":"0x33"},"statement":{"shows":["all"]},"statement_keccak256":"0x44"}"#;
+
+    fn fields(document: &str, version: &str) -> (Vec<String>, usize) {
+        let mut out = Checked::default();
+        same(OWN.as_bytes(), document.as_bytes(), version, &mut out).unwrap();
+        (out.mismatches.into_iter().map(|m| m.field).collect(), out.open.len())
+    }
+
+    #[test]
+    fn every_place_that_differs_is_named_and_words_of_another_version_are_left_open() {
+        let this = env!("CARGO_PKG_VERSION");
+        assert_eq!(fields(OWN, this), (vec![], 0));
+        for (from, to, field) in [
+            ("0x11", "0x12", "document/vault"),
+            ("0x22", "0x23", "document/log/head"),
+            ("0x33", "0x34", "document/proof/keccak256"),
+            (r#""version":1"#, r#""version":1,"audited_by":"everybody""#, "document/audited_by"),
+            (r#""vault":"0x11","#, "", "document/vault"),
+            (r#""version":1"#, r#""version": 1"#, "document"),
+            (r#"["all"]"#, r#"["all","more"]"#, "document/statement/shows"),
+        ] {
+            assert_ne!(OWN.replacen(from, to, 1), OWN);
+            assert_eq!(fields(&OWN.replacen(from, to, 1), this), (vec![field.to_owned()], 0), "{to}");
+        }
+        let worded = OWN.replacen("all", "everything", 1).replacen("0x44", "0x45", 1);
+        assert_eq!(fields(&worded, this).0, ["document/statement/shows/0", "document/statement_keccak256"]);
+        assert_eq!(fields(&worded, "9"), (vec![], 1));
+        // Numbers may not differ, whatever the version.
+        assert_eq!(fields(&worded.replacen("0x22", "0x23", 1), "9").0.first().unwrap(), "document/log/head");
     }
 }

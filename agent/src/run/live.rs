@@ -20,7 +20,7 @@ use probity_verifier::{Digest, next_head};
 use std::time::Duration;
 use tracing::Instrument;
 
-/// Blocks before the last look that posts are looked for again, because a reorganisation may have moved them.
+/// Posts in so many newest blocks are looked for again at every look, because a reorganisation may take them away.
 const LOOK_BACK: u64 = 64;
 /// Time between two looks at a chain that has to move on.
 const POLL: Duration = Duration::from_millis(200);
@@ -92,21 +92,25 @@ impl Agent {
         self.post_if_due().await
     }
 
-    /// Posts that the chain has and the journal may not know of.
+    /// Posts that the chain has and the journal may not know of. Only those that no reorganisation will take away are kept in mind:
+    /// the others are looked for again.
     async fn look_for_posts(&mut self) -> Result<()> {
-        let since =
-            self.journal.meta("posts_seen_to_block")?.map(|b| b.parse::<u64>()).transpose().context("journal: posts_seen_to_block")?;
-        let from = since.map_or(self.registered_block, |b| b.saturating_sub(LOOK_BACK).max(self.registered_block));
+        let number = |name: &str| -> Result<Option<u64>> {
+            self.journal.meta(name)?.map(|n| n.parse()).transpose().with_context(|| format!("journal: {name}"))
+        };
+        let from = number("posts_looked_for_from")?.unwrap_or(0).max(self.registered_block);
+        let kept = number("posts_kept")?.map_or(Ok(0), u32::try_from).context("journal: posts_kept")?;
         let latest = self.vault.view().block_number().await?;
         let seen = self.vault.view().posted(from).await?;
         if let Some(wrong) = seen.iter().find(|p| p.steps > self.state.step) {
             bail!("the vault has a proof of {} decisions, the journal {}: the journal is an old copy", wrong.steps, self.state.step);
         }
-        let kept = self.journal.meta("posts_seen")?.map_or(Ok(0), |p| p.parse::<u32>()).context("journal: posts_seen")?;
-        self.posted = seen.iter().map(|p| p.steps).max().unwrap_or(0).max(kept);
+        let most = |before: u64| seen.iter().filter(|p| p.block_number < before).map(|p| p.steps).max().unwrap_or(0).max(kept);
+        let next = latest.saturating_sub(LOOK_BACK).max(from);
+        self.posted = most(u64::MAX);
         self.feed.tell(&Event::Posted { decisions: self.posted, gas_used: 0 });
-        self.journal.set_meta("posts_seen", &self.posted.to_string())?;
-        self.journal.set_meta("posts_seen_to_block", &latest.to_string())
+        self.journal.set_meta("posts_kept", &most(next).to_string())?;
+        self.journal.set_meta("posts_looked_for_from", &next.to_string())
     }
 
     /// Settles what the journal has no outcome for, and sends again what the vault does not have: at most the last decision,

@@ -4,6 +4,7 @@ mod book;
 mod fault;
 mod guard;
 pub(crate) mod halt;
+mod kept;
 mod live;
 mod proving;
 mod sending;
@@ -159,8 +160,7 @@ async fn decide_all(args: &RunArgs, ready: &mut Ready, guard: &mut Guard, stop: 
         match one(ready, &mut caught_up, stop).await {
             Ok(Next::Decided(line)) => {
                 guard.went_well();
-                // The view has a table of them.
-                if !output::is_held() {
+                if !terminal::shows_decisions() {
                     bar.suspend(|| output::talk(words(&line, ready.quote_decimals, ready.base_decimals)));
                 }
             }

@@ -5,12 +5,13 @@
 
 use crate::journal::Journal;
 use crate::run::fault::{Boundary, reached};
+use crate::run::kept::Kept;
 use crate::see::{Event, Feed};
 use crate::settings::{FoldWhen, ProofSettings};
 use anyhow::{Context, Result, anyhow, ensure};
 use probity_prover::Session;
 use probity_strategy::{Mandate, Model};
-use probity_verifier::{Digest, Salt};
+use probity_verifier::{Digest, Keys, Salt};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -145,6 +146,8 @@ impl Proving {
 
 struct Worker {
     session: Session,
+    keys: Arc<Keys>,
+    kept: Kept,
     journal: Journal,
     checkpoint: PathBuf,
     fold: FoldWhen,
@@ -157,7 +160,7 @@ impl Worker {
         let Secrets { mandate, model, salt, dir, proof, fold } = secrets;
         let started = Instant::now();
         let params = Arc::new(proof.params_for(&mandate).context("proof parameters")?);
-        let params_s = started.elapsed().as_secs_f64();
+        let (params_s, keys) = (started.elapsed().as_secs_f64(), params.shared_keys());
         let checkpoint = dir.join("session.ckpt");
         let session = if checkpoint.exists() {
             Session::resume(&checkpoint, params, mandate, model, salt).with_context(|| {
@@ -170,7 +173,7 @@ impl Worker {
         let (folded, decided) = (session.decisions(), journal.len()?);
         ensure!(folded <= decided, "{}: holds {folded} decisions, the journal {decided}: it belongs to another run", checkpoint.display());
         feed.tell(&Event::Resumed { decisions: folded });
-        let worker = Self { session, journal, checkpoint, fold, stats, feed };
+        let worker = Self { session, keys, kept: Kept::of(&dir), journal, checkpoint, fold, stats, feed };
         worker.note(|s| s.params_s = params_s);
         Ok(worker)
     }
@@ -233,16 +236,23 @@ impl Worker {
 
     fn compress(&self) -> Result<Proof> {
         let _span = tracing::info_span!("compress", decisions = self.session.decisions()).entered();
+        let (steps, head) = (self.session.decisions(), self.session.head());
+        if let Some(bytes) = self.kept.proof_of(&self.session, &self.keys) {
+            tracing::info!(steps, "the proof was made before the last start");
+            self.note(|s| s.proof_bytes = bytes.len());
+            return Ok(Proof { bytes, steps, head });
+        }
         let started = Instant::now();
         let bytes = self.session.compress()?;
+        self.kept.keep(&bytes)?;
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!(seconds, bytes = bytes.len(), "compressed");
         self.note(|s| {
             s.compress_s.push(seconds);
             s.proof_bytes = bytes.len();
         });
-        self.feed.tell(&Event::Proved { decisions: self.session.decisions(), bytes: bytes.len(), seconds });
-        Ok(Proof { bytes, steps: self.session.decisions(), head: self.session.head() })
+        self.feed.tell(&Event::Proved { decisions: steps, bytes: bytes.len(), seconds });
+        Ok(Proof { bytes, steps, head })
     }
 
     fn note(&self, change: impl FnOnce(&mut ProvingStats)) {

@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 
-pub(crate) use screen::is_wanted;
+pub(crate) use screen::{is_wanted, shows_decisions};
 
 /// Time between two looks at the feed: five frames a second at most.
 const PACE: Duration = Duration::from_millis(200);

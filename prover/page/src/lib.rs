@@ -1,13 +1,14 @@
 //! The verifier for a browser: the same audit and the same report, behind a few exported functions.
 //!
-//! The page writes log, proof and (if there is one) the promised mandate into buffers here, asks for the keys once and for the
-//! audit, and reads one JSON document. No network, no clock, no file; nothing here decides anything. `make page` puts the
+//! The page writes log, proof and (if there is one) the promised mandate into buffers here, asks for the keys once, for the proof's
+//! check and for the audit, and reads one JSON document. A second worker hashes the log meanwhile: a page has no threads that share
+//! memory. No network, no clock, no file; nothing here decides anything. `make page` puts the
 //! module, inlined, into one static HTML file.
 
 mod abi;
 
 use probity_strategy::Mandate;
-use probity_verifier::{Evidence, Keys, LogReader, Story, Units, audit};
+use probity_verifier::{Evidence, HeadsPart, Keys, LogReader, ProofPart, Story, Units, audit_parts};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -22,10 +23,31 @@ pub struct Input {
     pub mandate: Vec<u8>,
     /// How raw units are read; empty for raw.
     pub units: Vec<u8>,
+    /// What [`heads`] gave for the same log elsewhere; empty: the audit hashes the log itself.
+    pub heads: Vec<u8>,
+}
+
+impl Input {
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence { proof: (!self.proof.is_empty()).then_some(self.proof.as_slice()), ..Evidence::default() }
+    }
 }
 
 thread_local! {
     static KEYS: RefCell<Option<Arc<Keys>>> = const { RefCell::new(None) };
+    static PROVEN: RefCell<Option<ProofPart>> = const { RefCell::new(None) };
+}
+
+/// Verifies and keeps the proof's part of the audit to come.
+pub fn prove(input: &Input) {
+    let part = LogReader::new(input.log.as_slice()).ok().map(|reader| ProofPart::of(reader.header(), input.evidence(), keys));
+    PROVEN.set(part);
+}
+
+/// Hashes a log, for a worker that has no keys.
+#[must_use]
+pub fn heads(log: &[u8]) -> Vec<u8> {
+    HeadsPart::of(log).to_bytes()
 }
 
 /// Derives and keeps the keys that a log's mandate asks for: seconds of work, once for each shape. Anything that is wrong with the
@@ -64,8 +86,8 @@ fn told(input: &Input) -> Result<Story, String> {
         [] => None,
         bytes => Some(String::from_utf8_lossy(bytes).trim().parse().map_err(|e| format!("{e}"))?),
     };
-    let proof = (!input.proof.is_empty()).then_some(input.proof.as_slice());
-    let mut report = audit(input.log.as_slice(), Evidence { proof, ..Evidence::default() }, keys);
+    let heads = HeadsPart::from_bytes(&input.heads);
+    let mut report = PROVEN.with_borrow(|part| audit_parts(&input.log, input.evidence(), part.as_ref(), heads, keys));
     if let (Some(promised), Ok(reader)) = (&promised, LogReader::new(input.log.as_slice())) {
         report = report.promised(promised, &reader.header().mandate);
     }

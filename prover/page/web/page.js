@@ -4,7 +4,7 @@ const MODULE = '{{MODULE}}', WORKER = {{WORKER}}, STYLE = {{STYLE_TEXT}};
 const $ = id => document.getElementById(id);
 const files = [null, null, null], names = ['log', 'proof', 'mandate'];
 const LIMIT = [1 << 30, 1 << 20, 1 << 20];
-let worker, last;
+let workers, last;
 
 async function module() {
   const packed = Uint8Array.from(atob(MODULE), c => c.charCodeAt(0));
@@ -20,6 +20,23 @@ function start() {
     made.onerror = e => reject(new Error(e.message || 'the worker did not start'));
     made.onmessage = ({ data }) => data.ready ? resolve(made) : reject(new Error(data.stopped));
     module().then(bytes => made.postMessage({ load: bytes }, [bytes.buffer]), reject);
+  });
+}
+
+// One worker checks the proof, the other hashes the log. Hashing waits until the keys are there, so that neither is measured with the other's work before it.
+function audit([checker, hasher], inputs) {
+  return new Promise((resolve, reject) => {
+    for (const worker of [checker, hasher]) worker.onerror = e => reject(new Error(e.message || 'the worker ended'));
+    // A log that stops the one that hashes stops the check: the other would find the same.
+    hasher.onmessage = ({ data }) => data.heads ? checker.postMessage(data, [data.heads.buffer]) : resolve(data);
+    checker.onmessage = ({ data }) => {
+      if (data.stage === 'keys') say('Deriving the keys from the mandate: nobody has to be trusted for them. Once for each kind of agent, up to a minute…');
+      else if (data.stage === 'checking') {
+        hasher.postMessage({ hash: inputs[0] });
+        say('Checking log and proof…');
+      } else resolve(data);
+    };
+    checker.postMessage({ check: inputs });
   });
 }
 
@@ -64,16 +81,8 @@ async function check(event) {
     }
     bytes.push(new TextEncoder().encode($('units').value));
     say('Starting the verifier…');
-    worker ??= await start();
-    const data = await new Promise((resolve, reject) => {
-      worker.onerror = e => reject(new Error(e.message || 'the worker ended'));
-      worker.onmessage = ({ data }) => {
-        if (data.stage === 'keys') say('Deriving the keys from the mandate: nobody has to be trusted for them. Once for each kind of agent, up to a minute…');
-        else if (data.stage === 'checking') say('Checking log and proof…');
-        else resolve(data);
-      };
-      worker.postMessage({ check: bytes });
-    });
+    workers ??= await Promise.all([start(), start()]);
+    const data = await audit(workers, bytes);
     if (data.stopped !== undefined) throw new Error('The verifier stopped on these files, as it does on a proof that no honest prover makes, or when memory runs out. Nothing was shown. (' + data.stopped + ')');
     const answer = JSON.parse(data.answer);
     if (answer.problem) throw new Error(answer.problem);
@@ -85,8 +94,8 @@ async function check(event) {
     document.body.dataset.verdict = answer.story.report.verdict;
     Object.assign(document.body.dataset, { keysMs: Math.round(data.keys), tookMs: Math.round(data.took) });
   } catch (error) {
-    worker?.terminate();
-    worker = undefined;
+    workers?.forEach(worker => worker.terminate());
+    workers = undefined;
     stopped(error.message);
     say('Could not tell.');
     document.body.dataset.verdict = 'undecided';

@@ -1,7 +1,7 @@
 'use strict';
-// Runs the verifier off the page's own thread. Talks in messages: {load}, {check} in; {ready}, {stage}, {answer}, {stopped} out.
-let wasm;
-let deriving = '';
+// Runs the verifier off the page's own thread. Talks in messages: {load}, {hash}, {check}, {heads} in; {ready}, {stage}, {heads}, {answer}, {stopped} out.
+// One worker checks; another one, loaded alike, hashes the log meanwhile. The one that checks waits for the heads before it walks the log.
+let wasm, hashed;
 async function load(bytes) {
   const module = await WebAssembly.compile(bytes);
   const imports = {};
@@ -15,24 +15,35 @@ function put(which, bytes) {
   const at = wasm.probity_input(which, bytes.length);
   new Uint8Array(wasm.memory.buffer, at, bytes.length).set(bytes);
 }
+const output = length => new Uint8Array(wasm.memory.buffer, wasm.probity_output(), length).slice();
+async function check(inputs) {
+  inputs.forEach((bytes, which) => put(which, bytes));
+  const heads = new Promise(done => { hashed = done; });
+  postMessage({ stage: 'keys' });
+  const start = performance.now();
+  wasm.probity_prepare();
+  const keys = performance.now() - start;
+  postMessage({ stage: 'checking' });
+  const then = performance.now();
+  wasm.probity_prove();
+  put(4, await heads);
+  const text = new TextDecoder().decode(output(wasm.probity_audit()));
+  postMessage({ answer: text, keys, took: performance.now() - then });
+}
 onmessage = async ({ data }) => {
   try {
     if (data.load) {
       await load(data.load);
       postMessage({ ready: true });
-      return;
+    } else if (data.hash) {
+      put(0, data.hash);
+      const heads = output(wasm.probity_heads());
+      postMessage({ heads }, [heads.buffer]);
+    } else if (data.heads) {
+      hashed(data.heads);
+    } else {
+      await check(data.check);
     }
-    data.check.forEach((bytes, which) => put(which, bytes));
-    postMessage({ stage: 'keys' });
-    const start = performance.now();
-    wasm.probity_prepare();
-    const keys = performance.now() - start;
-    postMessage({ stage: 'checking' });
-    const then = performance.now();
-    const length = wasm.probity_audit();
-    const took = performance.now() - then;
-    const text = new TextDecoder().decode(new Uint8Array(wasm.memory.buffer, wasm.probity_output(), length));
-    postMessage({ answer: text, keys, took });
   } catch (error) {
     postMessage({ stopped: String(error && error.message || error) });
   }

@@ -11,7 +11,7 @@ use crate::{
     rotation_head,
 };
 use probity_strategy::Mandate;
-use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 use std::io::BufRead;
 use std::sync::Arc;
@@ -139,17 +139,21 @@ pub struct Evidence<'a> {
 
 /// Audits a log. `keys` is asked for the keys of the log's own mandate, usually [`Keys::for_mandate_with`].
 pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Report {
-    audit_with(log, evidence, |header| prove(header, evidence, keys))
+    audit_with(log, evidence, Vec::new(), |header| prove(header, evidence, keys))
 }
 
-/// The audit, with the proof's part of it from the caller.
+/// What the proof's part of an audit came to.
+pub(crate) type Checked = Result<(Proven, Origin), Finding>;
+
+/// The audit, with the proof's part of it from the caller, and with the heads that the log's lines should have as far as they are known.
 pub(crate) fn audit_with<R: BufRead>(
     log: R,
     evidence: Evidence<'_>,
-    proof: impl FnOnce(&Header) -> Result<(Proven, Origin), Finding>,
+    heads: Vec<Digest>,
+    proof: impl FnOnce(&Header) -> Checked,
 ) -> Report {
     match LogReader::new(log) {
-        Ok(reader) => pass(reader, evidence, None, proof).0,
+        Ok(reader) => pass(reader, evidence, None, heads, proof).0,
         Err(e) => Report::new(None, None, Coverage::default(), vec![log_finding(&e)]),
     }
 }
@@ -172,7 +176,7 @@ pub fn audit_since<R: BufRead>(
     };
     let header = reader.header().clone();
     let mut proven = None;
-    let (mut report, walk, reader) = pass(reader, evidence, since, |header| {
+    let (mut report, walk, reader) = pass(reader, evidence, since, Vec::new(), |header| {
         let (mut stretch, origin) = prove(header, evidence, keys)?;
         if let Some(mark) = since.map(|s| &s.proven).filter(|mark| stretch.start == Some(mark.waypoint())) {
             stretch = Proven { start: None, folds: stretch.folds.saturating_add(mark.folds), ..stretch };
@@ -228,7 +232,8 @@ fn pass<R: BufRead>(
     mut reader: LogReader<R>,
     evidence: Evidence<'_>,
     since: Option<&AuditState>,
-    proof: impl FnOnce(&Header) -> Result<(Proven, Origin), Finding>,
+    heads: Vec<Digest>,
+    proof: impl FnOnce(&Header) -> Checked,
 ) -> (Report, Option<Walk>, LogReader<R>) {
     let header = reader.header().clone();
     let mut findings = check_header(&header);
@@ -246,12 +251,13 @@ fn pass<R: BufRead>(
     let mut walk = Walk::new(&header, proven);
     let mut notes = Notes::default();
     let mut last = header.genesis_head;
+    let mut heads = heads.into_iter();
     if let Some(since) = since {
         walk.resume(since, &mut findings);
         last = since.walk.head;
     }
     'log: loop {
-        let lines = batch(&mut reader, &mut last);
+        let lines = batch(&mut reader, &mut last, &mut heads);
         for (at, line, head) in lines {
             let before = findings.len();
             match line {
@@ -349,11 +355,11 @@ fn unchanged<R: BufRead>(reader: &mut LogReader<R>, header: &Header, since: &Aud
 const BATCH: usize = 1_024;
 
 /// A line with its number and, for a decision, the head that its record should have.
-type Hashed = (u64, Result<Option<Line>, LogError>, Digest);
+pub(crate) type Hashed = (u64, Result<Option<Line>, LogError>, Digest);
 
 /// The next lines, at most [`BATCH`]; the end or an error comes last. Each head is hashed from the log's own word for the one before,
-/// so that one break is reported once, and so that heads do not wait for each other.
-fn batch<R: BufRead>(reader: &mut LogReader<R>, last: &mut Digest) -> Vec<Hashed> {
+/// so that one break is reported once, and so that heads do not wait for each other. Heads that are known are not hashed again.
+pub(crate) fn batch<R: BufRead>(reader: &mut LogReader<R>, last: &mut Digest, known: &mut std::vec::IntoIter<Digest>) -> Vec<Hashed> {
     let mut lines = Vec::with_capacity(BATCH);
     while lines.len() < BATCH {
         let line = reader.next_line();
@@ -369,12 +375,22 @@ fn batch<R: BufRead>(reader: &mut LogReader<R>, last: &mut Digest) -> Vec<Hashed
             break;
         }
     }
-    lines.par_iter_mut().for_each(|(_, line, head)| match line {
+    let mut open: Vec<&mut Hashed> = lines.iter_mut().filter(|(_, line, _)| hashed(line)).collect();
+    let count = known.len().min(open.len());
+    for ((.., head), known) in open.drain(..count).zip(known) {
+        *head = known;
+    }
+    open.into_par_iter().for_each(|(_, line, head)| match line {
         Ok(Some(Line::Entry(entry))) => *head = next_head(head, &entry.record),
         Ok(Some(Line::Announcement(announcement))) => *head = rotation_head(head, &announcement.rotation),
         _ => {}
     });
     lines
+}
+
+/// Whether a line has a head of its own.
+pub(crate) const fn hashed(line: &Result<Option<Line>, LogError>) -> bool {
+    matches!(line, Ok(Some(Line::Entry(_) | Line::Announcement(_))))
 }
 
 /// Folds of proofs that continue each other.
@@ -407,7 +423,7 @@ pub(crate) fn prove(
     header: &Header,
     evidence: Evidence<'_>,
     keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
-) -> Result<(Proven, Origin), Finding> {
+) -> Checked {
     let (stretches, origin) = verify_all(header, evidence, keys)?;
     let ends = stretches.first().zip(stretches.last());
     let (first, last) = ends.ok_or_else(|| Finding::error(Code::ProofMissing, "expected a proof, got none"))?;

@@ -3,9 +3,9 @@
 //! The vectors stand in `prover/verifier/vectors/`, and in this program. Each [`Attack`] names the field it changes; a test holds the list
 //! of attacks against the fields of the formats, so that no field can be added without one.
 
-use crate::audit::{audit_with, prove};
+use crate::audit::{Checked, audit_with};
 use crate::{
-    Code, Digest, Entry, Evidence, Finding, Header, Keys, KeysError, Line, LogReader, Origin, Proven, Report, Seal, Verdict, genesis_head,
+    Code, Digest, Entry, Evidence, Header, Keys, KeysError, Line, LogReader, ProofPart, Report, Seal, Verdict, genesis_head,
     mandate_digest, next_head, rotation_head,
 };
 use probity_strategy::{Mandate, Record};
@@ -63,9 +63,6 @@ pub struct Outcome {
     pub report: Report,
 }
 
-/// What came of a proof.
-type Checked = Result<(Proven, Origin), Finding>;
-
 /// Carries out every attack. Keys are derived once a circuit shape.
 pub fn selftest() -> Result<Vec<Outcome>, KeysError> {
     let known: RefCell<Vec<Arc<Keys>>> = RefCell::default();
@@ -83,21 +80,22 @@ pub fn selftest() -> Result<Vec<Outcome>, KeysError> {
         keys(&mandate)?;
     }
     // Many attacks leave proof, mandate and commitment alone: the mathematics of those is checked once.
-    let done: RefCell<Vec<(Vec<u8>, Header, Checked)>> = RefCell::default();
+    let done: RefCell<Vec<ProofPart>> = RefCell::default();
     let proven = |header: &Header, proof: &[u8]| {
-        let same = |h: &Header| h.mandate == header.mandate && h.model_commitment == header.model_commitment;
-        if let Some((.., outcome)) = done.borrow().iter().find(|(p, h, _)| p == proof && same(h)) {
-            return outcome.clone();
+        let evidence = Evidence { proof: (!proof.is_empty()).then_some(proof), ..Evidence::default() };
+        if let Some(part) = done.borrow().iter().find(|part| part.serves(header, evidence)) {
+            return part.outcome.clone();
         }
-        let outcome = prove(header, Evidence { proof: (!proof.is_empty()).then_some(proof), ..Evidence::default() }, keys);
-        done.borrow_mut().push((proof.to_vec(), header.clone(), outcome.clone()));
+        let part = ProofPart::of(header, evidence, keys);
+        let outcome = part.outcome.clone();
+        done.borrow_mut().push(part);
         outcome
     };
     Ok(attacks().into_iter().map(|attack| judge(attack, &proven)).collect())
 }
 
 fn judge(attack: Attack, proven: &impl Fn(&Header, &[u8]) -> Checked) -> Outcome {
-    let mut report = audit_with(attack.log.as_bytes(), Evidence::default(), |header| proven(header, &attack.proof));
+    let mut report = audit_with(attack.log.as_bytes(), Evidence::default(), Vec::new(), |header| proven(header, &attack.proof));
     let promised = attack.promised.as_ref().and_then(|text| serde_json::from_str::<Mandate>(text).ok());
     if let (Some(promised), Ok(reader)) = (promised, LogReader::new(attack.log.as_bytes())) {
         report = report.promised(&promised, &reader.header().mandate);

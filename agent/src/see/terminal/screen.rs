@@ -29,6 +29,11 @@ pub(crate) fn is_wanted() -> bool {
     WANTED.load(Ordering::SeqCst)
 }
 
+/// Whether decisions are in the view's table: it has the terminal, or will have it at its next look.
+pub(crate) fn shows_decisions() -> bool {
+    is_up() || (is_wanted() && is_ours() && has_room())
+}
+
 /// Whether the terminal has a size.
 pub(super) fn has_room() -> bool {
     tcgetwinsize(stderr()).is_ok_and(|size| size.ws_row > 0 && size.ws_col > 0)

@@ -14,7 +14,7 @@ fn matches(schema: &Value, root: &Value, value: &Value) -> bool {
         if name.is_empty() {
             return matches(root.pointer(path).unwrap(), root, value);
         }
-        let other = ["mandate.schema.json", "log.schema.json"].map(file).into_iter().find(|s| s["$id"] == name).unwrap();
+        let other = ["mandate.schema.json", "log.schema.json", "report.schema.json"].map(file).into_iter().find(|s| s["$id"] == name).unwrap();
         return matches(other.pointer(path).unwrap(), &other, value);
     }
     if let Some(cases) = schema["oneOf"].as_array() {
@@ -126,6 +126,7 @@ fn schemas_take_audit_states_evidence_and_disclosures() {
     for line in disclosed().lines() {
         holds(&schema, &serde_json::from_str(line).unwrap(), &optional);
     }
+    holds(&file("attestation.schema.json"), &serde_json::from_slice(&golden("attestation.json")).unwrap(), &[]);
     // A seal has no place in a disclosure.
     let log = golden_log();
     assert!(!matches(&schema, &schema, &serde_json::from_str(log.lines().last().unwrap()).unwrap()));
