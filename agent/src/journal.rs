@@ -249,6 +249,16 @@ impl Journal {
         Ok(Change { time_s: r.get::<_, i64>(0)?.unsigned_abs(), state: r.get(1)?, reason: r.get(2)?, detail: r.get(3)? })
     }
 
+    /// The chain does not have a decision any more: its outcome is unknown again.
+    pub(crate) fn unsettle(&self, step: u32) -> Result<()> {
+        let rows = self.db.execute(
+            "update decision set tx_hash = null, gas_used = null, executed = null, amount_out = null, proof_bytes = null where step = ?1",
+            params![step],
+        );
+        rows.with_context(|| format!("journal: step {step} could not be written; nothing was sent"))?;
+        Ok(())
+    }
+
     /// The first decision without an outcome, if there is one.
     pub(crate) fn first_unknown(&self) -> Result<Option<u32>> {
         Ok(self.db.query_row("select min(step) from decision where tx_hash is null", [], |r| r.get(0))?)

@@ -5,6 +5,16 @@
 use probity_tests::bad_day::{BadDay, Running};
 use probity_tests::own_clock::OPERATOR;
 use serde_json::{Value, json as object};
+use std::time::{Duration, Instant};
+
+/// Waits for something, and not for ever.
+fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is() {
+        assert!(started.elapsed() < Duration::from_secs(180), "{what} did not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 fn snapshot(day: &BadDay) -> Value {
     day.chain.rpc.call("evm_snapshot", &object!([]))
@@ -58,24 +68,19 @@ fn deeper_than_the_confirmations_it_halts_and_says_what_is_left_to_do() {
 fn a_post_that_was_reorganised_away_is_posted_again() {
     let day = BadDay::start();
     let settings = [("PROBITY__POSTING__EVERY_DECISIONS", "2"), ("PROBITY__MANDATE__INTERVAL_S", "20")];
-    let mut agent = day.agent(&settings);
+    let mut agent = day.agent(&[&settings[..], &[("PROBITY_CRASH_AT", "posted:1")]].concat());
     agent.decides(1);
-    // The second decision is on chain and its proof is being made: the nonce tells.
+    // The second decision is on chain, its proof is being made; the process ends when that is posted.
     let decided = day.chain.transactions() + 1;
-    while day.chain.transactions() < decided {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    until("the second decision", || day.chain.transactions() == decided);
     let before = snapshot(&day);
-    agent.decides(1);
-    assert_eq!(day.inspect()["posts"], 1);
-    assert_eq!(day.chain.transactions(), decided + 1, "the post is a transaction");
-    drop(agent);
+    let (code, said) = agent.ends();
+    assert_eq!(code, None, "{said}");
+    assert_eq!((day.inspect()["posts"].clone(), day.chain.transactions()), (object!(1), decided + 1), "{said}");
     back_to(&day, &before);
-    assert_eq!(day.chain.transactions(), decided, "it is gone, the decision is not");
+    assert_eq!(day.chain.transactions(), decided, "the post is gone, the decision is not");
     let agent = day.agent(&settings);
-    while day.chain.transactions() == decided {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    until("the post", || day.chain.transactions() > decided);
     drop(agent);
     assert_eq!(day.inspect()["decisions"], 2, "what was sent is the post, not another decision");
 }
@@ -89,9 +94,8 @@ fn what_is_mined_and_reverted_is_sent_again() {
     let code = day.chain.rpc.call("eth_getCode", &object!([vault, "latest"]));
     // Its transaction waits; in the block that takes it, the vault refuses everything.
     let nonce = day.chain.transactions();
-    while day.chain.rpc.call("eth_getTransactionCount", &object!([OPERATOR, "pending"])) == object!(format!("{nonce:#x}")) {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let pending = || day.chain.rpc.call("eth_getTransactionCount", &object!([OPERATOR, "pending"]));
+    until("its transaction", || pending() != object!(format!("{nonce:#x}")));
     day.chain.stand_still();
     assert_eq!(day.chain.transactions(), nonce, "it is not in a block yet");
     day.chain.rpc.call("anvil_setCode", &object!([vault, "0x60006000fd"]));

@@ -127,6 +127,9 @@ impl Agent {
             let step = entry.record.observation.step;
             if step >= next {
                 tracing::info!(step, "a journaled decision is not on the chain: sending it now");
+                if entry.outcome.is_some() {
+                    self.journal.unsettle(step)?;
+                }
                 let before = self.head_before(step)?;
                 self.execute(&entry, before).await?;
             } else if entry.outcome.is_none() {
