@@ -38,7 +38,8 @@ pub struct Metrics {
 
 #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "figures for people, far above f64's precision needs")]
 pub(crate) fn float(v: u128) -> f64 {
-    v as f64
+    // The processor converts one word itself; the nearest float is the same.
+    u64::try_from(v).map_or_else(|_| v as f64, |word| word as f64)
 }
 
 pub(crate) fn count(v: usize) -> f64 {

@@ -146,12 +146,7 @@ pub fn audit<R: BufRead>(log: R, evidence: Evidence<'_>, keys: impl FnOnce(&Mand
 pub(crate) type Checked = Result<(Proven, Origin), Finding>;
 
 /// The audit, with the proof's part of it from the caller, and with the heads that the log's lines should have as far as they are known.
-pub(crate) fn audit_with<R: BufRead>(
-    log: R,
-    evidence: Evidence<'_>,
-    heads: Vec<Digest>,
-    proof: impl FnOnce(&Header) -> Checked,
-) -> Report {
+pub(crate) fn audit_with<R: BufRead>(log: R, evidence: Evidence<'_>, heads: Vec<Digest>, proof: impl FnOnce(&Header) -> Checked) -> Report {
     match LogReader::new(log) {
         Ok(reader) => pass(reader, evidence, None, heads, proof).0,
         Err(e) => Report::new(None, None, Coverage::default(), vec![log_finding(&e)]),
@@ -419,11 +414,7 @@ fn check_header(header: &Header) -> Vec<Finding> {
     findings
 }
 
-pub(crate) fn prove(
-    header: &Header,
-    evidence: Evidence<'_>,
-    keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
-) -> Checked {
+pub(crate) fn prove(header: &Header, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Checked {
     let (stretches, origin) = verify_all(header, evidence, keys)?;
     let ends = stretches.first().zip(stretches.last());
     let (first, last) = ends.ok_or_else(|| Finding::error(Code::ProofMissing, "expected a proof, got none"))?;

@@ -14,7 +14,8 @@ fn matches(schema: &Value, root: &Value, value: &Value) -> bool {
         if name.is_empty() {
             return matches(root.pointer(path).unwrap(), root, value);
         }
-        let other = ["mandate.schema.json", "log.schema.json", "report.schema.json"].map(file).into_iter().find(|s| s["$id"] == name).unwrap();
+        let other =
+            ["mandate.schema.json", "log.schema.json", "report.schema.json"].map(file).into_iter().find(|s| s["$id"] == name).unwrap();
         return matches(other.pointer(path).unwrap(), &other, value);
     }
     if let Some(cases) = schema["oneOf"].as_array() {
