@@ -22,7 +22,7 @@ abstract contract VaultBond is VaultState {
         if (settleWithin_ == 0 || settleWithin_ < maxUnprovenSeconds) revert RegistrationOutOfRange();
         (bond, settleWithin) = (amount, settleWithin_);
         emit Pledged(amount, settleWithin_);
-        _receive(quote, amount);
+        _receive(quote, msg.sender, amount);
     }
 
     /// After the deadline anybody may end trading; the bond goes to the share holders.
