@@ -5,7 +5,7 @@ use crate::output;
 use crate::run::{establish, on_runtime};
 use crate::see::Feed;
 use crate::settings::Settings;
-use crate::shares_seen::SharesSeen;
+use crate::shares_seen::{ShareTermsSeen, SharesSeen};
 use anyhow::{Result, ensure};
 use probity_strategy::Limits;
 use probity_verifier::{Digest, mandate_digest};
@@ -32,7 +32,7 @@ struct Deployed {
     genesis_time_s: u64,
     interval_s: u32,
     limits: Limits,
-    shares: SharesSeen,
+    shares: ShareTermsSeen,
 }
 
 /// Runs the command.
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &DeployArgs, settings: &Settings, json: bool) -> Result<
             genesis_time_s: mandate.genesis_time_s,
             interval_s: mandate.interval_s,
             limits: mandate.limits.clone(),
-            shares: SharesSeen::of(view).await?,
+            shares: SharesSeen::of(view).await?.fixed,
         };
         agent.proving.finish()?;
         Ok(deployed)
@@ -102,7 +102,7 @@ impl Deployed {
             ("drawdown that halts", format!("{} bps", limits.max_drawdown_bps)),
             ("slippage of a trade at most", format!("{} bps", limits.max_slippage_bps)),
         ];
-        let rows: Vec<_> = rows.into_iter().map(|(k, v)| (k.to_owned(), v)).chain(self.shares.terms_rows()).collect();
+        let rows: Vec<_> = rows.into_iter().map(|(k, v)| (k.to_owned(), v)).chain(self.shares.rows()).collect();
         output::table(&rows)
     }
 }

@@ -5,9 +5,9 @@ use anyhow::Result;
 use probity_chain::VaultView;
 use serde::Serialize;
 
-/// Amounts are raw, in text where they may pass 2^53.
+/// What is fixed for ever.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct SharesSeen {
+pub(crate) struct ShareTermsSeen {
     address: String,
     management_fee_bps: u16,
     performance_fee_bps: u16,
@@ -17,6 +17,13 @@ pub(crate) struct SharesSeen {
     max_deviation_ticks: u16,
     /// Ticks that a flow in quote alone pays on the vault's base.
     spread_ticks: i32,
+}
+
+/// All of it. Amounts are raw, in text where they may pass 2^53.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SharesSeen {
+    #[serde(flatten)]
+    pub(crate) fixed: ShareTermsSeen,
     /// Whether price and mean are close enough for flows in quote alone.
     steady: bool,
     /// Value of all shares at the pool's mean price, quote.
@@ -31,31 +38,9 @@ pub(crate) struct SharesSeen {
     max_deposit_raw: String,
 }
 
-impl SharesSeen {
-    /// Asks the node.
-    pub(crate) async fn of(view: &VaultView) -> Result<Self> {
-        let facts = view.share_facts().await?;
-        let terms = facts.terms;
-        let fees = terms.management_bps != 0 || terms.performance_bps != 0;
-        Ok(Self {
-            address: format!("{:?}", facts.address),
-            management_fee_bps: terms.management_bps,
-            performance_fee_bps: terms.performance_bps,
-            fee_recipient: fees.then(|| format!("{:?}", terms.recipient)),
-            price_window_s: terms.window_s,
-            max_deviation_ticks: terms.max_deviation,
-            spread_ticks: facts.spread,
-            steady: facts.steady,
-            total_assets_raw: facts.total_assets.to_string(),
-            million_shares_quote_raw: facts.million_shares.to_string(),
-            high_water_quote_raw: facts.high_water_million.to_string(),
-            fees_until_s: facts.fees_until_s,
-            max_deposit_raw: facts.max_deposit.to_string(),
-        })
-    }
-
-    /// What is fixed for ever.
-    pub(crate) fn terms_rows(&self) -> Vec<(String, String)> {
+impl ShareTermsSeen {
+    /// For people.
+    pub(crate) fn rows(&self) -> Vec<(String, String)> {
         let fees = match &self.fee_recipient {
             None => "none, ever".to_owned(),
             Some(recipient) => format!(
@@ -71,11 +56,37 @@ impl SharesSeen {
             .map(|(k, v)| (k.to_owned(), v))
             .to_vec()
     }
+}
 
-    /// All of it.
+impl SharesSeen {
+    /// Asks the node.
+    pub(crate) async fn of(view: &VaultView) -> Result<Self> {
+        let facts = view.share_facts().await?;
+        let terms = facts.terms;
+        let fees = terms.management_bps != 0 || terms.performance_bps != 0;
+        Ok(Self {
+            fixed: ShareTermsSeen {
+                address: format!("{:?}", facts.address),
+                management_fee_bps: terms.management_bps,
+                performance_fee_bps: terms.performance_bps,
+                fee_recipient: fees.then(|| format!("{:?}", terms.recipient)),
+                price_window_s: terms.window_s,
+                max_deviation_ticks: terms.max_deviation,
+                spread_ticks: facts.spread,
+            },
+            steady: facts.steady,
+            total_assets_raw: facts.total_assets.to_string(),
+            million_shares_quote_raw: facts.million_shares.to_string(),
+            high_water_quote_raw: facts.high_water_million.to_string(),
+            fees_until_s: facts.fees_until_s,
+            max_deposit_raw: facts.max_deposit.to_string(),
+        })
+    }
+
+    /// For people.
     pub(crate) fn rows(&self, quote: &str, decimals: u8) -> Vec<(String, String)> {
         let amount = |raw: &str| format!("{} {quote}", units(raw.parse().unwrap_or(0), decimals));
-        let mut rows = self.terms_rows();
+        let mut rows = self.fixed.rows();
         let mut row = |key: &str, value: String| rows.push((key.to_owned(), value));
         row(
             "value at the pool's mean price",
@@ -85,7 +96,7 @@ impl SharesSeen {
                 amount(&self.million_shares_quote_raw)
             ),
         );
-        if self.performance_fee_bps != 0 {
+        if self.fixed.performance_fee_bps != 0 {
             row("performance fee above", format!("{} for 1,000,000 share units", amount(&self.high_water_quote_raw)));
         }
         let now = match (self.steady, self.max_deposit_raw.as_str()) {

@@ -84,7 +84,7 @@ contract Saver {
         require(!ok && bytes4(answer) == why, "one more than the maximum was not refused as such");
     }
 
-    /// The stated maximum is taken, and one more is refused. `way`: deposit, mint, withdraw, redeem.
+    /// The stated maximum is taken, and one more is refused; then all is as before, nearly. `way`: deposit, mint, withdraw, redeem.
     function most(uint256 way) external returns (uint256 max) {
         address own = address(this);
         if (way == 0) {
@@ -92,18 +92,24 @@ contract Saver {
             _refused(abi.encodeCall(IERC4626.deposit, (max + 1, own)), ERC4626.ERC4626ExceededMaxDeposit.selector);
             deposit(max);
             require(shares.maxDeposit(own) <= 1, "room after the largest deposit");
+            redeem(shares.balanceOf(own));
+            deposit(1_000_000);
         } else if (way == 1) {
             max = shares.maxMint(own);
             _refused(abi.encodeCall(IERC4626.mint, (max + 1, own)), ERC4626.ERC4626ExceededMaxMint.selector);
             mint(max);
+            redeem(shares.balanceOf(own));
+            deposit(1_000_000);
         } else if (way == 2) {
             max = shares.maxWithdraw(own);
             _refused(abi.encodeCall(IERC4626.withdraw, (max + 1, own, own)), ERC4626.ERC4626ExceededMaxWithdraw.selector);
             withdraw(max);
+            deposit(1_000_000);
         } else {
             max = shares.maxRedeem(own);
             _refused(abi.encodeCall(IERC4626.redeem, (max + 1, own, own)), ERC4626.ERC4626ExceededMaxRedeem.selector);
             redeem(max);
+            deposit(1_000_000);
         }
     }
 }
