@@ -546,7 +546,23 @@ async fn fuzz(seed: u64, armed: bool, must: &[&str]) {
 
 #[tokio::test]
 async fn a_plain_vault_keeps_its_invariants() {
-    fuzz(1, false, &["deposit done", "withdraw done", "withdraw refused", "fill", "late decision done", "holds done", "gift done"]).await;
+    fuzz(
+        1,
+        false,
+        &[
+            "deposit done",
+            "withdraw done",
+            "withdraw refused",
+            "fill",
+            "late decision done",
+            "holds done",
+            "gift done",
+            "quote deposit done",
+            "quote redeem done",
+            "fee",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -554,7 +570,18 @@ async fn an_armed_vault_keeps_its_invariants() {
     fuzz(
         2,
         true,
-        &["deposit done", "withdraw done", "fill", "holds done", "settlement done", "settlement refused", "epoch done", "miss done"],
+        &[
+            "deposit done",
+            "withdraw done",
+            "fill",
+            "holds done",
+            "settlement done",
+            "settlement refused",
+            "epoch done",
+            "miss done",
+            "quote mint done",
+            "fee",
+        ],
     )
     .await;
 }
