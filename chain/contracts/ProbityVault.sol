@@ -42,7 +42,7 @@ contract ProbityVault is VaultShares, VaultTrading, VaultBond {
         if (r.interval == 0 || r.maxSlippageBps > BPS || r.maxTradeQuote == 0) revert RegistrationOutOfRange();
         if (r.genesisTime > block.timestamp + 1 days || uint256(r.genesisTime) + r.interval < block.timestamp) revert RegistrationOutOfRange();
         _registration = r;
-        registeredBlock = uint64(block.number);
+        (registeredBlock, _interval) = (uint56(block.number), r.interval);
         (head, lastTime) = (r.genesisHead, r.genesisTime);
         emit Registered(r, operator, address(pool));
     }

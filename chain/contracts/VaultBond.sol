@@ -16,7 +16,7 @@ abstract contract VaultBond is VaultState {
 
     /// Puts the bond in and sets the deadline, once, armed and before the first decision. The bond may be 0.
     function pledge(uint96 amount, uint32 settleWithin_) external onlyOperator nonReentrant {
-        if (verifier == address(0)) revert NotArmed();
+        if (!_armed) revert NotArmed();
         if (settleWithin != 0 || nextStep != 0) revert AlreadyPledged();
         // A deadline before trading stops for want of proofs would punish what the terms allow.
         if (settleWithin_ == 0 || settleWithin_ < maxUnprovenSeconds) revert RegistrationOutOfRange();
@@ -43,8 +43,8 @@ abstract contract VaultBond is VaultState {
     /// Ends the vault: no decision any more, withdrawals only. The operator's, and only once everything is settled.
     function close() external onlyOperator nonReentrant {
         if (closedTime != 0) revert VaultClosed();
-        if (verifier != address(0) && provenSteps != nextStep) revert StillUnproven(nextStep - provenSteps);
-        (withdrawOnly, closedTime) = (true, uint64(block.timestamp));
+        if (_armed && provenSteps != nextStep) revert StillUnproven(nextStep - provenSteps);
+        (withdrawOnly, _closed, closedTime) = (true, true, uint64(block.timestamp));
         emit Closed();
     }
 

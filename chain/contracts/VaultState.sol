@@ -122,7 +122,9 @@ abstract contract VaultState is ReentrancyGuardTransient {
     bool public immutable baseIsToken1;
 
     Registration internal _registration;
-    uint64 public registeredBlock;
+    /// Two full slots from here on: what every decision reads. 0: not registered yet.
+    uint56 public registeredBlock;
+    bool internal _armed;
 
     /// The vault's own accounts; a token sent without a deposit changes nothing.
     uint96 public quoteBalance;
@@ -133,6 +135,11 @@ abstract contract VaultState is ReentrancyGuardTransient {
     /// The fill of the last decision.
     uint96 internal _fillOut;
     bool internal _filled;
+    /// No trade and no deposit any more.
+    bool public withdrawOnly;
+    bool internal _closed;
+    /// The registration's, 0 before it.
+    uint32 internal _interval;
     Accounts internal _before;
 
     bytes32 public head;
@@ -166,8 +173,6 @@ abstract contract VaultState is ReentrancyGuardTransient {
     /// The operator's bond in quote, no part of the accounts, and how long the first unproven decision may wait before it is lost.
     uint96 public bond;
     uint32 public settleWithin;
-    /// No trade and no deposit any more.
-    bool public withdrawOnly;
     /// When the operator closed the vault; 0 while it is open.
     uint64 public closedTime;
 
