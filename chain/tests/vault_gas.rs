@@ -69,7 +69,7 @@ async fn a_decision_costs_what_it_writes() {
             traded.gas_used,
             traded.gas_used - bare
         );
-        assert!(traded.gas_used - bare <= 120_000 && hold <= 85_000 && many / 10 < hold);
+        assert!(traded.gas_used - bare <= 120_000 && hold <= 80_000 && many / 10 < hold);
     }
 }
 
