@@ -5,6 +5,7 @@ use crate::output;
 use crate::run::{establish, on_runtime};
 use crate::see::Feed;
 use crate::settings::Settings;
+use crate::shares_seen::{ShareTermsSeen, SharesSeen};
 use anyhow::{Result, ensure};
 use probity_strategy::Limits;
 use probity_verifier::{Digest, mandate_digest};
@@ -18,7 +19,7 @@ struct Deployed {
     vault: String,
     /// keccak-256 of the vault's code on this chain.
     vault_code_hash: String,
-    /// Whether the code is this version's vault.
+    /// Whether vault and shares are this version's, made by its own creation code.
     vault_code_known: bool,
     operator: String,
     pool: String,
@@ -31,6 +32,7 @@ struct Deployed {
     genesis_time_s: u64,
     interval_s: u32,
     limits: Limits,
+    shares: ShareTermsSeen,
 }
 
 /// Runs the command.
@@ -61,6 +63,7 @@ pub(crate) fn run(args: &DeployArgs, settings: &Settings, json: bool) -> Result<
             genesis_time_s: mandate.genesis_time_s,
             interval_s: mandate.interval_s,
             limits: mandate.limits.clone(),
+            shares: SharesSeen::of(view).await?.fixed,
         };
         agent.proving.finish()?;
         Ok(deployed)
@@ -82,7 +85,7 @@ impl Deployed {
                 format!(
                     "{}{}",
                     self.vault_code_hash,
-                    if self.vault_code_known { ", this version's vault" } else { ", NOT this version's vault" }
+                    if self.vault_code_known { ", this version's vault and shares" } else { ", NOT this version's vault and shares" }
                 ),
             ),
             ("operator (decides, cannot withdraw)", self.operator.clone()),
@@ -99,6 +102,7 @@ impl Deployed {
             ("drawdown that halts", format!("{} bps", limits.max_drawdown_bps)),
             ("slippage of a trade at most", format!("{} bps", limits.max_slippage_bps)),
         ];
-        output::table(&rows.map(|(k, v)| (k.to_owned(), v)))
+        let rows: Vec<_> = rows.into_iter().map(|(k, v)| (k.to_owned(), v)).chain(self.shares.rows()).collect();
+        output::table(&rows)
     }
 }

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Gas of deploying, first deposit and registration, with room.
-const FIRST_GAS: u128 = 8_000_000;
+const FIRST_GAS: u128 = 12_000_000;
 /// Gas of a week of hourly trades with a proof each, in thousands of millions: below it a warning.
 const WEEK_GAS: u128 = 168 * 700_000;
 /// How far this machine's clock and the newest block may be apart, s.
@@ -98,6 +98,10 @@ fn here(all: &mut Checkup, dir: &Path, settings: &Settings) {
             let fix = "`probity params fetch`, name its file in proof.ptau_file, then `probity params check FILE`";
             all.add("parameters", verdict, format!("file {:?} {seen}", settings.proof.ptau_file), fix);
         }
+    }
+    match settings.shares.terms() {
+        Ok(_) => all.add("share terms", Verdict::Ok, "the contract takes them", ""),
+        Err(error) => all.failed("share terms", &error, "correct section [shares]"),
     }
     let place = dir.ancestors().find(|d| d.is_dir()).unwrap_or(Path::new("."));
     match rustix::fs::statvfs(place) {
@@ -242,7 +246,8 @@ async fn pool(all: &mut Checkup, survey: &Survey, settings: &Settings, account: 
     let unit = 10u128.checked_pow(pool.quote.decimals.into()).context("quote token: more decimals than 38")?;
     let trade = u128::from(settings.mandate.max_trade_quote_usdc).checked_mul(unit).context("setting mandate.max_trade_quote_usdc")?;
     depth(all, &pool, trade, settings.mandate.max_slippage_bps)?;
-    let (keeps, wanted) = (u64::from(pool.cardinality) * BLOCK_TIME_S, u64::from(settings.mandate.interval_s) * ORACLE_INTERVALS);
+    let (decisions, shares) = (u64::from(settings.mandate.interval_s) * ORACLE_INTERVALS, u64::from(settings.shares.price_window_s) * 2);
+    let (keeps, wanted) = (u64::from(pool.cardinality) * BLOCK_TIME_S, decisions.max(shares));
     let verdict = if keeps >= wanted { Verdict::Ok } else { Verdict::Warn };
     let seen = format!("{} observations: {keeps} s if every block of {BLOCK_TIME_S} s trades, {wanted} s are wanted", pool.cardinality);
     all.add(

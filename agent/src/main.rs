@@ -36,6 +36,7 @@ mod see;
 mod settings;
 mod settle;
 mod settle_desk;
+mod shares_seen;
 mod strategy_file;
 mod sweep;
 mod time;

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use probity_chain::{Decided, HeaderPart, HeaderSeen, Posted, VaultView, vault_storage};
 use probity_strategy::Side;
 use probity_verifier::{
-    ChainFacts, ChainMark, DecisionSeen, Header, HeaderField, PoolSeen, PostedSeen, REORG_MARGIN, RegistrationSeen, StateSeen, SwapSeen,
-    VaultSlots,
+    ChainFacts, ChainMark, DecisionSeen, FeeSeen, Header, HeaderField, PoolSeen, PostedSeen, REORG_MARGIN, RegistrationSeen, StateSeen,
+    SwapSeen, VaultSlots,
 };
 
 /// Facts, and the proof bytes of the post that reaches farthest.
@@ -53,6 +53,8 @@ impl Seen {
         }
         let swaps = view.swaps(from).await?.into_iter().filter(|s| s.by_vault).collect::<Vec<_>>();
         let posted = view.posted(block).await?;
+        let fees = view.flows(from).await?.into_iter().filter(probity_chain::Flow::is_fee);
+        let fees = fees.map(|f| FeeSeen { account: format!("{:?}", f.account), shares: f.shares }).collect();
         let (_, head) = view.position().await?;
         let facts = ChainFacts {
             node: probity_chain::host_of(url),
@@ -64,6 +66,7 @@ impl Seen {
             decisions,
             swaps: swaps.iter().map(|s| SwapSeen { tx_hash: s.tx_hash, amount0: s.amount0, amount1: s.amount1 }).collect(),
             posted: posted.iter().map(|p| PostedSeen { steps: p.steps, head: p.head, tx_hash: p.tx_hash }).collect(),
+            fees,
             head,
         };
         Ok(Self { facts, posted: posted.into_iter().max_by_key(|p| p.steps), mark_hash, registered: block, view })

@@ -4,11 +4,13 @@ mod keys;
 mod safety;
 mod see;
 mod settlement;
+mod shares;
 
 pub(crate) use keys::KeysSettings;
 pub(crate) use safety::{FoldWhen, SafetySettings};
 pub(crate) use see::{AlertsSettings, TelemetrySettings};
 pub(crate) use settlement::{SettlementMode, SettlementSettings};
+pub(crate) use shares::SharesSettings;
 
 use anyhow::{Context, Result, bail};
 use config::{Config, Environment, File, FileFormat, Source};
@@ -41,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) safety: SafetySettings,
     /// Whether the vault verifies proofs, and when that is paid for.
     pub(crate) settlement: SettlementSettings,
+    /// Fees and price guard of the vault's shares.
+    pub(crate) shares: SharesSettings,
     /// The simulated market.
     pub(crate) market: MarketSettings,
     /// Frictions of the backtest.

@@ -6,6 +6,7 @@ use crate::run::{Book, on_runtime, units};
 use crate::settings::Settings;
 use crate::settle::{CodeSeen, code, node};
 use crate::settle_desk::{genesis_state, vault_of};
+use crate::shares_seen::SharesSeen;
 use anyhow::{Result, ensure};
 use probity_chain::{Address, Observed, PoolInfo, Standing, VaultView};
 use probity_verifier::{Digest, Header};
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 struct Status {
     vault: String,
     chain_id: u64,
-    /// Whether the code at the address is this program's vault.
+    /// Whether vault and shares are this program's, made by its own creation code.
     code_matches: bool,
     registered_block: u64,
     mandate_digest: String,
@@ -30,6 +31,7 @@ struct Status {
     quote_raw: String,
     base_raw: String,
     shares: String,
+    share_contract: SharesSeen,
     /// Of the last recorded observation, quote raw per base raw × 2^64.
     price_x64: Option<String>,
     /// Value of all shares at that price, raw quote.
@@ -120,6 +122,7 @@ async fn read(url: &str, vault: Address, header: Option<&Header>) -> Result<Stat
         quote_raw: balances.quote.to_string(),
         base_raw: balances.base.to_string(),
         shares: balances.shares.to_string(),
+        share_contract: SharesSeen::of(&view).await?,
         price_x64: last.as_ref().map(|o| o.price_x64.to_string()),
         value_quote_raw: value.map(|v| v.to_string()),
         share_value_quote_raw: value.filter(|_| balances.shares > 0).map(|v| (v.saturating_mul(1_000_000) / balances.shares).to_string()),
@@ -162,7 +165,7 @@ impl Status {
         let mut rows: Vec<(String, String)> = Vec::new();
         let mut row = |key: &str, value: String| rows.push((key.to_owned(), value));
         row("vault", format!("{} on chain {}", self.vault, self.chain_id));
-        row("vault's code", if self.code_matches { "this program's".to_owned() } else { "NOT this program's vault".to_owned() });
+        row("code of vault and shares", if self.code_matches { "this program's".to_owned() } else { "NOT this program's".to_owned() });
         row(
             "registered in block",
             if self.registered_block == 0 { "not registered".to_owned() } else { self.registered_block.to_string() },
@@ -182,6 +185,8 @@ impl Status {
             let text = format!("{} {quote}; {} {quote} for 1,000,000 share units", amount(value, q), amount(share, q));
             row("value at the last recorded price", text);
         }
+        rows.extend(self.share_contract.rows(quote, q));
+        let mut row = |key: &str, value: String| rows.push((key.to_owned(), value));
         match &self.settlement {
             None => row("settlement", "none: this vault trades without verifying proofs itself".to_owned()),
             Some(s) => {

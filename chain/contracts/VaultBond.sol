@@ -16,13 +16,13 @@ abstract contract VaultBond is VaultState {
 
     /// Puts the bond in and sets the deadline, once, armed and before the first decision. The bond may be 0.
     function pledge(uint96 amount, uint32 settleWithin_) external onlyOperator nonReentrant {
-        if (verifier == address(0)) revert NotArmed();
+        if (!_armed) revert NotArmed();
         if (settleWithin != 0 || nextStep != 0) revert AlreadyPledged();
         // A deadline before trading stops for want of proofs would punish what the terms allow.
         if (settleWithin_ == 0 || settleWithin_ < maxUnprovenSeconds) revert RegistrationOutOfRange();
         (bond, settleWithin) = (amount, settleWithin_);
         emit Pledged(amount, settleWithin_);
-        _receive(quote, amount);
+        _receive(quote, msg.sender, amount);
     }
 
     /// After the deadline anybody may end trading; the bond goes to the share holders.
@@ -43,8 +43,8 @@ abstract contract VaultBond is VaultState {
     /// Ends the vault: no decision any more, withdrawals only. The operator's, and only once everything is settled.
     function close() external onlyOperator nonReentrant {
         if (closedTime != 0) revert VaultClosed();
-        if (verifier != address(0) && provenSteps != nextStep) revert StillUnproven(nextStep - provenSteps);
-        (withdrawOnly, closedTime) = (true, uint64(block.timestamp));
+        if (_armed && provenSteps != nextStep) revert StillUnproven(nextStep - provenSteps);
+        (withdrawOnly, _closed, closedTime) = (true, true, uint64(block.timestamp));
         emit Closed();
     }
 

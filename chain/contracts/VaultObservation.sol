@@ -17,7 +17,7 @@ abstract contract VaultObservation is VaultState {
     /// blocks between `time - interval` and the decision's inclusion.
     function observation(uint64 time, uint64 blockNumber, bytes32 blockHash) public view returns (Observation memory o) {
         if (registeredBlock == 0) revert NotRegistered();
-        uint32 interval = _registration.interval;
+        uint32 interval = _interval;
         _checkTime(time, interval);
         (int24 tick,) = _meanTick(time, interval);
         o = _observed(time, blockNumber, blockHash, tick);

@@ -8,9 +8,10 @@ abstract contract VaultSettlement is VaultState {
     /// Names the verifier and the terms, once, after registration and before the first decision.
     function arm(Terms calldata t) external onlyOperator {
         if (registeredBlock == 0) revert NotRegistered();
-        if (verifier != address(0) || nextStep != 0) revert AlreadyArmed();
+        if (_armed || nextStep != 0) revert AlreadyArmed();
         if (t.verifier.code.length == 0 || t.maxUnprovenDecisions > MOST_UNPROVEN || uint256(t.genesisState) >= R) revert RegistrationOutOfRange();
         (verifier, maxUnprovenDecisions, maxUnprovenSeconds, genesisState) = (t.verifier, t.maxUnprovenDecisions, t.maxUnprovenSeconds, t.genesisState);
+        _armed = true;
         trail = _domain(0, 0);
         (provenTrail, provenHead, provenState) = (trail, head, t.genesisState);
         emit Armed(t, trail);
@@ -18,14 +19,14 @@ abstract contract VaultSettlement is VaultState {
 
     /// Proves every decision up to now. Anybody may; nothing depends on who does. A settlement that does not hold changes nothing.
     function settle(bytes calldata settlement) external nonReentrant {
-        if (verifier == address(0)) revert NotArmed();
+        if (!_armed) revert NotArmed();
         _settle(_now(), settlement);
     }
 
     /// Ends an epoch here, so that a settlement up to here stays good whatever is decided meanwhile. Anybody may: an epoch more binds
     /// nobody, since a settlement may go to the end of any of them.
     function closeEpoch() external nonReentrant returns (uint32 index) {
-        if (verifier == address(0)) revert NotArmed();
+        if (!_armed) revert NotArmed();
         if (nextStep == provenSteps || _epochEndsHere) revert NothingToSettle();
         index = uint32(_epochs.length);
         _epochs.push(_now());

@@ -2,13 +2,13 @@
 pragma solidity 0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 /// The functions of a Uniswap v3 pool that the vault calls.
 interface IPool {
     function token0() external view returns (address);
     function token1() external view returns (address);
+    function fee() external view returns (uint24);
     function slot0()
         external
         view
@@ -23,18 +23,18 @@ interface IPool {
         returns (int256 amount0, int256 amount1);
 }
 
+/// What the vault asks of its share contract: tokens of whoever calls it, out of what he approved there, into the vault.
+interface IShares {
+    function pull(IERC20 token, address payer, uint256 amount) external;
+}
+
 /// @title What the vault keeps, says and refuses
 abstract contract VaultState is ReentrancyGuardTransient {
-    using SafeERC20 for IERC20;
-
     /// The engine's range of oriented ticks (S0).
     int24 internal constant MIN_X = -304_998;
     int24 internal constant MAX_X = 221_817;
     uint256 internal constant MIN_PRICE = 1 << 19;
     uint256 internal constant BPS = 10_000;
-    /// Shares of the first deposit that nobody can withdraw: the share count never returns to zero.
-    uint96 public constant LOCKED_SHARES = 1_000;
-
     /// Most decisions that may await their proof: a settlement of them must fit into a transaction.
     uint32 public constant MOST_UNPROVEN = 1_024;
     /// Order of BN254's scalar field.
@@ -117,10 +117,14 @@ abstract contract VaultState is ReentrancyGuardTransient {
     IERC20 public immutable base;
     IPool public immutable pool;
     address public immutable operator;
+    /// Who holds which share of the accounts; nobody but it moves funds in or out.
+    IShares public immutable shares;
     bool public immutable baseIsToken1;
 
     Registration internal _registration;
-    uint64 public registeredBlock;
+    /// Two full slots from here on: what every decision reads. 0: not registered yet.
+    uint56 public registeredBlock;
+    bool internal _armed;
 
     /// The vault's own accounts; a token sent without a deposit changes nothing.
     uint96 public quoteBalance;
@@ -131,8 +135,12 @@ abstract contract VaultState is ReentrancyGuardTransient {
     /// The fill of the last decision.
     uint96 internal _fillOut;
     bool internal _filled;
+    /// No trade and no deposit any more.
+    bool public withdrawOnly;
+    bool internal _closed;
+    /// The registration's, 0 before it.
+    uint32 internal _interval;
     Accounts internal _before;
-    mapping(address => uint96) public sharesOf;
 
     bytes32 public head;
     /// One slot, written by every decision: how many there are and how many are proven; the time of the last one, and of the first that
@@ -165,8 +173,6 @@ abstract contract VaultState is ReentrancyGuardTransient {
     /// The operator's bond in quote, no part of the accounts, and how long the first unproven decision may wait before it is lost.
     uint96 public bond;
     uint32 public settleWithin;
-    /// No trade and no deposit any more.
-    bool public withdrawOnly;
     /// When the operator closed the vault; 0 while it is open.
     uint64 public closedTime;
 
@@ -185,12 +191,11 @@ abstract contract VaultState is ReentrancyGuardTransient {
     error NotOperator();
     error NotSelf();
     error NotPool();
+    error NotShares();
     error WrongTokens();
     error AlreadyRegistered();
     error NotRegistered();
-    error AlreadySeeded();
     error NotSeeded();
-    error SeedTooSmall(uint96 least);
     error RegistrationOutOfRange();
     error WrongStep(uint32 expected);
     error WrongHead(bytes32 expected);
@@ -200,7 +205,6 @@ abstract contract VaultState is ReentrancyGuardTransient {
     error ObservationMismatch(Observation seen);
     error LimitBreached(string limit);
     error ProofMismatch();
-    error NotEnoughShares();
     error PartialSwap();
     error OutputTooLow();
     error UnexpectedTransfer();
@@ -225,11 +229,11 @@ abstract contract VaultState is ReentrancyGuardTransient {
         _;
     }
 
-    constructor(IERC20 quote_, IERC20 base_, IPool pool_, address operator_) {
+    constructor(IERC20 quote_, IERC20 base_, IPool pool_, address operator_, IShares shares_) {
         (address t0, address t1) = (pool_.token0(), pool_.token1());
         bool order = t0 == address(quote_) && t1 == address(base_);
         if (!order && !(t1 == address(quote_) && t0 == address(base_))) revert WrongTokens();
-        (quote, base, pool, operator, baseIsToken1) = (quote_, base_, pool_, operator_, order);
+        (quote, base, pool, operator, shares, baseIsToken1) = (quote_, base_, pool_, operator_, shares_, order);
     }
 
     /// Before anything moves in or out between two decisions: keeps what the next observation has to say.
@@ -240,10 +244,10 @@ abstract contract VaultState is ReentrancyGuardTransient {
     }
 
     /// A token that delivers another amount than asked for is refused.
-    function _receive(IERC20 token, uint96 amount) internal {
+    function _receive(IERC20 token, address payer, uint96 amount) internal {
         if (amount == 0) return;
         uint256 before = token.balanceOf(address(this));
-        token.safeTransferFrom(msg.sender, address(this), amount);
+        shares.pull(token, payer, amount);
         if (token.balanceOf(address(this)) - before != amount) revert UnexpectedTransfer();
     }
 }

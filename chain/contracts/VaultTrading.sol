@@ -35,7 +35,7 @@ abstract contract VaultTrading is VaultObservation, VaultSettlement {
     }
 
     function _decide(Decision calldata d, bytes calldata proof, bytes calldata settlement) private {
-        if (closedTime != 0) revert VaultClosed();
+        if (_closed) revert VaultClosed();
         if (d.step != nextStep) revert WrongStep(nextStep);
         if (d.headBefore != head) revert WrongHead(head);
         if (d.side > SELL) revert LimitBreached("side");
@@ -43,7 +43,7 @@ abstract contract VaultTrading is VaultObservation, VaultSettlement {
         if (d.side == HOLD && (d.amountIn != 0 || d.minOut != 0)) revert LimitBreached("hold");
         bool anchored = _checkAnchor(d);
         if (registeredBlock == 0) revert NotRegistered();
-        uint32 interval = _registration.interval;
+        uint32 interval = _interval;
         _checkTime(d.time, interval);
         (int24 tick, int56 cumulative) = _meanTick(d.time, interval);
         Observation memory o = _observed(d.time, d.blockNumber, d.blockHash, tick);
@@ -53,7 +53,7 @@ abstract contract VaultTrading is VaultObservation, VaultSettlement {
         uint96 amountOut;
         bool fresh = block.timestamp < uint256(d.time) + interval && !withdrawOnly;
         (head, lastTime, nextStep, _lastCumulative) = (d.headAfter, d.time, d.step + 1, cumulative);
-        if (verifier != address(0)) fresh = _follow(d, o, settlement) && fresh;
+        if (_armed) fresh = _follow(d, o, settlement) && fresh;
         else if (settlement.length != 0) revert NotArmed();
         if (d.side != HOLD && fresh) {
             if (!anchored) revert AnchorTooOldToTrade();

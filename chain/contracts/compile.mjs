@@ -8,15 +8,15 @@ import solc from "solc";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "out");
-const contracts = ["ProbityVault", "StandInUsdc"];
-const parts = ["VaultState", "VaultShares", "VaultObservation", "VaultSettlement", "VaultTrading", "VaultBond"];
+const contracts = ["ProbityVault", "ProbityShares", "StandInUsdc"];
+const parts = ["ShareValue", "VaultState", "VaultShares", "VaultObservation", "VaultSettlement", "VaultTrading", "VaultBond"];
 // Written in Yul. The constants of a circuit stand behind the code, so one compilation serves every circuit.
 const yul = ["SettlementVerifier"];
 
 // Registries for development chains, compiled apart for the same reason as the tests' contracts.
 const registries = ["IdentityRegistry", "ValidationRegistry"];
 
-const tests = ["HostileToken", "Mover", "TellsVerifier", "Books"];
+const tests = ["HostileToken", "Mover", "TellsVerifier", "Books", "Saver"];
 
 const source = (path) => [path, { content: readFileSync(join(here, path), "utf8") }];
 const inputOf = (paths) => ({

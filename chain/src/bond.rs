@@ -20,9 +20,7 @@ pub struct Pledge {
 impl Vault {
     /// Puts a bond of raw quote in and sets the deadline, once, armed and before the first decision.
     pub async fn pledge(&self, bond: u128, settle_within_s: u32) -> Result<(), ChainError> {
-        if bond != 0 {
-            self.approve(bond, 0).await?;
-        }
+        self.approve(bond, 0).await?;
         self.call("pledge", self.contract().pledge(bond, settle_within_s).calldata()).await.map(drop)
     }
 

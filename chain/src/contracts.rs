@@ -3,6 +3,20 @@
 use ethers::contract::abigen;
 
 abigen!(ProbityVault, "contracts/out/ProbityVault.json");
+/// Apart: some of its names are the vault's, too.
+pub(crate) mod shares {
+    ethers::contract::abigen!(
+        ProbityShares,
+        "contracts/out/ProbityShares.json",
+        methods {
+            deposit(uint256,address,uint256) as deposit_for_at_least;
+            mint(uint256,address,uint256) as mint_for_at_most;
+            withdraw(uint256,address,address,uint256) as withdraw_for_at_most;
+            redeem(uint256,address,address,uint256) as redeem_for_at_least;
+        },
+    );
+}
+
 abigen!(SettlementVerifier, "contracts/out/SettlementVerifier.json");
 abigen!(StandInUsdc, "contracts/out/StandInUsdc.json");
 

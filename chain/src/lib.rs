@@ -1,6 +1,7 @@
 //! Everything Ethereum: the only crate that names ethers. Plain integers and bytes at its edge; the agent converts.
 //!
 //! - The vault: [`Vault`] acts on it, [`VaultView`] reads what it promised, where it stands and what the chain recorded of it.
+//! - Its shares: [`ShareTerms`] fixes fees and price guard, [`ShareFacts`] is what a depositor reads.
 //! - A pool's past: [`Pull`], its logs out of any node.
 //! - Registries of agents (ERC-8004): [`Validations`] asks for, gives and reads validations; [`Identities`] names agents.
 //! - Sending: [`Sender`], one account; a sent transaction is unknown until its receipt. [`Signer`] keeps its key, or knows who does.
@@ -29,6 +30,7 @@ mod revert;
 mod rpc;
 mod send;
 mod settlement;
+mod shares;
 mod signer;
 mod standin;
 mod state;
@@ -53,6 +55,7 @@ pub use registry::{Answer, Identities, Request, Validation, Validations, keccak}
 pub use rpc::{Bounded, REQUEST_TIMEOUT, RequestError, Rpc, connect, connect_within, host_of};
 pub use send::Sender;
 pub use settlement::{SettlementVerifier, Standing, Terms, Verdict};
+pub use shares::{ShareFacts, ShareTerms};
 pub use signer::{Cost, Keystore, Signer};
 pub use state::{HeaderPart, HeaderSeen, Place, Proofs, StorageSeen, vault_storage};
 pub use survey::{Newest, Survey};

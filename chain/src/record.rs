@@ -122,6 +122,14 @@ pub struct Flow {
     pub tx_hash: [u8; 32],
 }
 
+impl Flow {
+    /// A fee in shares: nobody paid anything for them.
+    #[must_use]
+    pub const fn is_fee(&self) -> bool {
+        self.deposit && self.quote == 0 && self.base == 0 && self.shares != 0
+    }
+}
+
 /// A swap as the pool itself reports it; amounts from the pool's side (positive: the pool received).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SwapSeen {

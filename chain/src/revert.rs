@@ -1,7 +1,8 @@
-//! Why a contract refused, in words: custom errors of the vault and the registries, and plain reason strings.
+//! Why a contract refused, in words: custom errors of the vault, its shares and the registries, and plain reason strings.
 
 use crate::contracts::PROBITYVAULT_ABI;
 use crate::contracts::registries::VALIDATIONS_ABI;
+use crate::contracts::shares::PROBITYSHARES_ABI;
 use ethers::abi::{ParamType, Token};
 use ethers::providers::{ProviderError, RpcError};
 use ethers::types::{Bytes, I256};
@@ -27,7 +28,8 @@ pub(crate) fn words(data: &Bytes) -> String {
     {
         return reason.clone();
     }
-    let known = PROBITYVAULT_ABI.errors().chain(VALIDATIONS_ABI.errors()).find(|e| e.signature().0.starts_with(selector));
+    let all = PROBITYVAULT_ABI.errors().chain(PROBITYSHARES_ABI.errors()).chain(VALIDATIONS_ABI.errors());
+    let known = all.into_iter().find(|e| e.signature().0.starts_with(selector));
     match known.and_then(|e| e.decode(rest).ok().map(|tokens| (e, tokens))) {
         Some((error, tokens)) => {
             let fields = error.inputs.iter().zip(&tokens).map(|(input, token)| format!("{}: {}", input.name, value(token)));

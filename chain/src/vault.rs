@@ -1,12 +1,12 @@
-//! The vault with an account that may act on it: deploy, seed, deposit, withdraw, register, decide, post.
+//! The vault with an account that may act on it: deploy, register, decide, post. Deposits and withdrawals are in `shares.rs`.
 
 use crate::ChainError;
 use crate::attempt::{Attempt, Notes};
 use crate::contracts::{Erc20, PROBITYVAULT_BYTECODE, Pool, ProbityVault};
 use crate::record::{Move, Observed, Outcome, Promise};
 use crate::send::Sender;
+use crate::shares::ShareTerms;
 use crate::view::VaultView;
-use ethers::abi::AbiEncode;
 use ethers::types::{Address, Bytes, TransactionReceipt, U256};
 use ethers::utils::keccak256;
 use std::sync::Arc;
@@ -24,21 +24,20 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Deploys a vault whose operator is the sender.
+    /// Deploys a vault whose operator is the sender, with its share contract on the usual terms: no fees.
     pub async fn deploy(sender: Sender, quote: Address, base: Address, pool: Address) -> Result<Self, ChainError> {
-        Self::deploy_noting(sender, quote, base, pool, Vec::new(), &mut ()).await
+        Self::deploy_noting(sender, [quote, base, pool], &ShareTerms::default(), Vec::new(), &mut ()).await
     }
 
-    /// The same, telling of every stage; `earlier` are the transactions that an earlier start signed for this vault.
+    /// The same on other terms, telling of every stage; `earlier` are the transactions that an earlier start signed for this vault.
     pub async fn deploy_noting(
         sender: Sender,
-        quote: Address,
-        base: Address,
-        pool: Address,
+        [quote, base, pool]: [Address; 3],
+        terms: &ShareTerms,
         earlier: Vec<Attempt>,
         notes: &mut dyn Notes,
     ) -> Result<Self, ChainError> {
-        let arguments = (quote, base, pool, sender.address()).encode();
+        let arguments = terms.arguments(quote, base, pool, sender.address());
         let data: Bytes = PROBITYVAULT_BYTECODE.iter().copied().chain(arguments).collect::<Vec<u8>>().into();
         let receipt = sender.carry("deploy", None, data, earlier, notes).await?;
         let address = receipt.contract_address.ok_or_else(|| ChainError::value("contractAddress", "an address", "none"))?;
@@ -67,23 +66,6 @@ impl Vault {
     #[must_use]
     pub const fn view(&self) -> &VaultView {
         &self.view
-    }
-
-    /// Makes the first deposit from the sender's tokens, raw. Only the operator can.
-    pub async fn seed(&self, quote: u128, base: u128) -> Result<(), ChainError> {
-        self.approve(quote, base).await?;
-        self.call("seed", self.contract().seed(quote, base).calldata()).await.map(drop)
-    }
-
-    /// Mints `shares` for both tokens pro rata, at most the raw amounts named.
-    pub async fn deposit(&self, shares: u128, max_quote: u128, max_base: u128) -> Result<(), ChainError> {
-        self.approve(max_quote, max_base).await?;
-        self.call("deposit", self.contract().deposit(shares, max_quote, max_base).calldata()).await.map(drop)
-    }
-
-    /// Burns the sender's shares for both tokens.
-    pub async fn withdraw(&self, shares: u128) -> Result<(), ChainError> {
-        self.call("withdraw", self.contract().withdraw(shares).calldata()).await.map(drop)
     }
 
     /// Registers mandate and commitment.
@@ -151,12 +133,13 @@ impl Vault {
         &self.view.contract
     }
 
-    /// Lets the vault take the sender's tokens.
+    /// Lets the share contract take the sender's tokens: the only one that ever does.
     pub(crate) async fn approve(&self, quote: u128, base: u128) -> Result<(), ChainError> {
+        let spender = self.view.shares_contract().await?;
         let (quote_token, base_token) = self.view.tokens().await?;
-        for (token, amount) in [(quote_token, quote), (base_token, base)] {
+        for (token, amount) in [(quote_token, quote), (base_token, base)].into_iter().filter(|(_, amount)| *amount != 0) {
             let contract = Erc20::new(token, Arc::new(self.sender.rpc().clone()));
-            let data = encoded("approve", contract.approve(self.view.address(), U256::from(amount)).calldata())?;
+            let data = encoded("approve", contract.approve(spender, U256::from(amount)).calldata())?;
             self.sender.send("approve", Some(token), data).await?;
         }
         Ok(())

@@ -130,11 +130,6 @@ impl VaultView {
         Ok((holds, Balances { quote, base, shares }))
     }
 
-    /// Shares of an account.
-    pub async fn shares_of(&self, account: Address) -> Result<u128, ChainError> {
-        self.contract.shares_of(account).call().await.map_err(|e| self.refused("sharesOf", &e))
-    }
-
     /// The only account that can decide.
     pub async fn operator(&self) -> Result<Address, ChainError> {
         self.contract.operator().call().await.map_err(|e| self.refused("operator", &e))
@@ -194,24 +189,23 @@ impl VaultView {
         Ok(block.and_then(|b| b.hash).map(|hash| hash.0))
     }
 
-    /// Whether the code at the address is this version's vault, the places of its immutables aside. Those are read by
-    /// [`Self::operator`], [`Self::pool`] and [`Self::tokens`].
-    pub async fn code_matches(&self) -> Result<bool, ChainError> {
-        Self::is_vault(self.rpc.get_code(self.address(), None).await.map_err(|e| self.fail("eth_getCode", e))?.to_vec())
-    }
-
     /// Whether this code is this version's vault, the places of its immutables aside.
-    pub(crate) fn is_vault(mut code: Vec<u8>) -> Result<bool, ChainError> {
-        let artifact: Artifact = serde_json::from_str(ARTIFACT).map_err(|e| ChainError::value("vault artifact", "immutables", e))?;
-        if code.len() != PROBITYVAULT_DEPLOYED_BYTECODE.len() {
-            return Ok(false);
-        }
-        for place in artifact.immutables {
-            let end = place.start.saturating_add(place.length);
-            let here =
-                code.get_mut(place.start..end).ok_or_else(|| ChainError::value("vault artifact", "immutables inside the code", end))?;
-            here.fill(0);
-        }
-        Ok(code == PROBITYVAULT_DEPLOYED_BYTECODE.to_vec())
+    pub(crate) fn is_vault(code: Vec<u8>) -> Result<bool, ChainError> {
+        same_code(code, ARTIFACT, &PROBITYVAULT_DEPLOYED_BYTECODE)
     }
+}
+
+/// Whether a code is an artifact's, the places of its immutables aside.
+pub(crate) fn same_code(mut code: Vec<u8>, artifact: &str, deployed: &[u8]) -> Result<bool, ChainError> {
+    let artifact: Artifact = serde_json::from_str(artifact).map_err(|e| ChainError::value("contract artifact", "immutables", e))?;
+    if code.len() != deployed.len() {
+        return Ok(false);
+    }
+    for place in artifact.immutables {
+        let end = place.start.saturating_add(place.length);
+        let here =
+            code.get_mut(place.start..end).ok_or_else(|| ChainError::value("contract artifact", "immutables inside the code", end))?;
+        here.fill(0);
+    }
+    Ok(code == deployed)
 }

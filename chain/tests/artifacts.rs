@@ -13,9 +13,10 @@ fn the_committed_artifacts_are_the_sources_compiled_afresh() {
     let fresh = tempfile::tempdir().unwrap();
     let done = Command::new("node").arg(contracts.join("compile.mjs")).arg(fresh.path()).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let shipped = ["ProbityVault", "StandInUsdc", "SettlementVerifier"]
+    let shipped = ["ProbityVault", "ProbityShares", "StandInUsdc", "SettlementVerifier"]
         .map(|name| (name, ["abi", "bytecode", "deployedBytecode", "immutables"].as_slice()));
-    let tested = ["test/HostileToken", "test/Mover", "test/TellsVerifier", "test/Books"].map(|name| (name, ["abi", "bytecode"].as_slice()));
+    let tested = ["test/HostileToken", "test/Mover", "test/TellsVerifier", "test/Books", "test/Saver"]
+        .map(|name| (name, ["abi", "bytecode"].as_slice()));
     let registries = ["registry/IdentityRegistry", "registry/ValidationRegistry"].map(|name| (name, ["abi", "bytecode"].as_slice()));
     for (name, parts) in shipped.into_iter().chain(tested).chain(registries) {
         let name = format!("{name}.json");

@@ -67,6 +67,6 @@ async fn the_vault_trades_on_a_fork_of_the_real_fragment() {
     let last = desk.observe(5).await;
     assert!(last.fill.is_some());
     // A depositor of the real tokens leaves.
-    desk.vault.withdraw(1_000 * DOLLAR).await.unwrap();
+    desk.vault.redeem_in_kind(1_000 * DOLLAR).await.unwrap();
     desk.vault.decide(&last, &hold(4), &[]).await.unwrap();
 }

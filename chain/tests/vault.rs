@@ -16,7 +16,7 @@ async fn registration_comes_once_and_before_the_first_decision() {
     refused(vault.register(&promise(now)).await, "NotSeeded");
     let foreign = Vault::at(stranger, vault.view().address());
     refused(foreign.seed(100_000 * DOLLAR, ETHER).await, "NotOperator");
-    refused(foreign.deposit(1, 1, 1).await, "NotSeeded");
+    refused(foreign.deposit_in_kind(1, 1, 1).await, "NotSeeded");
     refused(vault.seed(1_000, ETHER).await, "SeedTooSmall(least: 1001)");
     vault.seed(100_000 * DOLLAR, 50 * ETHER).await.unwrap();
     refused(vault.seed(100_000 * DOLLAR, 50 * ETHER).await, "AlreadySeeded");
@@ -93,7 +93,7 @@ async fn nothing_between_simulation_and_inclusion_changes_or_blocks_a_decision()
     chain.fund_token(WETH, desk.view().address(), seen.base + 1).await.unwrap();
     chain.move_price(&desk.pool, PRICE + PRICE / 1_000).await.unwrap();
     let depositor = Vault::at(desk.world.account(DEPOSITOR).await, desk.view().address());
-    depositor.deposit(before.shares / 10, before.quote, before.base).await.unwrap();
+    depositor.deposit_in_kind(before.shares / 10, before.quote, before.base).await.unwrap();
     let gone = chain.time_s().await.unwrap() + 5;
     chain.advance_to(gone).await.unwrap();
 
@@ -155,7 +155,7 @@ async fn a_failed_fill_is_recorded_and_the_next_decision_goes_on() {
     assert_eq!((next.fill, next.quote, next.base), (None, seen.quote, seen.base));
     assert!(desk.vault.decide(&next, &order(&next, false, ETHER, 50), &[]).await.unwrap().executed);
     // More than the vault holds: within the limits, never filled.
-    desk.vault.withdraw(90_000 * DOLLAR).await.unwrap();
+    desk.vault.redeem_in_kind(90_000 * DOLLAR).await.unwrap();
     let third = desk.observe(3).await;
     let all = desk.vault.decide(&third, &order(&third, true, 24_000 * DOLLAR, 50), &[]).await.unwrap();
     assert!(!all.executed);
@@ -166,14 +166,14 @@ async fn depositors_come_and_go_without_the_operator_and_their_flows_show() {
     let desk = Desk::open(POOL_500).await;
     let depositor = desk.world.account(DEPOSITOR).await;
     let (account, own) = (depositor.address(), Vault::at(depositor, desk.view().address()));
-    refused(own.withdraw(1).await, "NotEnoughShares");
-    refused(own.deposit(0, 1, 1).await, "NotEnoughShares");
+    refused(own.redeem_in_kind(1).await, "NotEnoughShares");
+    refused(own.deposit_in_kind(0, 1, 1).await, "NotEnoughShares");
     let shares = 33_333_333_333;
-    refused(own.deposit(shares, 33_333_333_332, 50 * ETHER).await, "LimitBreached(limit: deposit)");
-    own.deposit(shares, 50_000 * DOLLAR, 50 * ETHER).await.unwrap();
+    refused(own.deposit_in_kind(shares, 33_333_333_332, 50 * ETHER).await, "LimitBreached(limit: deposit)");
+    own.deposit_in_kind(shares, 50_000 * DOLLAR, 50 * ETHER).await.unwrap();
     assert_eq!(desk.view().shares_of(account).await.unwrap(), shares);
-    refused(own.withdraw(shares + 1).await, "NotEnoughShares");
-    own.withdraw(shares).await.unwrap();
+    refused(own.redeem_in_kind(shares + 1).await, "NotEnoughShares");
+    own.redeem_in_kind(shares).await.unwrap();
     let flows = desk.view().flows(0).await.unwrap();
     assert_eq!(
         flows.iter().map(|f| (f.deposit, f.shares)).collect::<Vec<_>>(),
@@ -183,8 +183,8 @@ async fn depositors_come_and_go_without_the_operator_and_their_flows_show() {
     assert_eq!((paid.account, got.account), (account, account));
     assert!(paid.quote >= got.quote && paid.quote - got.quote <= 1 && paid.base >= got.base && paid.base - got.base <= 1, "{flows:?}");
     // The operator cannot take the locked shares, and nobody else's.
-    refused(desk.vault.withdraw(100_000 * DOLLAR).await, "NotEnoughShares");
-    desk.vault.withdraw(100_000 * DOLLAR - 1_000).await.unwrap();
+    refused(desk.vault.redeem_in_kind(100_000 * DOLLAR).await, "NotEnoughShares");
+    desk.vault.redeem_in_kind(100_000 * DOLLAR - 1_000).await.unwrap();
     assert_eq!(desk.view().balances().await.unwrap().shares, 1_000);
 }
 

@@ -15,8 +15,8 @@ use common::{DEPOSITOR, DOLLAR, Desk, ETHER, GENESIS, OPERATOR, World, head, hol
 use ethers::abi::Token;
 use ethers::providers::Middleware;
 use ethers::types::{Address, Bytes, H256, TransactionRequest, U256};
-use hostile::{ask, done, encode, of_token, of_vault, uint};
-use probity_chain::{FACTORY, Observed, POOL_500, Rpc, USDC, Vault, VaultView, WETH, connect};
+use hostile::{ask, done, encode, of_shares, of_token, of_vault, uint};
+use probity_chain::{FACTORY, Observed, POOL_500, Rpc, ShareTerms, USDC, Vault, VaultView, WETH, connect};
 use serde_json::{Value, json};
 
 const FACTORY_ARTIFACT: &str = "node_modules/@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json";
@@ -84,15 +84,17 @@ impl Hostile {
 async fn a_token_that_calls_back_gets_nowhere() {
     let h = Hostile::start().await;
     // The token is the operator and a share holder: every right there is, in the middle of every transfer.
-    let arguments = [address(USDC), address(h.token), address(h.pool), address(h.token)];
+    let terms = Token::Tuple(vec![uint(500), uint(0), address(h.operator.address()), uint(300), uint(100)]);
+    let arguments = [address(USDC), address(h.token), address(h.pool), address(h.token), terms];
     let vault = hostile::deploy_with(&h.operator, "ProbityVault", &arguments).await;
+    let view = VaultView::at(h.world.chain.url(), vault).unwrap();
+    let shares = view.shares_contract().await.unwrap();
     h.world.chain.fund_token(USDC, h.token, MANY).await.unwrap();
     h.tell("mint", &[address(h.token), uint(MANY)]).await;
     for token in [USDC, h.token] {
-        h.act(token, of_token("approve", &[address(vault), Token::Uint(U256::MAX)])).await;
+        h.act(token, of_token("approve", &[address(shares), Token::Uint(U256::MAX)])).await;
     }
-    h.act(vault, of_vault("seed", &[uint(100_000 * DOLLAR), uint(100_000 * DOLLAR)])).await;
-    let view = VaultView::at(h.world.chain.url(), vault).unwrap();
+    h.act(shares, of_shares("seed", &[uint(100_000 * DOLLAR), uint(100_000 * DOLLAR)])).await;
     let genesis = h.world.chain.time_s().await.unwrap();
     let p = promise(genesis);
     let hash = |b: [u8; 32]| Token::FixedBytes(b.to_vec());
@@ -113,10 +115,9 @@ async fn a_token_that_calls_back_gets_nowhere() {
     let seen = h.observe(&view, genesis + 300).await;
     let decide = raw::decide(&seen, &hold(0), 0, (0, 0), ethers::utils::keccak256([]), &[]);
     let nothing = Token::Bytes(Vec::new());
-    let guarded = [
-        of_vault("seed", &[uint(DOLLAR), uint(1)]),
-        of_vault("deposit", &[uint(1_000), uint(MANY), uint(MANY)]),
-        of_vault("withdraw", &[uint(1_000)]),
+    let own = || address(h.token);
+    // Every one of the vault, and every one of its share contract; the last two are answered before the guard, in the middle of a fill only.
+    let of_the_vault = [
         decide,
         of_vault("decideHolds", &[Token::Array(Vec::new())]),
         of_vault("settle", std::slice::from_ref(&nothing)),
@@ -127,31 +128,54 @@ async fn a_token_that_calls_back_gets_nowhere() {
         of_vault("close", &[]),
         of_vault("reclaim", &[]),
     ];
+    let of_the_shares = [
+        of_shares("depositInKind", &[uint(1_000), own(), uint(MANY), uint(MANY)]),
+        of_shares("redeemInKind", &[uint(1_000), own(), own()]),
+        of_shares("deposit", &[uint(1_000), own()]),
+        of_shares("mint", &[uint(1_000), own(), uint(MANY)]),
+        of_shares("withdraw", &[uint(1_000), own(), own()]),
+        of_shares("redeem", &[uint(1_000), own(), own(), uint(0)]),
+        of_shares("accrue", &[]),
+    ];
     let others = [
         (of_vault("executeSwap", &[uint(2), uint(1_000), uint(0)]), "NotSelf"),
         (of_vault("uniswapV3SwapCallback", &[int(1_000), int(0), nothing.clone()]), "NotPool"),
+        (of_vault("take", &[own(), own(), uint(0), uint(0), uint(1)]), "NotShares"),
+        (of_vault("give", &[own(), own(), uint(1), uint(1), uint(1)]), "NotShares"),
         (of_vault("register", &[registration]), "AlreadyRegistered"),
         (of_vault("arm", &[terms]), "AlreadyArmed"),
     ];
-    let all = guarded.into_iter().map(|data| (data, "ReentrancyGuardReentrantCall")).chain(others);
+    let guard = "ReentrancyGuardReentrantCall";
+    let all = of_the_vault.into_iter().map(|data| (vault, data, guard, guard));
+    let all = all.chain(of_the_shares.into_iter().map(|data| (shares, data, guard, guard)));
+    let all = all.chain(others.into_iter().map(|(data, why)| (vault, data, why, why)));
+    let all = all.chain([
+        (shares, of_shares("seed", &[uint(DOLLAR), uint(1)]), guard, "AlreadySeeded"),
+        (shares, of_shares("pull", &[address(USDC), own(), uint(1)]), "NotVault", "NotVault"),
+    ]);
     let seller = order(&seen, false, 1_000 * DOLLAR, 50);
     let (_, amount, min_out) = seller.order.unwrap();
     let sell = raw::decide(&seen, &seller, 2, (amount, min_out), ethers::utils::keccak256([]), &[]);
-    let outer = [of_vault("withdraw", &[uint(5_000)]), of_vault("deposit", &[uint(5_000), uint(MANY), uint(MANY)]), sell];
-    for (data, why) in all {
+    let outer = [
+        (shares, of_shares("redeemInKind", &[uint(5_000), own(), own()])),
+        (shares, of_shares("depositInKind", &[uint(5_000), own(), uint(MANY), uint(MANY)])),
+        (vault, sell),
+    ];
+    for (target, data, in_flow, in_fill) in all {
         let snapshot: Value = h.rpc.request("evm_snapshot", json!([])).await.unwrap();
-        h.tell("hook", &[address(vault), Token::Bytes(data.to_vec())]).await;
-        for (i, outer) in outer.iter().enumerate() {
-            let before = view.holdings().await.unwrap().1;
-            h.act(vault, outer.clone()).await;
+        h.tell("hook", &[address(target), Token::Bytes(data.to_vec())]).await;
+        for (i, (to, outer)) in outer.iter().enumerate() {
+            let before = view.shares_of(h.token).await.unwrap();
+            h.act(*to, outer.clone()).await;
+            let why = if i < 2 { in_flow } else { in_fill };
             let answer = ask(&h.rpc, h.token, encode("HostileToken", "answer", &[])).await;
             let inner = ask(&h.rpc, h.token, encode("HostileToken", "done", &[])).await;
             assert_eq!(U256::from_big_endian(&inner), U256::zero(), "a call in the middle of a transfer was done: {data}");
             assert_eq!(format!("0x{}", hex::encode(&answer[64..68])), hostile::error(why), "{data}");
-            let after = view.holdings().await.unwrap().1;
+            let after = view.shares_of(h.token).await.unwrap();
             match i {
-                0 => assert_eq!(before.shares - after.shares, 5_000),
-                1 => assert_eq!(after.shares - before.shares, 5_000),
+                0 => assert_eq!(before - after, 5_000),
+                1 => assert_eq!(after - before, 5_000),
                 _ => assert!(view.decided(0).await.unwrap()[0].outcome.executed, "the order itself is filled"),
             }
         }
@@ -164,7 +188,8 @@ async fn a_token_that_calls_back_gets_nowhere() {
 #[tokio::test]
 async fn fees_are_refused_and_a_pause_loses_nothing() {
     let h = Hostile::start().await;
-    let vault = Vault::deploy(h.operator.clone(), USDC, h.token, h.pool).await.unwrap();
+    let terms = ShareTerms { window_s: 300, ..ShareTerms::default() };
+    let vault = Vault::deploy_noting(h.operator.clone(), [USDC, h.token, h.pool], &terms, Vec::new(), &mut ()).await.unwrap();
     let reader = Reader::new(&vault, vec![vault.view().address(), h.pool, vault.account()]).await;
     h.tell("setFee", &[uint(1)]).await;
     refused(vault.seed(100_000 * DOLLAR, 100_000 * DOLLAR).await, "UnexpectedTransfer");
@@ -176,7 +201,7 @@ async fn fees_are_refused_and_a_pause_loses_nothing() {
     // A fee that comes later: no deposit, no fill either way; decisions are recorded.
     h.tell("setFee", &[uint(100)]).await;
     let before = reader.read().await;
-    refused(vault.deposit(1_000_000, MANY, MANY).await, "UnexpectedTransfer");
+    refused(vault.deposit_in_kind(1_000_000, MANY, MANY).await, "UnexpectedTransfer");
     assert_eq!(reader.read().await, before);
     for n in 1..=2u32 {
         let seen = h.observe(vault.view(), genesis + 300 * u64::from(n)).await;
@@ -189,8 +214,8 @@ async fn fees_are_refused_and_a_pause_loses_nothing() {
     // A pause: who wants to leave has to wait, and loses nothing; holds and orders are recorded.
     h.tell("setFee", &[uint(0)]).await;
     h.tell("setPaused", &[Token::Bool(true)]).await;
-    refused(vault.withdraw(1_000_000).await, "paused");
-    refused(vault.deposit(1_000_000, MANY, MANY).await, "paused");
+    refused(vault.redeem_in_kind(1_000_000).await, "paused");
+    refused(vault.deposit_in_kind(1_000_000, MANY, MANY).await, "paused");
     let seen = h.observe(vault.view(), genesis + 900).await;
     assert!(!vault.decide(&seen, &order(&seen, true, 1_000 * DOLLAR, 50), &[]).await.unwrap().executed);
     let seen = h.observe(vault.view(), genesis + 1_200).await;
@@ -198,9 +223,22 @@ async fn fees_are_refused_and_a_pause_loses_nothing() {
     let after = reader.read().await;
     assert_eq!((after.accounts, &after.held, &after.shares, after.steps), (before.accounts, &before.held, &before.shares, 4));
     h.tell("setPaused", &[Token::Bool(false)]).await;
+
+    // A token that shuts the holder out: he leaves to another account, with both tokens, or in the other token alone.
+    h.tell("setBlocked", &[address(vault.account())]).await;
+    refused(vault.redeem_in_kind(1_000_000).await, "blocked");
+    let (me, heir) = (vault.account(), Address::repeat_byte(7));
+    let shares = vault.view().shares_contract().await.unwrap();
+    done(&h.rpc, me, shares, of_shares("redeemInKind", &[uint(1_000_000), address(heir), address(me)])).await;
+    let got = U256::from_big_endian(&ask(&h.rpc, h.token, of_token("balanceOf", &[address(heir)])).await);
+    assert_eq!(got.as_u128(), after.accounts[1] * 1_000_000 / after.total);
+    let before = reader.read().await;
+    vault.redeem(1_000_000, 1).await.unwrap();
+    assert!(reader.read().await.held[2][0] > before.held[2][0], "quote alone was not paid");
+    h.tell("setBlocked", &[address(Address::zero())]).await;
     let seen = h.observe(vault.view(), genesis + 1_500).await;
     assert!(vault.decide(&seen, &order(&seen, true, 1_000 * DOLLAR, 50), &[]).await.unwrap().executed);
-    vault.withdraw(100_000 * DOLLAR - 1_000).await.unwrap();
+    vault.redeem_in_kind(100_000 * DOLLAR - 2_001_000).await.unwrap();
 }
 
 #[tokio::test]
@@ -209,7 +247,7 @@ async fn gifts_and_dust_make_no_share_worth_less() {
     let other = Vault::at(desk.world.account(DEPOSITOR).await, desk.view().address());
     let rpc = connect(desk.world.chain.url()).unwrap();
     // All but the locked shares leave, then a gift that would make a share dear if balances were counted.
-    desk.vault.withdraw(100_000 * DOLLAR - 1_000).await.unwrap();
+    desk.vault.redeem_in_kind(100_000 * DOLLAR - 1_000).await.unwrap();
     for (token, gift) in [(USDC, 1_000_000 * DOLLAR), (WETH, 1_000 * ETHER)] {
         done(&rpc, desk.vault.account(), token, of_token("transfer", &[address(desk.view().address()), uint(gift)])).await;
     }
@@ -218,9 +256,9 @@ async fn gifts_and_dust_make_no_share_worth_less() {
     let reader = Reader::new(&desk.vault, vec![desk.view().address(), desk.pool.address, desk.vault.account(), other.account()]).await;
     for shares in [1, 1, 7, 999, 12_345, 1_000_000] {
         let before = reader.read().await;
-        other.deposit(shares, MANY, MANY).await.unwrap();
+        other.deposit_in_kind(shares, MANY, MANY).await.unwrap();
         let between = reader.read().await;
-        other.withdraw(shares).await.unwrap();
+        other.redeem_in_kind(shares).await.unwrap();
         let after = reader.read().await;
         for token in 0..2 {
             let due = (before.accounts[token] * shares).div_ceil(before.total);

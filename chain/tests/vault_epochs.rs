@@ -76,12 +76,12 @@ async fn raced(world: &World, setup: &Arc<SettlementSetup>, verifier: &Settlemen
     let closed_s = world.chain.time_s().await.unwrap();
     let (seen, made) = desk.next(4).await;
     refused(desk.vault.decide(&seen, &made, &[]).await, "VaultClosed");
-    refused(stranger.deposit(1, 1, 1).await, "WithdrawOnly");
+    refused(stranger.deposit_in_kind(1, 1, 1).await, "WithdrawOnly");
     refused(desk.vault.reclaim().await, &format!("BondHeld(until: {})", closed_s + WEEK_S));
     world.chain.advance_to(closed_s + WEEK_S).await.unwrap();
     desk.vault.reclaim().await.unwrap();
     assert_eq!(desk.vault.view().pledged().await.unwrap().bond, 0);
-    desk.vault.withdraw(100_000 * DOLLAR - 1_000).await.unwrap();
+    desk.vault.redeem_in_kind(100_000 * DOLLAR - 1_000).await.unwrap();
     assert_eq!(operator.address(), desk.vault.account());
 }
 
@@ -127,8 +127,8 @@ async fn missed(world: &World, setup: &Arc<SettlementSetup>, verifier: &Settleme
         ordered |= made.order.is_some();
     }
     assert!(ordered, "the model wanted nothing, so nothing was shown");
-    refused(stranger.deposit(1, 1, 1).await, "WithdrawOnly");
-    desk.vault.withdraw(100_000 * DOLLAR - 1_000).await.unwrap();
+    refused(stranger.deposit_in_kind(1, 1, 1).await, "WithdrawOnly");
+    desk.vault.redeem_in_kind(100_000 * DOLLAR - 1_000).await.unwrap();
 }
 
 /// A stranger closes an epoch after every decision and sends garbage for settlements: nothing changes, and the newest epoch settles at once.

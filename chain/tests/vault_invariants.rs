@@ -12,12 +12,15 @@ mod hostile;
 mod raw;
 
 use books::{Books, Reader};
-use common::{DEPOSITOR, DOLLAR, Desk, ETHER, INTERVAL, PRICE, hold, order};
+use common::{DEPOSITOR, DOLLAR, Desk, ETHER, INTERVAL, PRICE, World, hold, order};
 use ethers::abi::Token;
-use hostile::{of_token, of_vault, uint};
-use probity_chain::{ChainError, Move, Observed, POOL_500, Rpc, Terms, USDC, Vault, WETH, connect};
+use ethers::types::U256;
+use hostile::{of_shares, of_token, of_vault, uint};
+use probity_chain::{ChainError, Move, Observed, POOL_500, Rpc, ShareFacts, ShareTerms, Terms, USDC, Vault, WETH, connect};
 use std::collections::BTreeMap;
 
+/// Key of whoever gets the fees.
+const RECIPIENT: &str = "4444444444444444444444444444444444444444444444444444444444444444";
 /// Key of a second depositor.
 const SECOND: &str = "3333333333333333333333333333333333333333333333333333333333333333";
 const MAX_UNPROVEN: u32 = 12;
@@ -55,6 +58,8 @@ struct Fuzz {
     reader: Reader,
     /// Operator, and the two depositors.
     parties: [Vault; 3],
+    recipient: Vault,
+    terms: ShareTerms,
     random: Random,
     armed: bool,
     last_n: u64,
@@ -76,7 +81,13 @@ fn heads(m: Move, step: u32) -> Move {
 
 impl Fuzz {
     async fn open(seed: u64, armed: bool) -> Self {
-        let desk = Desk::open(POOL_500).await;
+        let world = World::stand_in().await;
+        let recipient = world.account(RECIPIENT).await;
+        // A mean that follows soon, so that there are flows in quote.
+        let terms = ShareTerms { window_s: 300, recipient: recipient.address(), management_bps: 500, ..ShareTerms::default() };
+        let terms = ShareTerms { performance_bps: if armed { 0 } else { 3_000 }, ..terms };
+        let desk = Desk::with(world, POOL_500, 50, &terms).await;
+        let recipient = Vault::at(recipient, desk.view().address());
         let rpc = connect(desk.world.chain.url()).unwrap();
         let mut parties = vec![desk.vault.clone()];
         for key in [DEPOSITOR, SECOND] {
@@ -90,10 +101,10 @@ impl Fuzz {
             desk.vault.pledge(500 * DOLLAR, SETTLE_WITHIN_S).await.unwrap();
         }
         let of = parties.iter().map(Vault::account);
-        let accounts: Vec<_> = [desk.view().address(), desk.pool.address].into_iter().chain(of).collect();
+        let accounts: Vec<_> = [desk.view().address(), desk.pool.address].into_iter().chain(of).chain([recipient.account()]).collect();
         let reader = Reader::new(&desk.vault, accounts).await;
         let parties = parties.try_into().unwrap();
-        Self { desk, rpc, reader, parties, random: Random(seed), armed, last_n: 0, counts: BTreeMap::new() }
+        Self { desk, rpc, reader, parties, recipient, terms, random: Random(seed), armed, last_n: 0, counts: BTreeMap::new() }
     }
 
     fn pick(&mut self) -> usize {
@@ -123,16 +134,19 @@ impl Fuzz {
     /// One random call, and everything that must hold after it.
     async fn step(&mut self) {
         let before = self.reader.read().await;
-        let kind = self.random.below(13);
+        let facts = self.desk.view().share_facts().await.unwrap();
+        let kind = self.random.below(14);
         let (done, may) = match kind {
-            0 | 1 => self.deposit(&before).await,
-            2 | 3 => self.withdraw(&before).await,
+            0 => self.deposit(&before).await,
+            2 => self.withdraw(&before).await,
+            1 | 3 => self.in_quote(&before).await,
             4..=6 => self.decide(&before, kind == 6).await,
             7 => self.decide_holds(&before).await,
             8 => self.donate(&before).await,
             9 => self.move_price().await,
             10 => self.trespass(&before).await,
             11 => self.settle(&before).await,
+            12 => self.pass_on(&before).await,
             _ => self.others(&before).await,
         };
         let after = self.reader.read().await;
@@ -140,6 +154,7 @@ impl Fuzz {
             assert_eq!(after, before, "a refused call changed something");
         }
         self.hold(&before, &after, &may);
+        self.charged(&before, &after, &facts).await;
     }
 
     /// The invariants that know nothing of the call but who may gain by it.
@@ -162,24 +177,113 @@ impl Fuzz {
             after.held[0][0] >= after.accounts[0] + after.bond && after.held[0][1] >= after.accounts[1],
             "accounts without assets: {at}"
         );
-        assert_eq!(after.shares.iter().sum::<u128>() + 1_000, after.total, "{at}");
+        assert_eq!((after.shares.iter().sum::<u128>() + 1_000, after.supply), (after.total, after.total), "{at}");
         assert!(after.proven <= after.steps && after.steps >= before.steps && after.proven >= before.proven, "{at}");
         assert!(before.withdraw_only <= after.withdraw_only, "{at}");
-        if before.total != after.total {
-            // Deposits and withdrawals: of each token, so at any price, a share is worth no less than before, and what is
+        // The fees that came with a flow were taken before it.
+        let total = before.total + after.shares[3] - before.shares[3];
+        if total != after.total && before.accounts[1] != after.accounts[1] {
+            // Deposits and withdrawals in kind: of each token, so at any price, a share is worth no less than before, and what is
             // rounded in the vault's favour is less than one raw unit.
             for token in 0..2 {
                 let (old, new) = (before.accounts[token], after.accounts[token]);
-                assert!(new * before.total >= old * after.total, "a share lost value: {at}");
-                assert!(new.saturating_sub(1) * before.total < old * after.total || new == 0, "more than a raw unit was kept: {at}");
+                assert!(new * total >= old * after.total, "a share lost value: {at}");
+                assert!(new.saturating_sub(1) * total < old * after.total || new == 0, "more than a raw unit was kept: {at}");
             }
         }
+    }
+
+    /// No fee is more than its terms say, and none is taken twice.
+    async fn charged(&mut self, before: &Books, after: &Books, facts: &ShareFacts) {
+        let fee = after.shares[3] - before.shares[3];
+        let now = self.desk.view().share_facts().await.unwrap();
+        assert!(now.high_water_million >= facts.high_water_million && now.fees_until_s >= facts.fees_until_s);
+        if fee == 0 {
+            assert_eq!(now.fees_until_s, facts.fees_until_s);
+            return;
+        }
+        *self.counts.entry("fee".into()).or_default() += 1;
+        let seconds = u128::from(now.fees_until_s - facts.fees_until_s);
+        let management = before.total * u128::from(self.terms.management_bps) * seconds / (10_000 * 365 * 86_400);
+        assert!(fee >= management, "{fee} of at least {management}");
+        if now.high_water_million == facts.high_water_million {
+            assert_eq!(fee, management, "no new high water, no performance fee");
+        } else {
+            *self.counts.entry("performance fee".into()).or_default() += 1;
+            // What was charged is a part of what is above the high water before.
+            let part = fee - management;
+            assert!(
+                part * now.high_water_million * 10_000
+                    <= (before.total + fee) * (now.high_water_million - facts.high_water_million + 1) * 3_000
+            );
+        }
+    }
+
+    /// Deposits and withdrawals in quote: a share of whoever stays is worth no less, at the price that was worse for who moved.
+    async fn in_quote(&mut self, b: &Books) -> (bool, May) {
+        let (who, way) = (self.pick(), self.random.below(4));
+        let (own, first) = (b.shares[who], self.desk.view().share_facts().await.unwrap());
+        let party = self.parties[who].clone();
+        let bound = if way < 2 { b.total / 6 } else { own / if who == 0 { 8 } else { 1 } };
+        let amount = self.random.amount(bound);
+        let result = match way {
+            0 => party.deposit(amount, 0).await,
+            1 => party.mint(amount, u128::MAX >> 32).await,
+            2 => party.withdraw(amount, u128::MAX).await,
+            _ => party.redeem(amount, 0).await,
+        };
+        // The price may have come or gone with the seconds that passed; then it says so.
+        let refusal = match &result {
+            Ok(()) => None,
+            Err(ChainError::Revert { reason, .. }) => Some(reason.clone()),
+            Err(other) => panic!("{other:?}"),
+        };
+        let close = self.desk.view().share_facts().await.unwrap().steady && first.steady;
+        let foreseen = match refusal.as_deref() {
+            Some("PriceMoved") if !close => Some("PriceMoved"),
+            Some("WithdrawOnly") if b.withdraw_only && way < 2 => Some("WithdrawOnly"),
+            Some("NotEnoughShares") if amount < 3 => Some("NotEnoughShares"),
+            Some(r) if way == 2 && r.starts_with("ERC4626ExceededMaxWithdraw") => Some("ERC4626ExceededMaxWithdraw"),
+            Some(r) if way == 3 && r.starts_with("ERC4626ExceededMaxRedeem") => Some("ERC4626ExceededMaxRedeem"),
+            _ => None,
+        };
+        let what = ["quote deposit", "quote mint", "quote withdraw", "quote redeem"][usize::try_from(way).unwrap()];
+        let done = self.took(what, result, foreseen);
+        if done {
+            let after = self.reader.read().await;
+            let answer = hostile::ask(&self.rpc, first.address, of_shares("prices", &[])).await;
+            let price = U256::from_big_endian(&answer[if way < 2 { 64..96 } else { 32..64 }]);
+            let total = U256::from(b.total + after.shares[3] - b.shares[3]);
+            let value = |books: &Books| (U256::from(books.accounts[0]) << 64) + U256::from(books.accounts[1]) * price;
+            assert!(value(&after) * total >= value(b) * U256::from(after.total), "a share lost value: {b:?}\n{after:?}");
+            assert_eq!((after.accounts[1], b.withdraw_only && way < 2), (b.accounts[1], false));
+            let moved = after.accounts[0].abs_diff(b.accounts[0]);
+            assert_eq!(after.held[2 + who][0].abs_diff(b.held[2 + who][0]), moved, "the accounts are not what was paid");
+        }
+        (done, if way < 2 { May::Nobody } else { May::Party(who) })
+    }
+
+    /// Shares change hands, which moves nothing else; or somebody takes the fees.
+    async fn pass_on(&mut self, b: &Books) -> (bool, May) {
+        let (from, to) = (self.pick(), self.pick());
+        if self.random.below(2) == 0 {
+            let result = self.parties[from].accrue().await;
+            return (self.took("accrue", result, None), May::Nobody);
+        }
+        let amount = self.random.amount(b.shares[from] / 20).min(b.shares[from]);
+        let data = of_token("transfer", &[Token::Address(self.parties[to].account()), uint(amount)]);
+        let shares = self.desk.view().shares_contract().await.unwrap();
+        hostile::done(&self.rpc, self.parties[from].account(), shares, data).await;
+        let after = self.reader.read().await;
+        assert_eq!((after.accounts, after.total, &after.held), (b.accounts, b.total, &b.held), "a transfer of shares moved more");
+        assert_eq!(after.shares.iter().sum::<u128>(), b.shares.iter().sum::<u128>());
+        (self.took("share transfer", Ok(()), None), May::Nobody)
     }
 
     async fn deposit(&mut self, b: &Books) -> (bool, May) {
         let who = self.pick();
         let shares = self.random.amount(b.total / 6);
-        let result = self.parties[who].deposit(shares, b.accounts[0], b.accounts[1]).await;
+        let result = self.parties[who].deposit_in_kind(shares, b.accounts[0], b.accounts[1]).await;
         (self.took("deposit", result, b.withdraw_only.then_some("WithdrawOnly")), May::Nobody)
     }
 
@@ -192,7 +296,7 @@ impl Fuzz {
             1 if who != 0 && own != 0 => own,
             _ => self.random.amount(if who == 0 { own / 8 } else { own }),
         };
-        let result = self.parties[who].withdraw(shares).await;
+        let result = self.parties[who].redeem_in_kind(shares).await;
         (self.took("withdraw", result, (shares > own).then_some("NotEnoughShares")), May::Party(who))
     }
 
@@ -411,16 +515,19 @@ impl Fuzz {
             }
             assert!(self.miss(&b, 1).await.0);
         }
-        for who in 0..3 {
+        for who in 0..4 {
             let before = self.reader.read().await;
             if before.shares[who] != 0 {
-                self.parties[who].withdraw(before.shares[who]).await.unwrap();
+                let party = self.parties.get(who).unwrap_or(&self.recipient);
+                party.redeem_in_kind(before.shares[who]).await.unwrap();
             }
             let after = self.reader.read().await;
             self.hold(&before, &after, &May::Party(who));
         }
         let last = self.reader.read().await;
-        assert_eq!((last.total, &last.shares, last.bond), (1_000, &vec![0; 3], 0));
+        // The recipient's own leaving took a last fee.
+        let left = last.shares[3];
+        assert_eq!((last.total, &last.shares[..3], last.bond), (1_000 + left, &[0; 3][..], 0));
     }
 }
 
@@ -439,7 +546,23 @@ async fn fuzz(seed: u64, armed: bool, must: &[&str]) {
 
 #[tokio::test]
 async fn a_plain_vault_keeps_its_invariants() {
-    fuzz(1, false, &["deposit done", "withdraw done", "withdraw refused", "fill", "late decision done", "holds done", "gift done"]).await;
+    fuzz(
+        1,
+        false,
+        &[
+            "deposit done",
+            "withdraw done",
+            "withdraw refused",
+            "fill",
+            "late decision done",
+            "holds done",
+            "gift done",
+            "quote deposit done",
+            "quote redeem done",
+            "fee",
+        ],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -447,7 +570,18 @@ async fn an_armed_vault_keeps_its_invariants() {
     fuzz(
         2,
         true,
-        &["deposit done", "withdraw done", "fill", "holds done", "settlement done", "settlement refused", "epoch done", "miss done"],
+        &[
+            "deposit done",
+            "withdraw done",
+            "fill",
+            "holds done",
+            "settlement done",
+            "settlement refused",
+            "epoch done",
+            "miss done",
+            "quote mint done",
+            "fee",
+        ],
     )
     .await;
 }

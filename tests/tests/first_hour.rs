@@ -259,6 +259,7 @@ fn deploying_goes_on_where_it_was_and_the_run_decides() {
     );
     assert_eq!(first["vault_code_known"], true);
     assert_eq!(first["limits"]["max_slippage_bps"], 100);
+    assert_eq!(j!([first["shares"]["management_fee_bps"], first["shares"]["price_window_s"]]), j!([0, 1_800]));
     for name in ["vault", "vault_code_hash", "mandate_digest", "model_commitment", "genesis_head"] {
         assert!(first[name].as_str().unwrap().len() >= 42, "{name}: {first}");
     }
@@ -276,7 +277,14 @@ fn deploying_goes_on_where_it_was_and_the_run_decides() {
     let file = desk.text("probity.toml");
     let people = probity(&["--config", &file, "deploy", "--dir", &dir].map(str::to_owned), &[small]);
     let text = String::from_utf8_lossy(&people.stdout).into_owned();
-    for words in ["code hash", "this version's vault", "operator (decides, cannot withdraw)", "mandate digest", "model commitment"] {
+    for words in [
+        "code hash",
+        "this version's vault",
+        "operator (decides, cannot withdraw)",
+        "mandate digest",
+        "share token (ERC-4626)",
+        "none, ever",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let (code, report) = desk.doctor(&[]);

@@ -148,6 +148,9 @@ fn an_agent_settles_by_its_policy_and_anybody_can_compare_the_verifier() {
         "{status}"
     );
     assert_eq!(s["proven_head"], status["head"]);
+    let shares = &status["share_contract"];
+    assert_eq!((&shares["management_fee_bps"], &shares["fee_recipient"]), (&0.into(), &serde_json::Value::Null), "{shares}");
+    assert!(shares["total_assets_raw"].as_str().unwrap().len() > 9, "{shares}");
     assert_eq!(status["verifier_code"]["matches"], true);
     let nothing = run.settle(&[]);
     assert_eq!(nothing.status.code(), Some(2));

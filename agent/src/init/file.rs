@@ -56,6 +56,17 @@ const KEYS: &[(&str, &str, &str)] = &[
         "Whether the vault verifies proofs: \"off\", \"deferred\" or \"strict\". Others than \"off\" need proof.ptau_file,\n\
         and cannot be chosen later for the same vault.",
     ),
+    (
+        "shares",
+        "management_fee_bps",
+        "Fee in new shares, hundredths of a percent of all shares a year; fixed when the vault is made. 0: none.",
+    ),
+    (
+        "shares",
+        "performance_fee_bps",
+        "Fee in new shares on what a share gains over its highest charged value, hundredths of a percent. 0: none.",
+    ),
+    ("shares", "fee_recipient", "Who gets the fees: 0x and 40 hex digits; empty without fees."),
 ];
 
 /// The file of these settings. Every other setting must be the default.

@@ -288,7 +288,8 @@ async fn vault(chain: &Chain, sender: Sender, settings: &Settings, args: &RunArg
             // One that was signed before is looked for first: cut off between its receipt and the journal, there is no second vault.
             let (earlier, gate) = (journal.attempts(DEPLOYING)?, Gate::of(&args.dir));
             let mut notes = Following { journal, gate: &gate, what: What::Deploy };
-            let vault = Vault::deploy_noting(sender, pool.quote.address, pool.base.address, pool.address, earlier, &mut notes).await?;
+            let (places, terms) = ([pool.quote.address, pool.base.address, pool.address], settings.shares.terms()?);
+            let vault = Vault::deploy_noting(sender, places, &terms, earlier, &mut notes).await?;
             journal.set_meta("vault", &format!("{:?}", vault.view().address()))?;
             vault
         }
@@ -346,7 +347,9 @@ async fn register(vault: &Vault, mandate: &Mandate, header: &Header) -> Result<u
         max_slippage_bps: mandate.limits.max_slippage_bps,
     };
     if vault.view().registration().await?.1 == 0 {
-        vault.prepare_oracle(u64::from(mandate.interval_s) * ORACLE_INTERVALS).await.context("the pool's oracle history")?;
+        let window_s = vault.view().share_facts().await?.terms.window_s;
+        let history_s = (u64::from(mandate.interval_s) * ORACLE_INTERVALS).max(u64::from(window_s) * 2);
+        vault.prepare_oracle(history_s).await.context("the pool's oracle history")?;
         vault.register(&promise).await?;
     }
     let (seen, block) = vault.view().registration().await?;

@@ -10,7 +10,7 @@ interface IVault {
     function quoteBalance() external view returns (uint96);
     function baseBalance() external view returns (uint96);
     function totalShares() external view returns (uint96);
-    function sharesOf(address account) external view returns (uint96);
+    function shares() external view returns (IERC20);
     function bond() external view returns (uint96);
     function nextStep() external view returns (uint32);
     function provenSteps() external view returns (uint32);
@@ -19,18 +19,19 @@ interface IVault {
 
 /// @title Reads everything that the invariants of a vault speak of, of one block
 contract Books {
-    /// The vault's accounts, shares, bond, steps, proven steps, withdraw-only; then of the vault and each party: both tokens, and shares.
+    /// The vault's accounts, shares, bond, steps, proven steps, withdraw-only, supply of the share token; then of the vault and each party: both tokens, and shares.
     function read(IVault vault, address[] calldata parties) external view returns (uint256[] memory all) {
-        all = new uint256[](7 + 3 * parties.length);
+        all = new uint256[](8 + 3 * parties.length);
         (all[0], all[1], all[2]) = (vault.quoteBalance(), vault.baseBalance(), vault.totalShares());
         (all[3], all[4], all[5]) = (vault.bond(), vault.nextStep(), vault.provenSteps());
         all[6] = vault.withdrawOnly() ? 1 : 0;
-        (IERC20 quote, IERC20 base) = (vault.quote(), vault.base());
+        (IERC20 quote, IERC20 base, IERC20 shares) = (vault.quote(), vault.base(), vault.shares());
+        all[7] = shares.totalSupply();
         for (uint256 i = 0; i < parties.length; i++) {
-            uint256 at = 7 + 3 * i;
+            uint256 at = 8 + 3 * i;
             all[at] = quote.balanceOf(parties[i]);
             all[at + 1] = base.balanceOf(parties[i]);
-            all[at + 2] = vault.sharesOf(parties[i]);
+            all[at + 2] = shares.balanceOf(parties[i]);
         }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Books {
     pub(crate) steps: u128,
     pub(crate) proven: u128,
     pub(crate) withdraw_only: bool,
+    /// Of the share token.
+    pub(crate) supply: u128,
     pub(crate) held: Vec<[u128; 2]>,
     pub(crate) shares: Vec<u128>,
 }
@@ -37,7 +39,7 @@ impl Reader {
     pub(crate) async fn read(&self) -> Books {
         let answer = ask(&self.rpc, self.contract, self.question.clone()).await;
         let words: Vec<u128> = answer[64..].chunks(32).map(|w| U256::from_big_endian(w).as_u128()).collect();
-        let (own, of) = words.split_at(7);
+        let (own, of) = words.split_at(8);
         Books {
             accounts: [own[0], own[1]],
             total: own[2],
@@ -45,6 +47,7 @@ impl Reader {
             steps: own[4],
             proven: own[5],
             withdraw_only: own[6] != 0,
+            supply: own[7],
             held: of.chunks(3).map(|p| [p[0], p[1]]).collect(),
             shares: of.chunks(3).skip(2).map(|p| p[2]).collect(),
         }

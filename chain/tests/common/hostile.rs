@@ -19,10 +19,14 @@ pub(crate) async fn deploy_with(sender: &Sender, name: &str, arguments: &[Token]
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("contracts/out/{name}.json"));
     let json: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let code: Bytes = json["bytecode"].as_str().unwrap().parse().unwrap();
-    let code: Bytes = [code.to_vec(), ethers::abi::encode(arguments)].concat().into();
+    deploy_code(sender, [code.to_vec(), ethers::abi::encode(arguments)].concat().into()).await
+}
+
+/// Puts on the chain whatever this creation code makes.
+pub(crate) async fn deploy_code(sender: &Sender, code: Bytes) -> Address {
     let rpc = sender.rpc();
     let _: Value = rpc.request("anvil_impersonateAccount", json!([sender.address()])).await.unwrap();
-    let tx = TransactionRequest::new().from(sender.address()).data(code).gas(8_000_000);
+    let tx = TransactionRequest::new().from(sender.address()).data(code).gas(15_000_000);
     let hash: ethers::types::H256 = rpc.request("eth_sendTransaction", json!([tx])).await.unwrap();
     loop {
         if let Some(receipt) = rpc.get_transaction_receipt(hash).await.unwrap() {
@@ -40,9 +44,10 @@ pub(crate) async fn done(rpc: &Rpc, from: Address, to: Address, data: Bytes) -> 
     receipt
 }
 
-/// First bytes of a custom error without fields, as a node shows them.
+/// First bytes of a custom error, without fields unless they are named, as a node shows them.
 pub(crate) fn error(name: &str) -> String {
-    format!("0x{}", hex::encode(&ethers::utils::keccak256(format!("{name}()"))[..4]))
+    let name = if name.contains('(') { name.to_owned() } else { format!("{name}()") };
+    format!("0x{}", hex::encode(&ethers::utils::keccak256(name)[..4]))
 }
 
 /// Call data of a function of a contract of the tests.
@@ -53,6 +58,11 @@ pub(crate) fn encode(name: &str, function: &str, arguments: &[Token]) -> Bytes {
 /// Call data of a function of the vault.
 pub(crate) fn of_vault(function: &str, arguments: &[Token]) -> Bytes {
     raw::encode("out/ProbityVault.json", function, arguments)
+}
+
+/// Call data of a function of the share contract.
+pub(crate) fn of_shares(function: &str, arguments: &[Token]) -> Bytes {
+    raw::encode("out/ProbityShares.json", function, arguments)
 }
 
 /// Call data of a function of an ERC20.

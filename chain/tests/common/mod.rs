@@ -8,7 +8,7 @@
 )]
 
 use probity_chain::{
-    Address, ChainError, DevChain, Move, Observed, Origin, PoolInfo, Promise, Sender, Tools, USDC, Vault, VaultView, WETH,
+    Address, ChainError, DevChain, Move, Observed, Origin, PoolInfo, Promise, Sender, ShareTerms, Tools, USDC, Vault, VaultView, WETH,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -119,9 +119,13 @@ impl Desk {
     }
 
     pub(crate) async fn on(world: World, pool: Address, max_slippage_bps: u16) -> Self {
+        Self::with(world, pool, max_slippage_bps, &ShareTerms::default()).await
+    }
+
+    pub(crate) async fn with(world: World, pool: Address, max_slippage_bps: u16, terms: &ShareTerms) -> Self {
         let operator = world.account(OPERATOR).await;
         let pool = PoolInfo::read(world.chain.url(), pool, USDC).await.unwrap();
-        let vault = Vault::deploy(operator, USDC, WETH, pool.address).await.unwrap();
+        let vault = Vault::deploy_noting(operator, [USDC, WETH, pool.address], terms, Vec::new(), &mut ()).await.unwrap();
         vault.seed(100_000 * DOLLAR, 50 * ETHER).await.unwrap();
         let genesis_s = world.chain.time_s().await.unwrap();
         vault.register(&Promise { max_slippage_bps, ..promise(genesis_s) }).await.unwrap();

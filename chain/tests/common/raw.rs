@@ -13,7 +13,9 @@ pub(crate) fn encode(artifact: &str, function: &str, arguments: &[Token]) -> Byt
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts").join(artifact)).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
     let abi: Abi = serde_json::from_value(json["abi"].clone()).unwrap();
-    abi.function(function).unwrap().encode_input(arguments).unwrap().into()
+    // Of several by one name, the one with so many arguments.
+    let found = abi.functions_by_name(function).unwrap().iter().find(|f| f.inputs.len() == arguments.len());
+    found.unwrap().encode_input(arguments).unwrap().into()
 }
 
 fn uint(v: u128) -> Token {

@@ -48,6 +48,8 @@ pub enum Code {
     PriceMismatch,
     /// Balances moved without a trade: a deposit, a withdrawal or a donation.
     Flow,
+    /// Shares that nobody paid for: a fee by the terms of the vault's share contract.
+    FeeShares,
     /// A vault without shares: a loss a share cannot be told.
     NoShares,
     /// A fill without an order.

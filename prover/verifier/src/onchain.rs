@@ -75,6 +75,15 @@ pub struct PostedSeen {
     pub tx_hash: [u8; 32],
 }
 
+/// A fee that the share contract minted to somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeeSeen {
+    /// Whose, `0x` and 40 hex digits.
+    pub account: String,
+    /// Shares.
+    pub shares: u128,
+}
+
 /// Everything that a node said about one vault, in the order of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainFacts {
@@ -96,6 +105,8 @@ pub struct ChainFacts {
     pub swaps: Vec<SwapSeen>,
     /// Every posted proof.
     pub posted: Vec<PostedSeen>,
+    /// Every fee in shares.
+    pub fees: Vec<FeeSeen>,
     /// Head that the vault holds now.
     pub head: [u8; 32],
 }
@@ -207,6 +218,7 @@ pub fn audit_chain_since<R: BufRead>(
             .push(Finding::error(Code::SwapWithoutDecision, format!("the vault swapped in transaction {}, and no decision did", hash(tx))));
     }
     posted(facts, &heads, &mut coverage, &mut findings);
+    fees(facts, &mut findings);
     if passed < from {
         findings.push(Finding::mismatch(Code::DecisionNotInLog, format!("{from} decisions, as compared before"), passed));
     }
@@ -317,6 +329,19 @@ fn trade(header: &Header, seen: &DecisionSeen, swaps: &[&SwapSeen], findings: &m
             let expected = format!("{} swap of the vault in transaction {}", u8::from(filled.is_some()), hash(&seen.tx_hash));
             findings.push(Finding::mismatch(Code::SwapMismatch, expected, swaps.len()));
         }
+    }
+}
+
+/// What was charged in shares, in one line each for whom it went to.
+fn fees(facts: &ChainFacts, findings: &mut Vec<Finding>) {
+    let mut all: BTreeMap<&str, (u32, u128)> = BTreeMap::new();
+    for fee in &facts.fees {
+        let (times, shares) = all.entry(&fee.account).or_default();
+        (*times, *shares) = (times.saturating_add(1), shares.saturating_add(fee.shares));
+    }
+    for (account, (times, shares)) in all {
+        let what = format!("{shares} shares were minted to {account} as fees, {times} times");
+        findings.push(Finding::new(Severity::Info, Code::FeeShares, what).field("record.observation.shares"));
     }
 }
 

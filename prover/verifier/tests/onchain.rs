@@ -5,8 +5,8 @@ mod common;
 
 use probity_strategy::{Amount, Fill, Price, Side};
 use probity_verifier::{
-    ChainCoverage, ChainFacts, ChainMark, Code, DecisionSeen, Digest, Entry, Finding, Header, PostedSeen, RegistrationSeen, Salt, Severity,
-    SwapSeen, audit_chain, audit_chain_since, commit_model, next_head,
+    ChainCoverage, ChainFacts, ChainMark, Code, DecisionSeen, Digest, Entry, FeeSeen, Finding, Header, PostedSeen, RegistrationSeen, Salt,
+    Severity, SwapSeen, audit_chain, audit_chain_since, commit_model, next_head,
 };
 
 struct Pair {
@@ -71,6 +71,7 @@ fn honest() -> Pair {
         decisions,
         swaps,
         posted: vec![PostedSeen { steps: 40, head: last, tx_hash: [200; 32] }],
+        fees: Vec::new(),
         head: last,
     };
     Pair { header, entries, facts }
@@ -97,6 +98,17 @@ fn places(pair: &Pair) -> (usize, usize) {
     let filled = pair.facts.decisions.iter().position(|d| d.filled.is_some()).unwrap();
     let hold = pair.facts.decisions.iter().position(|d| d.order.is_none()).unwrap();
     (filled, hold)
+}
+
+#[test]
+fn fees_in_shares_are_told_and_are_no_fault() {
+    let mut pair = honest();
+    let fee = |account: &str, shares| FeeSeen { account: account.into(), shares };
+    pair.facts.fees = vec![fee("0xaa", 5), fee("0xbb", 1), fee("0xaa", 7)];
+    let found = findings(&pair);
+    assert!(found.iter().all(|f| (f.severity, f.code) == (Severity::Info, Code::FeeShares)));
+    let said: Vec<_> = found.iter().map(|f| f.message.as_str()).collect();
+    assert_eq!(said, ["12 shares were minted to 0xaa as fees, 2 times", "1 shares were minted to 0xbb as fees, 1 times"]);
 }
 
 #[test]

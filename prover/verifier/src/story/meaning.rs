@@ -23,6 +23,7 @@ impl Code {
             Self::TickRange => "No pool has such a price: the observation is invented or damaged.",
             Self::PriceMismatch => "The price in the record is not the one its tick stands for: one of the two was edited.",
             Self::Flow => "Somebody put funds in or took them out. Normal; performance below is computed without it.",
+            Self::FeeShares => "The fee that was fixed when the vault was made: everybody else's shares are a smaller part by so much. Compare it with the terms that `probity vault status` shows.",
             Self::FillWithoutOrder => "Funds moved as if by a trade that nobody ordered.",
             Self::FillBelowLimit => "A trade gave less than its order allowed: the venue or the record is wrong.",
             Self::OrderLimit => "The agent ordered what its mandate forbids, or the record was edited.",
