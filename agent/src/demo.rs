@@ -50,6 +50,7 @@ fn run_args(args: &DemoArgs) -> RunArgs {
         posting: None,
         rpc: None,
         deploy: false,
+        paper: false,
         model: None,
         keep_chain: false,
         plain: true,

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &DeployArgs, settings: &Settings, json: bool) -> Result<
     let deployed = on_runtime(async {
         let (ready, _lock) = establish(&run_args, settings, &Feed::default()).await?;
         let (agent, header) = (ready.agent, ready.header);
-        let (view, mandate) = (agent.vault.view(), &header.mandate);
+        let (view, mandate) = (agent.account.on_chain()?.view(), &header.mandate);
         let (quote, base) = view.tokens().await?;
         let deployed = Deployed {
             chain_id: mandate.chain_id,

@@ -1,11 +1,13 @@
 //! Settings: embedded default < file < environment < flags; unknown keys are refused.
 
 mod keys;
+mod paper;
 mod safety;
 mod see;
 mod settlement;
 
 pub(crate) use keys::KeysSettings;
+pub(crate) use paper::PaperSettings;
 pub(crate) use safety::{FoldWhen, SafetySettings};
 pub(crate) use see::{AlertsSettings, TelemetrySettings};
 pub(crate) use settlement::{SettlementMode, SettlementSettings};
@@ -37,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) proof: ProofSettings,
     /// When proofs are posted.
     pub(crate) posting: PostingSettings,
+    /// Trading on paper.
+    pub(crate) paper: PaperSettings,
     /// What stops the agent on a bad day.
     pub(crate) safety: SafetySettings,
     /// Whether the vault verifies proofs, and when that is paid for.

@@ -85,6 +85,9 @@ pub(crate) struct RunArgs {
     /// On a real chain: deploy a vault and make the first deposit.
     #[arg(long)]
     pub(crate) deploy: bool,
+    /// On paper: observe the real chain behind --rpc, send nothing to it, and fill orders by the pool's own state. No key, no vault.
+    #[arg(long, conflicts_with_all = ["deploy", "fork_url", "market", "seed", "keep_chain"])]
+    pub(crate) paper: bool,
     /// Model file; the shipped strategy if left out.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
@@ -123,6 +126,7 @@ impl RunArgs {
             posting: None,
             rpc: None,
             deploy: false,
+            paper: false,
             model: None,
             keep_chain: false,
             plain: false,

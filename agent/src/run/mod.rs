@@ -1,10 +1,13 @@
-//! `probity run`: the live agent, on a development chain that it moves along a market, or on a real chain.
+//! `probity run`: the live agent, on a development chain that it moves along a market, on a real chain, or on paper beside one.
 
+mod account;
 mod book;
+mod chain;
 mod fault;
 mod guard;
 pub(crate) mod halt;
 mod live;
+mod paper;
 mod proving;
 mod sending;
 mod settling;
@@ -23,6 +26,7 @@ use crate::output;
 use crate::see::terminal::{self, Terminal};
 use crate::see::{Event, Feed, Seeing};
 use crate::settings::Settings;
+use account::Account;
 use anyhow::{Context, Result, ensure};
 use guard::Guard;
 use halt::Gate;
@@ -210,7 +214,11 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
     let Ready { mut agent, world, header, source, simulated, .. } = ready;
     let (log, proof_path) = (args.dir.join("decisions.jsonl"), args.dir.join("proof.bin"));
     if agent.state.step > 0 && seal {
-        output::talk("proving all decisions and posting what is not on chain yet …");
+        output::talk(if agent.account.is_paper() {
+            "proving all decisions; on paper, nothing is posted …"
+        } else {
+            "proving all decisions and posting what is not on chain yet …"
+        });
         let proof = agent.post().await?;
         write(&proof_path, &proof.bytes)?;
         agent.settle_all().await?;
@@ -228,7 +236,9 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
     let summary = Summary::of(summary::Sources {
         source: &source,
         simulated,
-        vault: header.mandate.vault.clone(),
+        vault: if agent.account.is_paper() { "none, on paper".to_owned() } else { header.mandate.vault.clone() },
+        paper: agent.account.is_paper(),
+        gas_cost_wei: agent.journal.paper_gas_wei()?,
         entries: &entries,
         posts: &posts,
         stats: &stats,
@@ -246,9 +256,13 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
     Ok(Finished { summary, url, chain })
 }
 
-/// The vault's accounts now, at the price of the last observation.
+/// The accounts now, at the price of the last observation.
 async fn ending(agent: &live::Agent, last: &Observation) -> Result<Observation> {
-    let now = agent.vault.view().balances().await?;
+    let vault = match &agent.account {
+        Account::Vault(vault) => vault,
+        Account::Paper(paper) => return Ok(paper.ending(last)),
+    };
+    let now = vault.view().balances().await?;
     Ok(Observation { quote: Amount::new(now.quote)?, base: Amount::new(now.base)?, shares: Amount::new(now.shares)?, ..last.clone() })
 }
 
@@ -314,9 +328,13 @@ fn words(line: &Line, quote_decimals: u8, base_decimals: u8) -> String {
         }
     };
     let halted = if line.record.decision.halted { " HALTED" } else { "" };
+    let (paper, cost) = line.paper.as_ref().map_or(("", String::new()), |p| {
+        let wei = p.gas_price_wei.map(|price| price.saturating_mul(o.gas_used.into()));
+        ("PAPER ", wei.map_or_else(String::new, |wei| format!(", which would cost {} ether", units(wei, 18))))
+    });
     let proof = if o.proof_bytes > 0 { format!(", proof of {} bytes", o.proof_bytes) } else { String::new() };
     format!(
-        "#{:<4} {} tick {:>7} nav {:>14} weight {:>5.1} %  {what}{halted}  ({} gas{proof})",
+        "{paper}#{:<4} {} tick {:>7} nav {:>14} weight {:>5.1} %  {what}{halted}  ({} gas{cost}{proof})",
         obs.step,
         crate::time::utc(obs.time_s),
         obs.mean_tick,

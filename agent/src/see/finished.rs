@@ -63,5 +63,5 @@ fn about(dir: &Path) -> Result<About> {
     let header = Header::new(mandate, commit_model(&shape, &reveal.model, &reveal.salt));
     let simulated = matches!(market, Some(MarketChoice::Simulated { .. }));
     // What the session of another process holds is not in the journal.
-    Ok(About { live: false, ..About::of(&header, meta("source")?, simulated, pair) })
+    Ok(About { live: false, paper: journal.is_paper()?, ..About::of(&header, meta("source")?, simulated, pair) })
 }

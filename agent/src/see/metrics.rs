@@ -26,6 +26,7 @@ pub(crate) fn labels(shown: &Shown) -> Vec<(String, String)> {
         ("vault", mandate.map(|m| m.vault.clone()).unwrap_or_default()),
         ("chain_id", mandate.map(|m| m.chain_id.to_string()).unwrap_or_default()),
         ("model_commitment", about.model_commitment.clone()),
+        ("paper", about.paper.to_string()),
         ("base", about.pair.base.clone()),
         ("quote", about.pair.quote.clone()),
     ]

@@ -147,6 +147,8 @@ fn states(row: &Row) -> (Cell<'static>, Cell<'static>) {
         Execution::Sent => Cell::from("sent"),
         Execution::OnChain => Cell::from("on chain").green(),
         Execution::NotFilled => Cell::from("no fill").yellow(),
+        Execution::Paper => Cell::from("paper").magenta(),
+        Execution::PaperNotFilled => Cell::from("paper, none").yellow(),
     };
     let proof = match row.proof {
         ProofState::Waiting => Cell::from("waiting").dim(),
