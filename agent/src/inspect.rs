@@ -6,7 +6,7 @@ use crate::{audit, output, time};
 use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
 use probity_strategy::{Record, Side, Valuation};
-use probity_verifier::{Envelope, Header, Line, LogReader, Waypoint};
+use probity_verifier::{Envelope, Header, Line, LogReader, Waypoint, is_nowhere};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -88,19 +88,22 @@ fn folder(path: &Path, last: usize, json: bool) -> Result<()> {
     let entries = journal.entries()?;
     let meta = |key: &str| journal.meta(key).map(Option::unwrap_or_default);
     let unknown = entries.iter().filter(|e| e.outcome.is_none()).count();
+    let meta_source = meta("source")?;
     let (vault, market, sealed) = (meta("vault")?, meta("market")?, journal.meta("sealed")?.is_some());
+    let paper = journal.is_paper()?;
     let posts = journal.posts()?;
     let changes = journal.changes()?;
     let value = serde_json::json!({
-        "vault": vault, "market": market, "decisions": entries.len(), "outcome_unknown": unknown, "posts": posts.len(), "sealed": sealed,
+        "vault": vault, "paper": paper, "market": market, "decisions": entries.len(), "outcome_unknown": unknown, "posts": posts.len(), "sealed": sealed,
         "state": changes.last().map_or("active", |c| c.state.as_str()), "changes": changes,
         "last": entries.iter().skip(entries.len().saturating_sub(last)).map(|e| &e.record).collect::<Vec<_>>(),
+        "last_outcomes": entries.iter().skip(entries.len().saturating_sub(last)).map(|e| &e.outcome).collect::<Vec<_>>(),
     });
     output::data(json, "run", &value, || {
         let rows = [
             ("run".into(), format!("{} ({})", path.display(), if sealed { "sealed" } else { "open" })),
-            ("vault".into(), vault.clone()),
-            ("market".into(), market.clone()),
+            ("vault".into(), if paper { "none: ON PAPER, nothing was sent".into() } else { vault.clone() }),
+            (if paper { "source" } else { "market" }.into(), if paper { meta_source.clone() } else { market.clone() }),
             ("decisions".into(), format!("{} ({unknown} with unknown outcome)", entries.len())),
             ("proofs posted apart".into(), posts.len().to_string()),
             (
@@ -137,7 +140,14 @@ fn tail(records: &[Record], last: usize) -> Vec<&Record> {
 fn head_rows(header: &Header) -> Vec<(String, String)> {
     let m = &header.mandate;
     vec![
-        ("vault".into(), format!("{} on chain {}", m.vault, m.chain_id)),
+        (
+            "vault".into(),
+            if is_nowhere(m) {
+                format!("NONE: a run on paper beside chain {}, or a backtest", m.chain_id)
+            } else {
+                format!("{} on chain {}", m.vault, m.chain_id)
+            },
+        ),
         ("pool".into(), m.pool.clone()),
         ("interval".into(), format!("{} s from {} UTC", m.interval_s, time::utc(m.genesis_time_s))),
         ("model".into(), format!("{:?}, committed to as {}", m.model.dims, header.model_commitment)),

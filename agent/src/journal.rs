@@ -12,19 +12,25 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What became of a decision on chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What became of a decision on chain, or on paper.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Outcome {
-    /// Transaction hash, hex.
+    /// Transaction hash, hex; on paper, the block.
     pub(crate) tx_hash: String,
     /// Gas used by it.
     pub(crate) gas_used: u64,
     /// Whether the order was filled.
     pub(crate) executed: bool,
     /// Raw amount received.
+    #[serde(serialize_with = "in_text")]
     pub(crate) amount_out: u128,
     /// Proof bytes that the transaction carried.
     pub(crate) proof_bytes: u64,
+}
+
+/// Big integers travel as decimal strings: JSON numbers lose digits past 2^53.
+fn in_text<S: serde::Serializer>(v: &u128, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(v)
 }
 
 /// A proof that was posted in a transaction of its own.
@@ -36,6 +42,15 @@ pub(crate) struct Post {
     pub(crate) gas_used: u64,
     /// Bytes.
     pub(crate) proof_bytes: u64,
+}
+
+/// Where a decision on paper stands in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OnPaper {
+    /// Newest block when it would have left.
+    pub(crate) sent_block: u64,
+    /// What a unit of gas cost in the block that it would have been in, wei; none until that block is looked at.
+    pub(crate) gas_price_wei: Option<u128>,
 }
 
 /// One row.
@@ -74,6 +89,9 @@ pub(crate) struct Journal {
     db: Connection,
 }
 
+/// How the chain of a run on paper begins in the journal.
+pub(crate) const PAPER: &str = "paper";
+
 /// How long another process may hold the journal (`probity halt`, `inspect`).
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -108,6 +126,7 @@ impl Journal {
              create table if not exists attempt (
                tx_hash text primary key, step integer not null, nonce integer not null, gas integer not null,
                max_fee_wei text not null, tip_wei text not null);
+             create table if not exists paper (step integer primary key, sent_block integer not null, gas_price_wei text);
              create index if not exists decision_unknown on decision (step) where tx_hash is null;
              create index if not exists attempt_of on attempt (step);
              create table if not exists change (
@@ -127,6 +146,11 @@ impl Journal {
             self.db.query_row("select count(*), max(step) from decision", [], |r| Ok((r.get(0)?, r.get(1)?)))?;
         ensure!(most.map_or(0, |m| m.saturating_add(1)) == count, "journal: {count} decisions, the last one is {most:?}: some are missing");
         Ok(())
+    }
+
+    /// Whether the run is on paper: nothing of it is on a chain.
+    pub(crate) fn is_paper(&self) -> Result<bool> {
+        Ok(self.meta("chain")?.is_some_and(|chain| chain.starts_with(PAPER)))
     }
 
     /// Keeps a value, or checks that the one kept is the same.
@@ -219,6 +243,37 @@ impl Journal {
             Ok(Attempt { tx_hash, nonce, gas, max_fee_wei: max_fee.parse()?, tip_wei: tip.parse()? })
         })
         .collect()
+    }
+
+    /// Notes when a decision on paper would have left, and later what its gas cost.
+    pub(crate) fn note_on_paper(&self, step: u32, paper: &OnPaper) -> Result<()> {
+        let row = params![step, i64::try_from(paper.sent_block)?, paper.gas_price_wei.map(|p| p.to_string())];
+        let noted = self.db.execute("insert or replace into paper values (?1, ?2, ?3)", row);
+        noted.map(drop).with_context(|| format!("journal: step {step} could not be noted on paper"))
+    }
+
+    /// Where a decision on paper stands.
+    pub(crate) fn on_paper(&self, step: u32) -> Result<Option<OnPaper>> {
+        let mut query = self.db.prepare_cached("select sent_block, gas_price_wei from paper where step = ?1")?;
+        let row = query.query_row([step], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Option<String>>(1)?))).optional()?;
+        row.map(|(block, price)| {
+            let gas_price_wei = price.map(|p| p.parse()).transpose().with_context(|| format!("journal: gas price of step {step}"))?;
+            Ok(OnPaper { sent_block: block.unsigned_abs(), gas_price_wei })
+        })
+        .transpose()
+    }
+
+    /// What the gas of all decisions on paper would have cost, wei.
+    pub(crate) fn paper_gas_wei(&self) -> Result<u128> {
+        let mut query = self.db.prepare(
+            "select gas_used, gas_price_wei from decision join paper using (step) where tx_hash is not null and gas_price_wei is not null",
+        )?;
+        let mut rows = query.query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))?;
+        rows.try_fold(0, |all: u128, row| {
+            let (gas, price) = row?;
+            let price: u128 = price.parse().context("journal: gas price on paper")?;
+            Ok(all.saturating_add(price.saturating_mul(gas.unsigned_abs().into())))
+        })
     }
 
     /// Notes a change of state.

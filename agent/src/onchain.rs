@@ -5,7 +5,7 @@ use probity_chain::{Decided, HeaderPart, HeaderSeen, Posted, VaultView, vault_st
 use probity_strategy::Side;
 use probity_verifier::{
     ChainFacts, ChainMark, DecisionSeen, FeeSeen, Header, HeaderField, PoolSeen, PostedSeen, REORG_MARGIN, RegistrationSeen, StateSeen,
-    SwapSeen, VaultSlots,
+    SwapSeen, VaultSlots, is_nowhere,
 };
 
 /// Facts, and the proof bytes of the post that reaches farthest.
@@ -26,6 +26,11 @@ impl Seen {
             .vault
             .parse()
             .map_err(|_| anyhow::anyhow!("mandate.vault: expected an address, got {}", header.mandate.vault))?;
+        ensure!(
+            !is_nowhere(&header.mandate),
+            "--rpc {}: the log's vault is the zero address: it is of a run on paper or a backtest, and no chain has anything to hold it against;              audit it without --rpc",
+            probity_chain::host_of(url)
+        );
         let view = VaultView::at(url, address)?;
         let chain_id = view.chain_id().await?;
         ensure!(view.exists().await?, "--rpc {}: no contract at the log's vault {}", probity_chain::host_of(url), header.mandate.vault);

@@ -16,7 +16,7 @@ const yul = ["SettlementVerifier"];
 // Registries for development chains, compiled apart for the same reason as the tests' contracts.
 const registries = ["IdentityRegistry", "ValidationRegistry"];
 
-const tests = ["HostileToken", "Mover", "TellsVerifier", "Books", "Saver"];
+const tests = ["HostileToken", "Mover", "TellsVerifier", "Books", "Saver", "OddToken"];
 
 const source = (path) => [path, { content: readFileSync(join(here, path), "utf8") }];
 const inputOf = (paths) => ({

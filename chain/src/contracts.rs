@@ -42,6 +42,10 @@ abigen!(
         function fee() external view returns (uint24)
         function factory() external view returns (address)
         function liquidity() external view returns (uint128)
+        function tickSpacing() external view returns (int24)
+        function tickBitmap(int16) external view returns (uint256)
+        function ticks(int24) external view returns (uint128 liquidityGross, int128 liquidityNet, uint256 feeGrowthOutside0X128, uint256 feeGrowthOutside1X128, int56 tickCumulativeOutside, uint160 secondsPerLiquidityOutsideX128, uint32 secondsOutside, bool initialized)
+        function observe(uint32[]) external view returns (int56[] tickCumulatives, uint160[] secondsPerLiquidityCumulativeX128s)
         function slot0() external view returns (uint160 sqrtPriceX96, int24 tick, uint16 observationIndex, uint16 observationCardinality, uint16 observationCardinalityNext, uint8 feeProtocol, bool unlocked)
         function increaseObservationCardinalityNext(uint16) external
         event Swap(address indexed sender, address indexed recipient, int256 amount0, int256 amount1, uint160 sqrtPriceX96, uint128 liquidity, int24 tick)

@@ -2,7 +2,7 @@
 //!
 //! - The vault: [`Vault`] acts on it, [`VaultView`] reads what it promised, where it stands and what the chain recorded of it.
 //! - Its shares: [`ShareTerms`] fixes fees and price guard, [`ShareFacts`] is what a depositor reads.
-//! - A pool's past: [`Pull`], its logs out of any node.
+//! - A pool's past: [`Pull`], its logs out of any node. A pool at one block: [`PoolView`], its oracle and what a swap would meet.
 //! - Registries of agents (ERC-8004): [`Validations`] asks for, gives and reads validations; [`Identities`] names agents.
 //! - Sending: [`Sender`], one account; a sent transaction is unknown until its receipt. [`Signer`] keeps its key, or knows who does.
 //! - Development chains: [`DevChain`], anvil as a fork of a real chain or of a stand-in mainnet with the real Uniswap v3.
@@ -22,6 +22,7 @@ mod mainnet;
 mod market;
 mod node;
 mod pool;
+mod pool_view;
 mod private_relay;
 mod pull;
 mod record;
@@ -48,6 +49,7 @@ pub use ethers::types::Address;
 pub use mainnet::{FACTORY, POOL_500, POOL_3000, POSITION_MANAGER, SWAP_ROUTER, USDC, WETH};
 pub use market::Moved;
 pub use pool::{PoolInfo, TokenInfo};
+pub use pool_view::{BlockSeen, PoolView, Reach, SlotsSeen};
 pub use private_relay::PrivateRelay;
 pub use pull::{PoolLog, Pull};
 pub use record::{Balances, Decided, Flow, Move, Observed, Outcome, Posted, Promise, SwapSeen};

@@ -399,6 +399,8 @@ def check(raw, opening, proof, out):
         dims, shifts = m["model"]["dims"], m["model"]["shifts"]
         if not 2 <= len(dims) <= 5 or dims[0] != 16 or dims[-1] != 3 or len(shifts) + 2 != len(dims):
             raise Bad("header.mandate.model: expected 16 inputs, 3 outputs, 2 … 5 layers, one shift a hidden layer")
+        if int(loose["mandate"]["vault"], 16) == 0:
+            say("no_vault", "the zero address is no vault: a run on paper or a backtest", "note")
         digest = mandate_digest(loose["mandate"], m)
         genesis = poseidon(GENESIS, [header["mandate_digest"], header["model_commitment"]])
         for name, expected in (("mandate_digest", digest), ("genesis_head", genesis)):

@@ -2,15 +2,13 @@
 //!
 //! The agent meets the chain as any node behind a URL, through a door that can be shut.
 
+use crate::door::Door;
 use crate::own_clock::{KEY, OwnClock};
 use crate::{binary, json, run};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -54,16 +52,12 @@ impl BadDay {
         command.env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1").env("PROBITY__CHAIN__POLL_INTERVAL_MS", "200");
         command.env("PROBITY__POSTING__EVERY_DECISIONS", "1000").env("PROBITY__SAFETY__FOLD", "later");
         command.env("PROBITY__SAFETY__CONFIRMATIONS", "0").env("PROBITY_LOG", "info").envs(settings.iter().copied());
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the agent starts");
-        let lines = BufReader::new(child.stderr.take().expect("its stderr")).lines();
-        let (send, said) = channel();
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(send.send(line))));
-        Running { child, said, heard: Vec::new() }
+        Running::start(&mut command)
     }
 
     /// Shuts or opens the door between agent and node: what is under way is cut off.
     pub fn shut(&self, shut: bool) {
-        self.door.shut.store(shut, Ordering::SeqCst);
+        self.door.shut(shut);
     }
 
     /// The run's folder, as `probity inspect` tells it.
@@ -95,6 +89,24 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts a command whose lines are listened to.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test may panic")]
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the agent starts");
+        let lines = BufReader::new(child.stderr.take().expect("its stderr")).lines();
+        let (send, said) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(send.send(line))));
+        Self { child, said, heard: Vec::new() }
+    }
+
+    /// Sends it a signal by name, as `kill` does.
+    #[expect(clippy::expect_used, reason = "a test may panic")]
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().expect("kill");
+        assert!(sent.success(), "kill -s {name}");
+    }
+
     /// Waits for a line with these words, and gives it.
     #[expect(clippy::panic, reason = "a test may panic")]
     pub fn says(&mut self, words: &str) -> String {
@@ -120,6 +132,12 @@ impl Running {
         }
     }
 
+    /// What it said so far.
+    #[must_use]
+    pub fn heard(&self) -> &[String] {
+        &self.heard
+    }
+
     /// Waits for its end, and gives exit code and all that it said.
     #[expect(clippy::expect_used, reason = "a test may panic")]
     pub fn ends(mut self) -> (Option<i32>, String) {
@@ -135,59 +153,4 @@ impl Drop for Running {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// A TCP relay that can be shut.
-struct Door {
-    port: u16,
-    shut: Arc<AtomicBool>,
-}
-
-impl Door {
-    #[expect(clippy::expect_used, reason = "a test may panic")]
-    fn before(host: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("its address").port();
-        let (shut, host) = (Arc::new(AtomicBool::new(false)), host.to_owned());
-        let door = Arc::clone(&shut);
-        std::thread::spawn(move || {
-            for inside in listener.incoming().map_while(Result::ok) {
-                if door.load(Ordering::SeqCst) {
-                    drop(inside.shutdown(Shutdown::Both));
-                } else if let Ok(outside) = TcpStream::connect(&host) {
-                    pass(&inside, &outside, &door);
-                    pass(&outside, &inside, &door);
-                }
-            }
-        });
-        Self { port, shut }
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-}
-
-/// Passes bytes on until either end closes or the door is shut.
-fn pass(from: &TcpStream, to: &TcpStream, door: &Arc<AtomicBool>) {
-    let (Ok(mut from), Ok(mut to)) = (from.try_clone(), to.try_clone()) else { return };
-    drop(from.set_read_timeout(Some(Duration::from_millis(50))));
-    let door = Arc::clone(door);
-    std::thread::spawn(move || {
-        let mut bytes = vec![0; 65_536];
-        while !door.load(Ordering::SeqCst) {
-            match from.read(&mut bytes) {
-                Ok(0) => break,
-                Ok(n) => {
-                    if to.write_all(bytes.get(..n).unwrap_or_default()).is_err() {
-                        break;
-                    }
-                }
-                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(_) => break,
-            }
-        }
-        drop(from.shutdown(Shutdown::Both));
-        drop(to.shutdown(Shutdown::Both));
-    });
 }

@@ -1,7 +1,10 @@
 //! What spans crates, and helpers to drive the binaries the way a user does.
 
 pub mod bad_day;
+pub mod door;
+pub mod listing;
 pub mod own_clock;
+pub mod trader;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -129,6 +132,18 @@ impl Rpc {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// A page that is asked for, head and body.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test may panic")]
+    pub fn get(&self, path: &str) -> String {
+        let host = self.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(host).expect("a server that listens");
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
     }
 
     /// One JSON-RPC call; the result.

@@ -50,9 +50,9 @@ pub(crate) struct DemoArgs {
 }
 
 /// Flags of `run`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
-    /// Folder of journal, keys, log and proof; an interrupted run in it goes on.
+    /// Folder of journal, keys, log and proof; an interrupted run in it goes on. With several --config, the folder of their folders.
     #[arg(long, value_name = "DIR", default_value = ".probity/run")]
     pub(crate) dir: PathBuf,
     /// Series that moves the development chain's pool (CSV, may be gzipped); a simulated one if left out.
@@ -85,6 +85,9 @@ pub(crate) struct RunArgs {
     /// On a real chain: deploy a vault and make the first deposit.
     #[arg(long)]
     pub(crate) deploy: bool,
+    /// On paper: observe the real chain behind --rpc, send nothing to it, and fill orders by the pool's own state. No key, no vault.
+    #[arg(long, conflicts_with_all = ["deploy", "fork_url", "market", "seed", "keep_chain"])]
+    pub(crate) paper: bool,
     /// Model file; the shipped strategy if left out.
     #[arg(long, value_name = "FILE")]
     pub(crate) model: Option<PathBuf>,
@@ -123,6 +126,7 @@ impl RunArgs {
             posting: None,
             rpc: None,
             deploy: false,
+            paper: false,
             model: None,
             keep_chain: false,
             plain: false,

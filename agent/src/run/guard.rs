@@ -95,7 +95,8 @@ impl Guard {
             }
             agent.proving.check()?;
         }
-        if let Ok((holds, says)) = agent.vault.view().holdings().await
+        if let Some(vault) = agent.account.vault()
+            && let Ok((holds, says)) = vault.view().holdings().await
             && (holds.quote < says.quote || holds.base < says.base)
         {
             let words = format!(

@@ -2,9 +2,10 @@
 //!
 //! A decision that is not in the journal was not taken. A sent transaction is unknown until its receipt: the chain is asked,
 //! after a restart, a failure or a reorganisation alike, and the vault's own step counter and head make a second execution
-//! impossible. What is sent again is always the very same journaled decision.
+//! impossible. What is sent again is always the very same journaled decision. On paper nothing is sent: the journal alone knows.
 
-use crate::journal::{Entry, Journal, Outcome, Post};
+use crate::journal::{Entry, Journal, OnPaper, Outcome, Post};
+use crate::run::account::Account;
 use crate::run::fault::{Boundary, reached};
 use crate::run::halt::{Gate, Mode, Reason};
 use crate::run::proving::{Proof, Proving};
@@ -13,7 +14,7 @@ use crate::run::settling::Settling;
 use crate::see::{Event, Feed};
 use crate::settings::{PostingPolicy, PostingSettings};
 use anyhow::{Context, Result, bail, ensure};
-use probity_chain::{ChainError, Move, Observed, Vault};
+use probity_chain::{ChainError, Move, Observed};
 use probity_learn::Candle;
 use probity_strategy::{Engine, Observation, Record, Side, Signal, State, oriented, price_x64};
 use probity_verifier::{Digest, next_head};
@@ -25,11 +26,11 @@ const LOOK_BACK: u64 = 64;
 /// Time between two looks at a chain that has to move on.
 const POLL: Duration = Duration::from_millis(200);
 
-/// An agent on its vault.
+/// An agent on its account.
 pub(crate) struct Agent {
     pub(crate) engine: Engine,
     pub(crate) candle: Candle,
-    pub(crate) vault: Vault,
+    pub(crate) account: Account,
     pub(crate) journal: Journal,
     pub(crate) gate: Gate,
     pub(crate) proving: Proving,
@@ -45,6 +46,8 @@ pub(crate) struct Agent {
     pub(crate) head: Digest,
     /// Decisions whose proof is on chain.
     pub(crate) posted: u32,
+    /// Decisions in the last proof that this start made.
+    pub(crate) proven: u32,
     /// Time of the last interval that was looked at, whether a decision was made in it or not.
     pub(crate) passed_s: u64,
 }
@@ -53,13 +56,16 @@ pub(crate) struct Agent {
 pub(crate) struct Line {
     pub(crate) record: Record,
     pub(crate) outcome: Outcome,
+    /// Of a run on paper.
+    pub(crate) paper: Option<OnPaper>,
 }
 
 impl Agent {
     /// Brings engine and prover to the journal's last decision, after a start or a crash.
     pub(crate) fn replay(&mut self) -> Result<()> {
         (self.state, self.head) = (State::genesis(self.engine.mandate()), self.genesis_head);
-        for entry in &self.journal.entries()? {
+        let entries = self.journal.entries()?;
+        for entry in &entries {
             let obs = &entry.record.observation;
             let step = self.engine.step(&self.state, obs);
             ensure!(step.record == entry.record, "journal: decision {} is not what the model decides; it is of another model", obs.step);
@@ -71,6 +77,9 @@ impl Agent {
                 self.head,
                 entry.head
             );
+        }
+        if let (Account::Paper(paper), Some(last)) = (&mut self.account, entries.last()) {
+            paper.stand_at(last)?;
         }
         self.passed_s = self.state.last_time_s;
         self.proving.decided(self.state.step)
@@ -95,13 +104,14 @@ impl Agent {
     /// Posts that the chain has and the journal may not know of. Only those that no reorganisation will take away are kept in mind:
     /// the others are looked for again.
     async fn look_for_posts(&mut self) -> Result<()> {
+        let Some(vault) = self.account.vault() else { return Ok(()) };
         let number = |name: &str| -> Result<Option<u64>> {
             self.journal.meta(name)?.map(|n| n.parse()).transpose().with_context(|| format!("journal: {name}"))
         };
         let from = number("posts_looked_for_from")?.unwrap_or(0).max(self.registered_block);
         let kept = number("posts_kept")?.map_or(Ok(0), u32::try_from).context("journal: posts_kept")?;
-        let latest = self.vault.view().block_number().await?;
-        let seen = self.vault.view().posted(from).await?;
+        let latest = vault.view().block_number().await?;
+        let seen = vault.view().posted(from).await?;
         if let Some(wrong) = seen.iter().find(|p| p.steps > self.state.step) {
             bail!("the vault has a proof of {} decisions, the journal {}: the journal is an old copy", wrong.steps, self.state.step);
         }
@@ -116,8 +126,12 @@ impl Agent {
     /// Settles what the journal has no outcome for, and sends again what the vault does not have: at most the last decision,
     /// unless a reorganisation was deeper than the confirmations.
     pub(crate) async fn reconcile(&mut self) -> Result<()> {
-        let (next, _) = self.vault.view().position().await?;
         let decided = self.state.step;
+        let next = match &self.account {
+            Account::Vault(vault) => vault.view().position().await?.0,
+            // On paper, what has an outcome was carried out.
+            Account::Paper(_) => self.journal.first_unknown()?.unwrap_or(decided),
+        };
         ensure!(
             next <= decided,
             "the vault has {next} decisions, the journal {decided}: another agent acts on this vault, or the journal is an old copy"
@@ -133,9 +147,10 @@ impl Agent {
                 let before = self.head_before(step)?;
                 self.execute(&entry, before).await?;
             } else if entry.outcome.is_none() {
-                let seen = self.vault.view().decided_at(step, self.registered_block).await?;
+                let view = self.account.on_chain()?.view();
+                let seen = view.decided_at(step, self.registered_block).await?;
                 let seen = seen.with_context(|| format!("the vault's event of decision {step}"))?;
-                let posted = self.vault.view().posted(seen.outcome.block_number).await?;
+                let posted = view.posted(seen.outcome.block_number).await?;
                 let proof_bytes = posted.iter().find(|p| p.tx_hash == seen.outcome.tx_hash).map_or(0, |p| p.length);
                 let found = outcome(&seen.outcome, proof_bytes);
                 self.journal.settle(step, &found)?;
@@ -186,13 +201,17 @@ impl Agent {
         let outcome = self.execute(&entry, before).await?;
         self.post_if_due().await?;
         self.settle_if_due().await;
-        Ok(Some(Line { record: entry.record, outcome }))
+        let paper = if self.account.is_paper() { self.journal.on_paper(step)? } else { None };
+        Ok(Some(Line { record: entry.record, outcome, paper }))
     }
 
     /// What the vault sees at `time_s`, from a block that is deep enough and has every decision that the journal has.
     async fn observe(&mut self, time_s: u64) -> Result<Observed> {
         loop {
-            let seen = self.vault.view().observe_at(time_s, self.confirmations).await?;
+            let seen = match &self.account {
+                Account::Vault(vault) => vault.view().observe_at(time_s, self.confirmations).await?,
+                Account::Paper(paper) => return paper.observe(self.state.step, time_s).await,
+            };
             if seen.step >= self.state.step {
                 return Ok(seen);
             }
@@ -217,7 +236,7 @@ impl Agent {
         Ok(())
     }
 
-    /// Sends a journaled decision, with its proof where the policy says so, and journals the outcome.
+    /// Carries out a journaled decision, with its proof where the policy says so, and journals the outcome.
     async fn execute(&mut self, entry: &Entry, before: Digest) -> Result<Outcome> {
         let (record, step) = (&entry.record, entry.record.observation.step);
         let after: Digest = entry.head.parse().with_context(|| format!("journal: head of decision {step}"))?;
@@ -232,16 +251,26 @@ impl Agent {
         let made = Move::of_order(order, before.to_bytes(), after.to_bytes());
         self.feed.tell(&Event::Sent { step });
         let span = tracing::info_span!("execute", step);
-        let done = if let Some(settling) = self.settling.as_ref().filter(|s| s.strict() && order.is_some()) {
-            settling.carry(&self.vault, &self.journal, &self.gate, &seen, &made).instrument(span).await
-        } else {
-            // Another proof makes another transaction: what was signed before would not be this call.
-            let earlier = if proof.is_none() { self.journal.attempts(step)? } else { Vec::new() };
-            let mut notes = Following { journal: &self.journal, gate: &self.gate, what: What::Decision(step) };
-            self.vault.decide_noting(&seen, &made, bytes, earlier, &mut notes).instrument(span).await.map_err(Into::into)
+        let done: Result<Outcome> = match &mut self.account {
+            Account::Paper(paper) => {
+                let length = u64::try_from(bytes.len())?;
+                paper.carry(&self.journal, &self.gate, entry, length).instrument(span).await
+            }
+            Account::Vault(vault) => {
+                let sent = if let Some(settling) = self.settling.as_ref().filter(|s| s.strict() && order.is_some()) {
+                    settling.carry(vault, &self.journal, &self.gate, &seen, &made).instrument(span).await
+                } else {
+                    // Another proof makes another transaction: what was signed before would not be this call.
+                    let earlier = if proof.is_none() { self.journal.attempts(step)? } else { Vec::new() };
+                    let mut notes = Following { journal: &self.journal, gate: &self.gate, what: What::Decision(step) };
+                    vault.decide_noting(&seen, &made, bytes, earlier, &mut notes).instrument(span).await.map_err(Into::into)
+                };
+                let length = u64::try_from(bytes.len())?;
+                sent.map(|done| outcome(&done, length))
+            }
         };
         let done = match done {
-            Ok(done) => outcome(&done, u64::try_from(bytes.len())?),
+            Ok(done) => done,
             Err(error) => {
                 if let Some(error) = error.downcast_ref::<ChainError>() {
                     self.lost_ground(step, error)?;
@@ -253,7 +282,7 @@ impl Agent {
         tracing::info_span!("journal", step).in_scope(|| self.journal.settle(step, &done))?;
         reached(Boundary::Settled);
         self.feed.tell(&Event::Outcome { step, outcome: done.clone() });
-        if proof.is_some() {
+        if proof.is_some() && !self.account.is_paper() {
             self.posted = step + 1;
         }
         Ok(done)
@@ -279,18 +308,22 @@ impl Agent {
     }
 
     async fn post_if_due(&mut self) -> Result<()> {
-        let waiting = self.state.step - self.posted.min(self.state.step);
+        let done = if self.account.is_paper() { self.proven } else { self.posted };
+        let waiting = self.state.step - done.min(self.state.step);
         let due = self.posting.policy == PostingPolicy::Every && waiting >= self.posting.every_decisions;
         if due { self.post().await.map(drop) } else { Ok(()) }
     }
 
-    /// Proves everything decided so far and posts the proof, if it is not on chain already.
+    /// Proves everything decided so far and posts the proof, if there is a chain for it and it is not there already.
     pub(crate) async fn post(&mut self) -> Result<Proof> {
         let span = tracing::info_span!("prove", steps = self.state.step);
         let proof = self.prove(self.head).instrument(span).await?;
-        if self.posted < proof.steps {
+        self.proven = proof.steps;
+        if let Some(vault) = self.account.vault()
+            && self.posted < proof.steps
+        {
             let mut notes = Following { journal: &self.journal, gate: &self.gate, what: What::Post };
-            let sent = self.vault.post_proof_noting(proof.steps, proof.head.to_bytes(), &proof.bytes, &mut notes);
+            let sent = vault.post_proof_noting(proof.steps, proof.head.to_bytes(), &proof.bytes, &mut notes);
             let gas_used = sent.instrument(tracing::info_span!("post", steps = proof.steps)).await?;
             self.journal.posted(&Post { steps: proof.steps, gas_used, proof_bytes: u64::try_from(proof.bytes.len())? })?;
             reached(Boundary::Posted);
@@ -302,15 +335,15 @@ impl Agent {
 
     /// Settles if the policy says so; what goes wrong there is told and tried again.
     pub(crate) async fn settle_if_due(&self) {
-        if let Some(settling) = &self.settling {
-            settling.after(&self.vault, &self.journal, &self.gate).await;
+        if let (Some(settling), Some(vault)) = (&self.settling, self.account.vault()) {
+            settling.after(vault, &self.journal, &self.gate).await;
         }
     }
 
     /// Settles what is not settled yet, where the vault verifies.
     pub(crate) async fn settle_all(&self) -> Result<()> {
-        if let Some(settling) = &self.settling {
-            settling.settle(&self.vault, &self.journal, &self.gate).await?;
+        if let (Some(settling), Some(vault)) = (&self.settling, self.account.vault()) {
+            settling.settle(vault, &self.journal, &self.gate).await?;
         }
         Ok(())
     }

@@ -1,21 +1,29 @@
-//! `probity run`: the live agent, on a development chain that it moves along a market, or on a real chain.
+//! `probity run`: the live agent, on a development chain that it moves along a market, on a real chain, or on paper beside one.
 
+mod account;
+mod beside;
 mod book;
+mod chain;
 mod fault;
 mod guard;
 pub(crate) mod halt;
 mod kept;
 mod live;
+mod paper;
 mod proving;
 mod sending;
 mod settling;
 mod setup;
+mod several;
 mod stop;
 mod summary;
+mod workers;
 mod world;
 
+pub(crate) use beside::Beside;
 pub(crate) use book::Book;
 pub(crate) use settling::send as send_settlement;
+pub(crate) use several::run as several;
 pub(crate) use summary::Summary;
 
 use crate::cli::{HaltArgs, RunArgs};
@@ -24,6 +32,7 @@ use crate::output;
 use crate::see::terminal::{self, Terminal};
 use crate::see::{Event, Feed, Seeing};
 use crate::settings::Settings;
+use account::Account;
 use anyhow::{Context, Result, ensure};
 use guard::Guard;
 use halt::Gate;
@@ -47,6 +56,18 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    /// Ends the development chains of a sealed run, or says where they still are.
+    async fn settle_chain(self, args: &RunArgs) -> Result<()> {
+        if self.summary.sealed && !args.keep_chain {
+            return self.stop_chain().await;
+        }
+        if self.chain.is_some() {
+            let dir = args.dir.display();
+            output::talk(format!("the development chain is still up at {}; `probity chain stop --dir {dir}` ends it", self.url));
+        }
+        Ok(())
+    }
+
     /// Ends the development chains, if the run had any.
     pub(crate) async fn stop_chain(self) -> Result<()> {
         match self.chain {
@@ -62,20 +83,13 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<Exi
         let feed = Feed::default();
         let view = Terminal::start(args.plain || json, &feed)?;
         let seeing = Seeing::start(&args.serve, settings, &feed).await?;
-        let ran = execute(args, settings, &feed).await.inspect_err(|e| feed.tell(&Event::Fault { message: format!("{e:#}") }));
+        let ran =
+            execute(args, settings, &feed, Beside::alone()?).await.inspect_err(|e| feed.tell(&Event::Fault { message: format!("{e:#}") }));
         seeing.finish().await;
         drop(view);
         let finished = ran?;
         output::data(json, "run", &finished.summary, || finished.summary.text())?;
-        if finished.summary.sealed && !args.keep_chain {
-            finished.stop_chain().await?;
-        } else if finished.chain.is_some() {
-            output::talk(format!(
-                "the development chain is still up at {}; `probity chain stop --dir {}` ends it",
-                finished.url,
-                args.dir.display()
-            ));
-        }
+        finished.settle_chain(args).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -115,9 +129,9 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
 }
 
 /// Runs the agent until its market ends, the number of decisions is reached or a stop is asked for.
-pub(crate) async fn execute(args: &RunArgs, settings: &Settings, feed: &Feed) -> Result<Finished> {
-    let stop = Stop::listen()?;
-    let (mut ready, _lock) = establish(args, settings, feed).await?;
+pub(crate) async fn execute(args: &RunArgs, settings: &Settings, feed: &Feed, beside: Beside) -> Result<Finished> {
+    let stop = beside.stop.clone();
+    let (mut ready, _lock) = establish(args, settings, feed, beside).await?;
     ready.agent.gate.started(&ready.agent.journal)?;
     ready.agent.replay()?;
     let mut guard = Guard::of(&ready, settings).await?;
@@ -132,7 +146,7 @@ pub(crate) async fn execute(args: &RunArgs, settings: &Settings, feed: &Feed) ->
 }
 
 /// Everything up to the first decision, and the folder's lock. Made once; found again on later starts.
-pub(crate) async fn establish(args: &RunArgs, settings: &Settings, feed: &Feed) -> Result<(Ready, File)> {
+pub(crate) async fn establish(args: &RunArgs, settings: &Settings, feed: &Feed, beside: Beside) -> Result<(Ready, File)> {
     std::fs::create_dir_all(&args.dir).with_context(|| format!("--dir {}: expected a folder that can be written", args.dir.display()))?;
     let lock = lock(&args.dir)?;
     if let Some(drill) = fault::prepare()? {
@@ -141,7 +155,7 @@ pub(crate) async fn establish(args: &RunArgs, settings: &Settings, feed: &Feed) 
     ensure!(settings.posting.every_decisions > 0, "posting.every_decisions: expected 1 or more, got 0");
     let journal = Journal::open(&args.dir)?;
     ensure!(journal.meta("sealed")?.is_none(), "{}: this run is sealed; start a new one in another --dir", args.dir.display());
-    Ok((setup::ready(args, settings, journal, feed).await?, lock))
+    Ok((setup::ready(args, settings, journal, feed, beside).await?, lock))
 }
 
 async fn decide_all(args: &RunArgs, ready: &mut Ready, guard: &mut Guard, stop: &Stop) -> Result<Asked> {
@@ -210,7 +224,11 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
     let Ready { mut agent, world, header, source, simulated, .. } = ready;
     let (log, proof_path) = (args.dir.join("decisions.jsonl"), args.dir.join("proof.bin"));
     if agent.state.step > 0 && seal {
-        output::talk("proving all decisions and posting what is not on chain yet …");
+        output::talk(if agent.account.is_paper() {
+            "proving all decisions; on paper, nothing is posted …"
+        } else {
+            "proving all decisions and posting what is not on chain yet …"
+        });
         let proof = agent.post().await?;
         write(&proof_path, &proof.bytes)?;
         agent.settle_all().await?;
@@ -228,7 +246,9 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
     let summary = Summary::of(summary::Sources {
         source: &source,
         simulated,
-        vault: header.mandate.vault.clone(),
+        vault: if agent.account.is_paper() { "none, on paper".to_owned() } else { header.mandate.vault.clone() },
+        paper: agent.account.is_paper(),
+        gas_cost_wei: agent.journal.paper_gas_wei()?,
         entries: &entries,
         posts: &posts,
         stats: &stats,
@@ -246,9 +266,13 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
     Ok(Finished { summary, url, chain })
 }
 
-/// The vault's accounts now, at the price of the last observation.
+/// The accounts now, at the price of the last observation.
 async fn ending(agent: &live::Agent, last: &Observation) -> Result<Observation> {
-    let now = agent.vault.view().balances().await?;
+    let vault = match &agent.account {
+        Account::Vault(vault) => vault,
+        Account::Paper(paper) => return Ok(paper.ending(last)),
+    };
+    let now = vault.view().balances().await?;
     Ok(Observation { quote: Amount::new(now.quote)?, base: Amount::new(now.base)?, shares: Amount::new(now.shares)?, ..last.clone() })
 }
 
@@ -292,7 +316,7 @@ pub(crate) fn lock(dir: &Path) -> Result<File> {
 
 fn progress(most: Option<u32>) -> Result<ProgressBar> {
     let bar = most.map_or_else(ProgressBar::no_length, |m| ProgressBar::new(m.into()));
-    if terminal::is_wanted() {
+    if terminal::is_wanted() || !output::speaker().is_empty() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
     Ok(bar.with_style(ProgressStyle::with_template("{bar:32} {pos}/{len} decisions, {elapsed} so far, {eta} left")?))
@@ -314,9 +338,13 @@ fn words(line: &Line, quote_decimals: u8, base_decimals: u8) -> String {
         }
     };
     let halted = if line.record.decision.halted { " HALTED" } else { "" };
+    let (paper, cost) = line.paper.as_ref().map_or(("", String::new()), |p| {
+        let wei = p.gas_price_wei.map(|price| price.saturating_mul(o.gas_used.into()));
+        ("PAPER ", wei.map_or_else(String::new, |wei| format!(", which would cost {} ether", units(wei, 18))))
+    });
     let proof = if o.proof_bytes > 0 { format!(", proof of {} bytes", o.proof_bytes) } else { String::new() };
     format!(
-        "#{:<4} {} tick {:>7} nav {:>14} weight {:>5.1} %  {what}{halted}  ({} gas{proof})",
+        "{paper}#{:<4} {} tick {:>7} nav {:>14} weight {:>5.1} %  {what}{halted}  ({} gas{cost}{proof})",
         obs.step,
         crate::time::utc(obs.time_s),
         obs.mean_tick,
@@ -326,10 +354,45 @@ fn words(line: &Line, quote_decimals: u8, base_decimals: u8) -> String {
     )
 }
 
-/// Raw units as a decimal with four digits behind the point, cut off.
+/// Raw units as a decimal, cut off: four digits behind the point at most, and of what is less than one as many as show four that count.
 pub(crate) fn units(raw: u128, decimals: u8) -> String {
-    let unit = 10u128.checked_pow(decimals.into()).unwrap_or(u128::MAX);
-    let rest = raw % unit;
-    let four = if decimals >= 4 { rest / 10u128.pow(u32::from(decimals) - 4) } else { rest * 10u128.pow(4 - u32::from(decimals)) };
-    format!("{}.{four:04}", raw / unit)
+    let digits = raw.to_string();
+    let behind = usize::from(decimals);
+    let (whole, rest) = digits.split_at_checked(digits.len().saturating_sub(behind)).unwrap_or(("", &digits));
+    if behind == 0 {
+        return whole.to_owned();
+    }
+    let rest = format!("{rest:0>behind$}");
+    let shown = match rest.find(|c| c != '0') {
+        Some(first) if whole.is_empty() => first.saturating_add(4),
+        _ => 4,
+    };
+    let shown: String = rest.chars().take(shown).collect();
+    format!("{}.{shown}", if whole.is_empty() { "0" } else { whole })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::units;
+
+    #[test]
+    fn amounts_of_any_decimals_are_told() {
+        for (raw, decimals, text) in [
+            (0, 0, "0"),
+            (7, 0, "7"),
+            (1_234_567, 2, "12345.67"),
+            (5, 2, "0.05"),
+            (1_500_000, 6, "1.5000"),
+            (999_999_999, 6, "999.9999"),
+            (0, 18, "0.0000"),
+            (123_456_789, 18, "0.0000000001234"),
+            (1_000_000_000_000_000_000_000, 21, "1.0000"),
+            (12, 27, "0.000000000000000000000000012"),
+            (u128::MAX, 38, "3.4028"),
+            (u128::MAX, 39, "0.3402"),
+            (u128::MAX, 255, &format!("0.{}3402", "0".repeat(216))),
+        ] {
+            assert_eq!(units(raw, decimals), text, "{raw} {decimals}");
+        }
+    }
 }

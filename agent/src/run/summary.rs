@@ -16,6 +16,10 @@ pub(crate) struct Summary {
     pub(crate) simulated: bool,
     /// Vault.
     pub(crate) vault: String,
+    /// Whether nothing of it is on a chain.
+    pub(crate) paper: bool,
+    /// What the gas of all decisions would have cost on paper, wei, in text.
+    pub(crate) gas_cost_wei: Option<String>,
     /// Decisions.
     pub(crate) decisions: usize,
     /// Orders that were filled: buys.
@@ -61,6 +65,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) source: &'a str,
     pub(crate) simulated: bool,
     pub(crate) vault: String,
+    pub(crate) paper: bool,
+    pub(crate) gas_cost_wei: u128,
     pub(crate) entries: &'a [Entry],
     pub(crate) posts: &'a [Post],
     pub(crate) stats: &'a ProvingStats,
@@ -93,6 +99,8 @@ impl Summary {
             source: s.source.to_owned(),
             simulated: s.simulated,
             vault: s.vault,
+            paper: s.paper,
+            gas_cost_wei: s.paper.then(|| s.gas_cost_wei.to_string()),
             decisions: s.entries.len(),
             buys,
             sells,
@@ -119,7 +127,7 @@ impl Summary {
     pub(crate) fn rows(&self) -> Vec<(String, String)> {
         let bps = |v: i64| format!("{}{}.{:02} %", if v < 0 { "−" } else { "+" }, v.abs() / 100, v.abs() % 100);
         let mut rows = vec![
-            ("market".into(), self.source.clone()),
+            (if self.paper { "market, traded on PAPER" } else { "market" }.into(), self.source.clone()),
             ("vault".into(), self.vault.clone()),
             ("decisions".into(), self.decisions.to_string()),
             (
@@ -131,10 +139,19 @@ impl Summary {
             ("proof parameters derived in".into(), format!("{:.1} s", self.params_s)),
         ];
         let mut add = |name: &str, value: Option<String>| rows.extend(value.map(|v| (name.to_owned(), v)));
+        let ether = |wei: &String| wei.parse().map_or_else(|_| wei.clone(), |wei| format!("{} ether", crate::run::units(wei, 18)));
+        add("gas of all decisions would have cost", self.gas_cost_wei.as_ref().map(ether));
         add("halted at decision", self.halted_at.map(|k| k.to_string()));
         add("fold, median", self.fold_ms.map(|v| format!("{v:.0} ms")));
         add("compressing, median", self.compress_s.map(|v| format!("{v:.1} s")));
-        add("proof", Some(format!("{} bytes, {} posted on chain", self.proof_bytes, self.proofs_posted)));
+        add(
+            "proof",
+            Some(if self.paper {
+                format!("{} bytes, of the decisions; it does not show that the fills are a chain's", self.proof_bytes)
+            } else {
+                format!("{} bytes, {} posted on chain", self.proof_bytes, self.proofs_posted)
+            }),
+        );
         add("gas of a hold, median", self.gas_hold.map(|v| v.to_string()));
         add("gas of a trade with its proof, median", self.gas_trade_with_proof.map(|v| v.to_string()));
         add("gas of a trade without proof bytes, median", self.gas_trade.map(|v| v.to_string()));

@@ -66,7 +66,7 @@ impl Alert {
     fn message(&self, shown: &Shown) -> serde_json::Value {
         let mandate = shown.about.mandate.as_ref();
         serde_json::json!({
-            "version": 1, "event": self.event, "text": format!("probity: {}", self.text), "at_s": shown.at_s,
+            "version": 1, "event": self.event, "text": format!("probity{}: {}", if shown.about.paper { " (on paper)" } else { "" }, self.text), "at_s": shown.at_s,
             "vault": mandate.map(|m| &m.vault), "chain_id": mandate.map(|m| m.chain_id), "decisions": shown.figures.decided,
         })
     }
@@ -91,7 +91,12 @@ impl Watch {
             (
                 "backlog",
                 running && shown.backlog() > settings.backlog_decisions,
-                format!("{} decisions are in no proof on chain, more than {}", shown.backlog(), settings.backlog_decisions),
+                format!(
+                    "{} decisions are in no proof{}, more than {}",
+                    shown.backlog(),
+                    if shown.about.paper { "" } else { " on chain" },
+                    settings.backlog_decisions
+                ),
             ),
             ("no_decision", running && bound_s.is_some_and(|b| silent_s > b), format!("no decision for {silent_s} s")),
         ];

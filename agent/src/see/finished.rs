@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let about = about(&args.dir)?;
         let journal = Journal::open(&args.dir)?;
         let mut seen = show(&journal, &about, &feed)?;
-        let server = Server::start(args.listen, args.serve_beyond_loopback, feed.clone()).await?;
+        let server = Server::start(args.listen, args.serve_beyond_loopback, vec![(String::new(), feed.clone())]).await?;
         output::talk(format!("{} at http://{}/, metrics at /metrics; Ctrl-C ends it", args.dir.display(), server.address()));
         loop {
             tokio::select! {
@@ -63,5 +63,5 @@ fn about(dir: &Path) -> Result<About> {
     let header = Header::new(mandate, commit_model(&shape, &reveal.model, &reveal.salt));
     let simulated = matches!(market, Some(MarketChoice::Simulated { .. }));
     // What the session of another process holds is not in the journal.
-    Ok(About { live: false, ..About::of(&header, meta("source")?, simulated, pair) })
+    Ok(About { live: false, paper: journal.is_paper()?, ..About::of(&header, meta("source")?, simulated, pair) })
 }

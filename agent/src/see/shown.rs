@@ -25,6 +25,8 @@ pub(crate) struct About {
     pub(crate) source: String,
     /// Whether they are made up.
     pub(crate) simulated: bool,
+    /// Whether the run is on paper: nothing of it is on a chain.
+    pub(crate) paper: bool,
     /// The assets.
     pub(crate) pair: Pair,
     /// The promise.
@@ -41,7 +43,7 @@ impl About {
     /// A run of this process, under a log's header.
     pub(crate) fn of(header: &Header, source: String, simulated: bool, pair: Pair) -> Self {
         let (mandate_digest, model_commitment) = (header.mandate_digest.to_string(), header.model_commitment.to_string());
-        Self { source, simulated, pair, mandate: Some(header.mandate.clone()), model_commitment, mandate_digest, live: true }
+        Self { source, simulated, paper: false, pair, mandate: Some(header.mandate.clone()), model_commitment, mandate_digest, live: true }
     }
 }
 
@@ -57,6 +59,10 @@ pub(crate) enum Execution {
     OnChain,
     /// Mined, and the order got no fill.
     NotFilled,
+    /// Carried out on paper.
+    Paper,
+    /// On paper, and the order got no fill.
+    PaperNotFilled,
 }
 
 /// How far a decision's proof is.
@@ -205,8 +211,11 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// Decisions that are not in a proof on chain, posted or settled.
+    /// Decisions that are not in a proof on chain, posted or settled; on paper, in none at all.
     pub(crate) fn backlog(&self) -> u32 {
+        if self.about.paper {
+            return self.figures.decided.saturating_sub(self.figures.proven);
+        }
         self.figures.decided.saturating_sub(self.figures.posted.max(self.figures.settled.unwrap_or(0)))
     }
 }

@@ -165,7 +165,8 @@ impl View {
     fn outcome(&mut self, step: u32, outcome: &Outcome) {
         self.forget(step);
         let pair = self.about.pair.clone();
-        self.figures.on_chain += 1;
+        let paper = self.about.paper;
+        self.figures.on_chain += u32::from(!paper);
         self.figures.gas_used_last = Some(outcome.gas_used);
         self.figures.gas_used_total += outcome.gas_used;
         if outcome.proof_bytes > 0 {
@@ -174,10 +175,10 @@ impl View {
         let Some(row) = self.row(step) else { return };
         row.tx_hash = Some(outcome.tx_hash.clone());
         row.gas_used = Some(outcome.gas_used);
-        (row.execution, row.amount_out) = (Execution::OnChain, None);
+        (row.execution, row.amount_out) = (if paper { Execution::Paper } else { Execution::OnChain }, None);
         let Some(side) = row.side else { return };
         if !outcome.executed {
-            row.execution = Execution::NotFilled;
+            row.execution = if paper { Execution::PaperNotFilled } else { Execution::NotFilled };
             self.figures.unfilled += 1;
             return;
         }
@@ -200,7 +201,7 @@ impl View {
         f.on_chain = f.on_chain.saturating_sub(1);
         f.gas_used_total = f.gas_used_total.saturating_sub(gas_used);
         let count = match (execution, side) {
-            (Execution::NotFilled, _) => &mut f.unfilled,
+            (Execution::NotFilled | Execution::PaperNotFilled, _) => &mut f.unfilled,
             (_, Some(Side::Buy)) => &mut f.buys,
             (_, Some(Side::Sell)) => &mut f.sells,
             (_, None) => return,

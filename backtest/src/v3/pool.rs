@@ -95,6 +95,13 @@ impl Pool {
         Ok(pool)
     }
 
+    /// The same pool with what it holds of token0 and token1.
+    #[must_use]
+    pub const fn holding(mut self, balances: [u128; 2]) -> Self {
+        self.balances = balances;
+        self
+    }
+
     /// A tick must be that of the price; or one below it, after a swap that stopped exactly on a tick on its way down.
     pub(super) fn check_tick(&self, tick: i32) -> Result<(), PoolError> {
         let at_edge = tick == self.tick - 1 && sqrt_ratio_at_tick(self.tick)? == self.sqrt_price;

@@ -222,6 +222,12 @@ pub fn audit_since<R: BufRead>(
     Ok((report, Some(state)))
 }
 
+/// Whether a mandate is of no vault: its vault is the zero address, where no contract can be.
+#[must_use]
+pub fn is_nowhere(mandate: &Mandate) -> bool {
+    mandate.vault.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b == b'0'))
+}
+
 /// One pass over a log behind its header. The walk comes back with the report unless nothing was read.
 fn pass<R: BufRead>(
     mut reader: LogReader<R>,
@@ -235,6 +241,10 @@ fn pass<R: BufRead>(
     if let Err(e) = header.mandate.validate() {
         findings.push(Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)));
         return (Report::new(None, None, Coverage::default(), findings), None, reader);
+    }
+    if is_nowhere(&header.mandate) {
+        let what = "the zero address is no vault: a run on paper or a backtest, whose balances and fills no chain recorded";
+        findings.push(Finding::new(Severity::Warn, Code::NoVault, what).field("mandate.vault"));
     }
     if let Some(finding) = since.and_then(|since| unchanged(&mut reader, &header, since).err()) {
         findings.push(finding);

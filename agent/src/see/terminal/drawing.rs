@@ -68,7 +68,7 @@ pub(super) fn headed<'a>(heading: impl Into<Line<'a>>) -> Block<'a> {
     Block::new().borders(Borders::TOP).border_style(Style::new().dim()).title_style(Style::new().bold().not_dim()).title(heading)
 }
 
-/// What is run, and whether its market is made up.
+/// What is run, and whether its market or its trades are made up.
 fn title(shown: &Shown) -> Line<'_> {
     let about = &shown.about;
     let mut words = vec![Span::from("probity ").bold()];
@@ -76,8 +76,12 @@ fn title(shown: &Shown) -> Line<'_> {
         words.push(Span::styled(" SIMULATED ", Style::new().fg(Color::Black).bg(Color::Yellow).bold()));
         words.push(" ".into());
     }
+    if about.paper {
+        words.push(Span::styled(" PAPER ", Style::new().fg(Color::Black).bg(Color::Magenta).bold()));
+        words.push(" ".into());
+    }
     words.push(Span::from(about.source.as_str()));
-    if let Some(mandate) = &about.mandate {
+    if let Some(mandate) = about.mandate.as_ref().filter(|_| !about.paper) {
         words.push(Span::from(format!("  vault {}", mandate.vault)).dim());
     }
     Line::from(words)

@@ -3,10 +3,11 @@
 const at = id => document.getElementById(id);
 const make = (name, text, cls) => { const e = document.createElement(name); if (text !== undefined) e.textContent = text; if (cls) e.className = cls; return e; };
 const svg = (name, set = {}, text) => { const e = document.createElementNS('http://www.w3.org/2000/svg', name); for (const k in set) e.setAttribute(k, set[k]); if (text !== undefined) e.textContent = text; return e; };
+const tiny = v => v !== 0 && Math.abs(v) < 1e-3;
 const number = (v, digits) => v == null ? '–' : v.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const whole = v => number(v, 0);
-const money = v => number(v, Math.abs(v ?? 0) < 10 ? 4 : 2);
-const amount = v => number(v, Math.abs(v ?? 0) < 100 ? 4 : 2);
+const money = v => v != null && tiny(v) ? v.toExponential(3) : number(v, Math.abs(v ?? 0) < 10 ? 4 : 2);
+const amount = v => v != null && tiny(v) ? v.toExponential(3) : number(v, Math.abs(v ?? 0) < 100 ? 4 : 2);
 const percent = (bps, sign) => bps == null ? '–' : (sign && bps > 0 ? '+' : '') + number(bps / 100, 2).replace('-', '−') + ' %';
 const utc = s => new Date(s * 1000).toISOString().slice(0, 19).replace('T', ' ');
 const day = (s, span) => { const t = new Date(s * 1000).toISOString(); return span > 3 * 86400 ? t.slice(0, 10) : t.slice(5, 16).replace('T', ' '); };
@@ -33,7 +34,7 @@ function figures(v) {
     card('Weight of ' + b, f.weight_bps == null ? '–' : number(f.weight_bps / 100, 1) + ' %', '', v.about.mandate ? `at most ${number(v.about.mandate.limits.max_weight_bps / 100, 0)} %` : ''),
     card('Result a share', percent(f.return_bps, true), '', `buy and hold ${percent(f.hold_return_bps, true)}`, better),
     card('Decisions', whole(f.decided), '', `${f.buys} buys, ${f.sells} sells, ${f.unfilled} not filled`),
-    card('Proof backlog', whole(f.decided - Math.min(f.decided, Math.max(f.posted, f.settled ?? 0))), 'decisions', 'in no proof on chain'),
+    card('Proof backlog', whole(f.decided - Math.min(f.decided, v.about.paper ? f.proven : Math.max(f.posted, f.settled ?? 0))), 'decisions', v.about.paper ? 'in no proof' : 'in no proof on chain'),
   );
 }
 
@@ -58,7 +59,7 @@ function chart(id, label, points, lines, marks) {
   const root = svg('svg', { viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': label });
   root.append(svg('title', {}, label));
   const [levels, digits] = ticks(lo, hi, 4);
-  for (const v of levels) root.append(svg('line', { class: 'grid', x1: left, x2: W - right, y1: y(v), y2: y(v) }), svg('text', { x: W - right + 8, y: y(v) + 4 }, number(v, digits)));
+  for (const v of levels) root.append(svg('line', { class: 'grid', x1: left, x2: W - right, y1: y(v), y2: y(v) }), svg('text', { x: W - right + 8, y: y(v) + 4 }, tiny(hi) ? v.toExponential(2) : number(v, digits)));
   const count = W < 420 ? 2 : 4;
   for (let i = 0; i <= count; i++) {
     const t = t0 + (t1 - t0) * i / count;
@@ -84,7 +85,7 @@ function charts(v) {
 
 function pipeline(v) {
   const f = v.figures;
-  at('pipeline').replaceChildren(...[['In the journal', f.decided], ['On chain', f.on_chain], ['Folded', f.folded], ['Proven', f.proven], ['Proof posted', f.posted], ...(f.settled == null ? [] : [['Settled', f.settled]])].map(([name, n]) => {
+  at('pipeline').replaceChildren(...[['In the journal', f.decided], ...(v.about.paper ? [] : [['On chain', f.on_chain]]), ['Folded', f.folded], ['Proven', f.proven], ...(v.about.paper ? [] : [['Proof posted', f.posted]]), ...(f.settled == null ? [] : [['Settled', f.settled]])].map(([name, n]) => {
     const box = make('div'), bar = make('progress');
     bar.max = Math.max(1, f.decided); bar.value = Math.min(n, f.decided); bar.setAttribute('aria-label', `${name}: ${n} of ${f.decided} decisions`);
     box.append(make('span', name), make('b', whole(n)), bar);
@@ -94,7 +95,7 @@ function pipeline(v) {
   at('n-proof').textContent = cost.filter(Boolean).join(', ');
 }
 
-const CHAIN = { journaled: 'journaled', sent: 'sent', on_chain: 'on chain', not_filled: 'no fill' };
+const CHAIN = { journaled: 'journaled', sent: 'sent', on_chain: 'on chain', not_filled: 'no fill', paper: 'paper', paper_not_filled: 'paper, no fill' };
 
 function rows(v) {
   const q = v.about.pair.quote, b = v.about.pair.base;
@@ -109,7 +110,8 @@ function rows(v) {
       what.append(` ${amount(d.amount_in)} ${given}` + (d.amount_out == null ? '' : ` for ${amount(d.amount_out)} ${got}`));
     }
     if (d.halted) what.append(make('span', ' only sells', 'state not_filled'));
-    if (d.tx_hash) {
+    if (d.tx_hash && v.about.paper) tx.textContent = d.tx_hash;
+    else if (d.tx_hash) {
       const copy = make('button', `${d.tx_hash.slice(0, 10)}…${d.tx_hash.slice(-6)}`, 'copy');
       copy.type = 'button'; copy.title = d.tx_hash; copy.dataset.hash = d.tx_hash; copy.setAttribute('aria-label', `Copy transaction ${d.tx_hash}`);
       tx.append(copy);
@@ -136,15 +138,16 @@ function mandate(v) {
     ['Turnover, at most', `${p(l.max_turnover_bps)} in ${l.turnover_window_steps} decisions`], ['Drawdown, halts at', p(l.max_drawdown_bps)], ['Slippage, at most', p(l.max_slippage_bps)],
     ['Proof engine', m.proof_engine], ['Decisions a fold', String(m.decisions_per_fold)], ['Chain id', String(m.chain_id)]]);
   at('model').className = 'facts tall';
-  facts('model', [['Model', v.about.model_commitment, 'hex'], ['Mandate digest', v.about.mandate_digest, 'hex'], ['Vault', m.vault, 'hex'], ['Pool', m.pool, 'hex']]);
+  facts('model', [['Model', v.about.model_commitment, 'hex'], ['Mandate digest', v.about.mandate_digest, 'hex'], ['Vault', v.about.paper ? 'none: on paper' : m.vault, 'hex'], ['Pool', m.pool, 'hex']]);
 }
 
 function show(v) {
   last = v; heard = Date.now() / 1000;
   const h = v.health;
-  document.title = `${h.state === 'active' ? '' : h.state + ' · '}probity ${v.about.pair.base}/${v.about.pair.quote}`;
+  document.title = `${h.state === 'active' ? '' : h.state + ' · '}${v.about.paper ? 'paper · ' : ''}probity ${v.about.pair.base}/${v.about.pair.quote}`;
   at('pair').textContent = v.about.pair.base ? `${v.about.pair.base}/${v.about.pair.quote}` : '';
   at('simulated').hidden = !v.about.simulated;
+  at('paper').hidden = !v.about.paper;
   if (at('state').textContent !== h.state) at('state').textContent = h.state;
   at('state').dataset.state = h.state;
   at('reason').hidden = !h.reason;
@@ -159,6 +162,6 @@ document.addEventListener('click', e => { const hash = e.target.dataset?.hash; i
 new ResizeObserver(() => last && charts(last)).observe(at('equity'));
 setInterval(health, 1000);
 
-const source = new EventSource('/api/events');
+const source = new EventSource('api/events');
 source.addEventListener('view', e => { at('link').textContent = ''; show(JSON.parse(e.data)); });
 source.onerror = () => { at('link').textContent = 'connection lost, trying again'; if (!last) { at('state').textContent = 'no connection'; at('state').dataset.state = 'lost'; } };

@@ -12,6 +12,7 @@ impl Code {
             Self::LogUnreadable => "The file could not be read to its end. This says nothing about the agent.",
             Self::MandateInvalid => "The promise itself is not one that this program knows how to hold anybody to.",
             Self::MandateOther => "The log keeps another promise than the one you were given. Ask which of the two is registered on chain.",
+            Self::NoVault => "There is no vault and nobody's money: observed balances and fills are the operator's arithmetic. That the model decided so on them is what can be proven; how it did is no result.",
             Self::HeaderMismatch => "The mandate or the commitment was changed after the log was begun, or the header was put together from two logs.",
             Self::HeadMismatch => "This record, or the one before, is not the one that was written: something was edited, inserted or taken out here.",
             Self::StepIndex => "A decision is missing, repeated or out of order here.",
