@@ -250,7 +250,6 @@ class Walk:
     def __init__(self, mandate, head, say):
         self.m, self.limits, self.head, self.say = mandate, mandate["limits"], head, say
         self.step, self.time, self.pending, self.halted, self.used, self.block = 0, mandate["genesis_time_s"], None, False, 0, 0
-        self.ordered = False
         self.mark, self.balances, self.ahead = (0, 0), (0, 0), None
 
     def announce(self, rotation, head):
@@ -288,10 +287,9 @@ class Walk:
         worth = value(o["base"], o["price_x64"])
         nav = o["quote"] + worth
         anomaly = self.fill(o, "note" if d["halted"] else "error")
-        first = self.step == 0
         now, then = nav * self.mark[1], self.mark[0] * o["shares"]
-        drawdown = not first and now * 10000 < then * (10000 - self.limits["max_drawdown_bps"])
-        if first or now > then:
+        drawdown = now * 10000 < then * (10000 - self.limits["max_drawdown_bps"])
+        if o["shares"] and (not self.mark[1] or now > then):
             self.mark = (nav, o["shares"])
         if o["shares"] == 0:
             say("no_shares", "expected shares, got none")
@@ -331,7 +329,7 @@ class Walk:
         cap = limits["max_trade_quote"]
         spent = worth * 10000 // nav if nav else 0
         self.used += spent
-        warm, self.ordered = self.step < limits["warmup_steps"] and not self.ordered, True
+        warm = self.step < limits["warmup_steps"]
         slack = 0 if buy else (o["price_x64"] >> 64) + 2
         room = max(limits["max_weight_bps"] - weight, 0)
         expected = keep((amount << 64) // o["price_x64"] + 1)
@@ -340,7 +338,7 @@ class Walk:
             (worth <= cap, f"worth at most max_trade_quote, {cap}"),
             (worth * 10000 <= limits["max_trade_bps"] * nav, "worth at most max_trade_bps"),
             (not gap, "none after a gap"),
-            # A weight above the largest is sold off even then, and with the first order the warm-up is over.
+            # A weight above the largest is sold off even then.
             (halted or not warm or (not buy and weight > limits["max_weight_bps"]), "none during warm-up"),
             (not (buy and halted), "no buy while halted"),
             (not buy or amount * 10000 <= room * nav, "a weight of at most max_weight_bps"),

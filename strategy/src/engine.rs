@@ -103,7 +103,7 @@ impl Engine {
             pending: order,
             high_water: portfolio.high_water,
             halted,
-            cooldown_left: if order.is_some() { self.model.policy.cooldown_steps } else { state.cooldown_left.saturating_sub(1) },
+            cooldown_left: state.cooldown_left.saturating_sub(1).max(if order.is_some() { self.model.policy.cooldown_steps } else { 0 }),
             window_left,
             turnover_used_bps: used.saturating_add(spent),
         };

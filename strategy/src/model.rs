@@ -27,7 +27,7 @@ pub struct Model {
     pub scales: [u16; FEATURES],
     /// Weights, layer by layer, row by row (one row an output neuron).
     pub weights: Vec<i8>,
-    /// Biases, layer by layer, within ±(2^22 − 1).
+    /// Biases, layer by layer, within ±(2^19 − 1).
     pub biases: Vec<i32>,
     /// Policy.
     pub policy: PolicyParams,
@@ -43,7 +43,7 @@ impl Model {
             return Err(DomainError::new("biases", format!("{} (by the mandate's model.dims)", shape.biases()), self.biases.len()));
         }
         if self.biases.iter().any(|b| b.abs() > BIAS_LIMIT) {
-            return Err(DomainError::new("biases", "within ±(2^22 − 1)", "a larger one"));
+            return Err(DomainError::new("biases", "within ±(2^19 − 1)", "a larger one"));
         }
         if self.policy.band_bps > 10_000 || self.policy.max_step_bps > 10_000 {
             return Err(DomainError::new("policy.band_bps, policy.max_step_bps", "0 … 10000", "a larger one"));

@@ -26,7 +26,7 @@ struct Raw {
 }
 
 impl Features {
-    /// |tick| < 2^24 is enforced by the clamp; |x| < 2^19, |x − x'| < 2^20, |256x − ema| < 2^28, |256|r0| − vol| < 2^24.
+    /// |tick| < 2^24 is enforced by the clamp; |x| < 2^19, |x − x'| < 2^20, |256x − ema| < 2^28, |256|r0| − vol| < 2^23.
     pub(super) fn of<CS: ConstraintSystem<Scalar>>(
         cs: &mut CS,
         mandate: &OpenMandate,

@@ -33,7 +33,7 @@ pub(crate) use slot::Facts;
 use state::OpenState;
 
 /// Version of the circuit; any change of its constraints is a new one.
-pub const CIRCUIT_VERSION: u16 = 3;
+pub const CIRCUIT_VERSION: u16 = 4;
 
 /// What one fold knows.
 #[derive(Clone)]

@@ -21,11 +21,11 @@ pub(super) const TICK: u32 = 24;
 /// Distance of a return to either clip, signed.
 pub(super) const RETURN: u32 = 21;
 /// A clipped return, signed.
-pub(super) const CLIPPED: u32 = 16;
+pub(super) const CLIPPED: u32 = 15;
 /// 256·x less an average, signed.
 pub(super) const EMA: u32 = 28;
 /// 256·|r| less an average, signed.
-pub(super) const VOL: u32 = 24;
+pub(super) const VOL: u32 = 23;
 /// A return in whole ticks times its scale, signed.
 pub(super) const SCALED_RETURN: u32 = 31;
 /// A distance from an average, in 256ths, times its scale, signed.
@@ -39,9 +39,9 @@ pub(super) const BIAS: u32 = 20;
 /// Bits of a field element that the accumulators of a group share.
 const GROUP: u32 = 250;
 /// An output times a gain, signed.
-pub(super) const EDGE: u32 = 40;
+pub(super) const EDGE: u32 = 39;
 /// Targets and bands before their clamp, signed.
-pub(super) const LIFT: u32 = 25;
+pub(super) const LIFT: u32 = 24;
 /// Moves and weights in bps, signed.
 pub(super) const MOVE: u32 = 15;
 /// What is left of the turnover, signed.
@@ -49,8 +49,8 @@ pub(super) const TURNOVER: u32 = 25;
 /// Quotients and divisors in bps.
 pub(super) const WEIGHT: u32 = 14;
 /// A trade's value before its cap, and its distance to the cap, signed.
-pub(super) const GROSS: u32 = 98;
-/// Base units of a trade.
+pub(super) const GROSS: u32 = 97;
+/// Base units of a trade, and its distance to what is held or a fill's to the least amount, signed.
 pub(super) const UNITS: u32 = 125;
 
 /// Fields of the state in its digest.
@@ -129,6 +129,6 @@ const _: () = {
     assert!((1 << (EDGE - 16)) + BPS < 1 << LIFT && (1 << 14) + ((LARGEST * U16) >> 16) < 1 << LIFT);
     assert!(2 * BPS + 1 < 1 << MOVE && (1 << 14) + BPS < 1 << MOVE);
     assert!((1 << 24) + BPS < 1 << TURNOVER);
-    // C8: size·nav/10^4 < 2^97; v·2^64/price with v < 2^80 and price ≥ 2^19.
-    assert!(NAV < GROSS && 80 + 64 - 19 <= UNITS && UNITS < MIN_OUT && AMOUNT < MIN_OUT);
+    // C8: size·nav/10^4 < 2^97; v·2^64/price with v < 2^80 and price ≥ 2^19, so at most 2^125 are expected and a least amount is at most that.
+    assert!(NAV <= GROSS && 80 + 64 - 19 <= UNITS && UNITS < MIN_OUT && AMOUNT < UNITS);
 };

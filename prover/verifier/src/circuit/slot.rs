@@ -5,12 +5,12 @@ use super::model::OpenModel;
 use super::order;
 use super::portfolio::{self, Seen};
 use super::promise::OpenMandate;
-use super::ranges::{AMOUNT, STEPS};
+use super::ranges::{AMOUNT, STATE_STEPS, STEPS};
 use super::state::{OpenState, Pending, opaque};
 use super::{digest_wire, network, risk};
 use crate::Scalar;
 use crate::encode::{halves, power};
-use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, mul, pack, pin, select};
+use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, less, mul, pack, pin, select};
 use crate::hash::Domain;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use num_bigint::BigInt;
@@ -70,17 +70,17 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
     let Sight { price, quote, base, shares, fill_out, time, tick, filled, block, block_low } =
         Sight::of(&mut cs.namespace(|| "C4 observation"), o)?;
 
-    let (val, first, book) = {
+    let (val, book) = {
         let cs = &mut cs.namespace(|| "C5 book");
         let val = portfolio::value(cs, &quote, &base, &price)?;
-        let first = is_zero(cs, &state.step)?;
         let seen = Seen { shares: &shares, fill_out: &fill_out, filled: &filled };
-        let book = portfolio::book(cs, mandate, state, &val, &first, &seen)?;
-        (val, first, book)
+        let book = portfolio::book(cs, mandate, state, &val, &seen)?;
+        (val, book)
     };
 
     let (features, inputs) = {
         let cs = &mut cs.namespace(|| "C6 features");
+        let first = is_zero(cs, &state.step)?;
         let features = Features::of(cs, mandate, state, &tick, &first, &val.weight)?;
         let inputs = features.scaled(cs, model)?;
         (features, inputs)
@@ -134,7 +134,9 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
     let next_head = digest_wire(cs, Domain::Record, &record)?;
 
     let waiting = state.cooldown_left.sub(&rested.not());
-    let cooldown_left = select(cs, &decided.trade, &model.cooldown_steps, &waiting)?;
+    let shorter = less(cs, &waiting, &model.cooldown_steps, STATE_STEPS)?;
+    let longer = mul(cs, &decided.trade, &shorter)?;
+    let cooldown_left = select(cs, &longer, &model.cooldown_steps, &waiting)?;
     let window_left = select(cs, &new_window, &mandate.turnover_window_steps, &state.window_left)?.plus(-1);
     let spent = mul(cs, &decided.trade, &approved.size)?;
     let next = OpenState {

@@ -43,7 +43,7 @@ pub(crate) fn rows(m: &Mandate, c: &Closeness, p: &Performance, units: Option<&U
     smallest.used_percent = None;
     let mut warm = row(
         "warmup_steps",
-        format!("In the first {} decisions no trade but a sale that a limit demands; with it the warm-up is over", l.warmup_steps),
+        format!("In the first {} decisions no trade but a sale that a limit demands", l.warmup_steps),
         1,
         c.first_order,
         &|v| format!("first order at decision {}", grouped(v)),

@@ -31,7 +31,7 @@ const NOT_NEEDED: [(u8, &str, usize, &str); 6] = [
     (10, "b · (1 − b) = 0", 1, "`live` is an input, public as a count; the row keeps it a bit. One a slot but the first."),
     (10, "a · b = c", 1, "live slots are a prefix: a rule between inputs. One a slot but the first."),
     (12, "b · (1 − b) = 0", 1, "whether other weights are announced is an input; the row keeps it a bit."),
-    (12, "a · b = c", 1, "one rotation at a time: a rule between inputs."),
+    (12, "a · b = c", 2, "one rotation at a time, and not to a commitment of 0: rules between inputs."),
 ];
 
 struct Fold {

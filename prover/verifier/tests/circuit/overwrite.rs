@@ -73,6 +73,7 @@ fn scenarios() -> Vec<Scenario> {
     let whole = || Limits { max_trade_bps: 10_000, max_weight_bps: 0, ..market::calm_limits() };
     let busy = |slots| Run::new(market::mandate(calm(), market::smallest(), slots), market::busy_model(&market::smallest(), 60_000));
     let crash = Bar { quote: 1_000_000_000, ..CALM };
+    let bare = Bar { shares: 0, ..CALM };
     let filled = Bar { fill: Some(u128::MAX), ..CALM };
     let short = Bar { fill: Some(u128::MAX - 1), ..CALM };
     let zero = Bar { quote: 0, base: 0, shares: 0, price: Some(0), ..CALM };
@@ -86,6 +87,14 @@ fn scenarios() -> Vec<Scenario> {
             s.decision.order.is_some_and(|o| o.side == Side::Sell && o.amount_in == s.record.observation.base)
         }),
         ("drawdown halts", wants(BUY, calm(), 1), vec![CALM], vec![crash.clone()], |s| s.decision.halted && side(s) == Some(Side::Sell)),
+        ("drawdown after a bar without shares", wants(BUY, calm(), 1), vec![bare.clone(), CALM, bare.clone()], vec![crash.clone()], |s| {
+            s.decision.halted
+        }),
+        ("a bar without shares", busy(1), vec![CALM], vec![bare.clone()], |s| {
+            s.next_state.high_water.shares.raw() == CALM.shares && !s.decision.halted
+        }),
+        ("no shares yet", busy(1), vec![], vec![bare.clone()], |s| s.next_state.high_water.nav == 0),
+        ("the first shares", busy(1), vec![bare], vec![CALM], |s| s.next_state.high_water.shares.raw() == CALM.shares),
         ("halted before", wants(BUY, calm(), 1), vec![CALM, crash], vec![CALM], |s| s.decision.halted),
         ("impossible fill", wants(HOLD, calm(), 1), vec![CALM], vec![Bar { fill: Some(0), ..CALM }], |s| s.decision.halted),
         ("fill at the least", wants(BUY, calm(), 1), vec![CALM], vec![filled.clone()], |s| !s.decision.halted),
@@ -93,6 +102,9 @@ fn scenarios() -> Vec<Scenario> {
         ("gap", wants(BUY, calm(), 1), vec![CALM], vec![Bar { seconds: 600, ..CALM }], |s| side(s).is_none()),
         ("cooldown", wants(BUY, calm(), 1), vec![CALM], vec![CALM], |s| side(s).is_none() && s.next_state.cooldown_left == 0),
         ("warm-up", wants(BUY, Limits { warmup_steps: 2, ..calm() }, 1), vec![], vec![CALM], |s| side(s).is_none()),
+        ("forced sale in warm-up", wants(BUY, Limits { warmup_steps: 3, max_weight_bps: 1_000, ..calm() }, 1), vec![], vec![CALM], |s| {
+            side(s) == Some(Side::Sell) && s.next_state.cooldown_left == 2
+        }),
         ("turnover used up", wants(BUY, Limits { max_turnover_bps: 1_000, ..calm() }, 1), vec![CALM, CALM], vec![CALM], |s| {
             side(s).is_none() && s.next_state.turnover_used_bps == 1_000
         }),
