@@ -18,7 +18,7 @@ fn mandate(limits: Limits) -> Mandate {
         genesis_time_s: 1_700_000_000,
         decisions_per_fold: 4,
         proof_engine: ProofEngine::Transparent,
-        model: ModelShape { dims: vec![16, 8, 3], shifts: vec![7] },
+        model: ModelShape { dims: vec![16, 8, 3], shifts: vec![7], recurrent: None },
         limits,
     }
 }
@@ -121,7 +121,10 @@ fn out_of_range_mandates_are_refused_by_field() {
     assert_eq!(field(mandate(Limits { max_trade_quote: Amount::new(1 << 80).unwrap(), ..base.clone() })), "limits.max_trade_quote");
     assert_eq!(field(Mandate { vault: "0xABC".into(), ..mandate(base.clone()) }), "vault");
     assert_eq!(field(Mandate { decisions_per_fold: 0, ..mandate(base.clone()) }), "decisions_per_fold");
-    assert_eq!(field(Mandate { model: ModelShape { dims: vec![16, 8, 2], shifts: vec![7] }, ..mandate(base) }), "model.dims");
+    assert_eq!(
+        field(Mandate { model: ModelShape { dims: vec![16, 8, 2], shifts: vec![7], recurrent: None }, ..mandate(base) }),
+        "model.dims"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::portfolio::{self, Seen};
 use super::promise::OpenMandate;
 use super::ranges::{AMOUNT, STATE_STEPS, STEPS};
 use super::state::{OpenState, Pending, opaque};
-use super::{digest_wire, network, risk};
+use super::{digest_wire, memory, network, risk};
 use crate::Scalar;
 use crate::encode::{halves, power};
 use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, less, mul, pack, pin, select};
@@ -85,7 +85,13 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
         let inputs = features.scaled(cs, model)?;
         (features, inputs)
     };
-    let outputs = network::forward(&mut cs.namespace(|| "C7 network"), shape, model, inputs)?;
+    // C13: only a recurrent model has rows here.
+    let memory = match &shape.recurrent {
+        Some(part) => memory::remember(&mut cs.namespace(|| "C13 memory"), part, model, &inputs, &state.memory)?,
+        None => Vec::new(),
+    };
+    let seen = inputs.into_iter().chain(memory.iter().cloned()).collect();
+    let outputs = network::forward(&mut cs.namespace(|| "C7 network"), shape, model, seen)?;
 
     // C8: policy, risk, order.
     let (rested, new_window, used, approved, decided) = {
@@ -154,6 +160,7 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
         cooldown_left: pin(cs, &cooldown_left)?,
         window_left: pin(cs, &window_left)?,
         turnover_used_bps: pin(cs, &used.add(&spent))?,
+        memory,
     };
     Ok((next, next_head, facts))
 }

@@ -105,7 +105,7 @@ pub(crate) fn terms(m: &Mandate) -> Vec<(&'static str, String)> {
         ("Vault", format!("{} on chain {}", m.vault, m.chain_id)),
         ("Pool", format!("{}, the only one it may trade in; the base asset is {base}", m.pool)),
         ("Clock", format!("one decision every {}, counted from {}", span(m.interval_s.into()), utc(m.genesis_time_s))),
-        ("Model", format!("a network of layers {:?}, private, behind the commitment", m.model.dims)),
+        ("Model", format!("a network of layers {}, private, behind the commitment", m.model)),
         ("Proof", format!("{} engine, up to {} decisions a fold", crate::engine_name(m.proof_engine), m.decisions_per_fold)),
     ]
 }

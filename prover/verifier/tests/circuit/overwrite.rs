@@ -61,6 +61,15 @@ const BUY: [i32; 3] = [-200_000, 0, 200_000];
 const SELL: [i32; 3] = [200_000, -7, -200_000];
 const HOLD: [i32; 3] = [0, 500_000, 0];
 
+/// Cells whose gates are open, shut and half open, with candidates beyond either end and between; outputs that want to buy.
+fn remembers(slots: u16) -> Run {
+    let shape = market::recurrent(4, 7, 6);
+    let policy = PolicyParams { gain: 6_000, band_gain: 500, band_bps: 100, max_step_bps: 10_000, cooldown_steps: 1 };
+    let mut model = market::constant_model(&shape, BUY, policy);
+    model.biases[..8].copy_from_slice(&[1 << 14, -(1 << 14), 0, 64, 1 << 14, 500, -(1 << 14), 33 * 64]);
+    Run::new(market::mandate(market::calm_limits(), shape, slots), model)
+}
+
 /// A scenario: a name, an agent, bars before (one fold each), the bars of the fold looked at, what its first step must be.
 type Scenario = (&'static str, Run, Vec<Bar>, Vec<Bar>, fn(&Step) -> bool);
 
@@ -72,6 +81,8 @@ fn scenarios() -> Vec<Scenario> {
     let calm = market::calm_limits;
     let whole = || Limits { max_trade_bps: 10_000, max_weight_bps: 0, ..market::calm_limits() };
     let busy = |slots| Run::new(market::mandate(calm(), market::smallest(), slots), market::busy_model(&market::smallest(), 60_000));
+    let shape = || market::recurrent(2, 7, 6);
+    let remembering = |slots| Run::new(market::mandate(calm(), shape(), slots), market::busy_model(&shape(), 60_000));
     let crash = Bar { quote: 1_000_000_000, ..CALM };
     let bare = Bar { shares: 0, ..CALM };
     let filled = Bar { fill: Some(u128::MAX), ..CALM };
@@ -118,6 +129,9 @@ fn scenarios() -> Vec<Scenario> {
         ("return at the clip", busy(1), vec![CALM], vec![Bar { tick: CALM.tick + 32_767, ..CALM }], |s| s.next_state.r1 == -32_767),
         ("nothing held", busy(1), vec![CALM], vec![zero], |s| side(s).is_none()),
         ("the most that can be held", wants(SELL, calm(), 1), vec![], vec![full], |s| side(s) == Some(Side::Sell)),
+        ("cells at and between their ends", remembers(1), vec![], vec![CALM], |s| s.next_state.memory == [127, 0, -64, 16]),
+        ("cells that stay", remembers(1), vec![CALM; 12], vec![CALM], |s| s.next_state.memory == [127, 0, -128, 32]),
+        ("no-op slots with a memory", remembering(3), vec![CALM], vec![CALM], |s| s.next_state.memory.iter().any(|cell| *cell != 0)),
         ("no-op slots", busy(3), vec![], vec![CALM], |s| side(s).is_some()),
         ("no-op slot after a buy", wants(BUY, calm(), 3), vec![CALM], vec![filled, CALM], |s| !s.decision.halted),
         ("all slots live", busy(3), vec![CALM], vec![CALM, CALM, CALM], |s| !s.decision.halted),
