@@ -64,6 +64,7 @@ pub(crate) fn visited(
     cost_bps: f64,
     visit: &mut dyn FnMut(Visited),
 ) -> Result<Simulated, LearnError> {
+    shape.validate()?;
     model.validate(shape)?;
     let mut state = empty();
     let (mut weight, mut wait) = (0.5f64, WARMUP);
