@@ -201,8 +201,8 @@ pub(crate) fn signals(engine: &Engine, candle: &Candle, result: &Backtest) -> Re
     let mut out = Vec::with_capacity(inputs.len());
     for chunk in inputs.chunks(4_096) {
         for (signal, input) in candle.signals(chunk)?.into_iter().zip(chunk) {
-            ensure!(signal == engine.signal(input).0, "step {}: candle and the integer engine differ; this is a bug", out.len());
-            out.push(signal);
+            ensure!(signal == engine.signal(input), "step {}: candle and the integer engine differ; this is a bug", out.len());
+            out.push(signal.outputs);
         }
     }
     Ok(out)

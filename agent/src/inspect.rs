@@ -150,7 +150,7 @@ fn head_rows(header: &Header) -> Vec<(String, String)> {
         ),
         ("pool".into(), m.pool.clone()),
         ("interval".into(), format!("{} s from {} UTC", m.interval_s, time::utc(m.genesis_time_s))),
-        ("model".into(), format!("{:?}, committed to as {}", m.model.dims, header.model_commitment)),
+        ("model".into(), format!("{}, committed to as {}", m.model, header.model_commitment)),
         ("mandate digest".into(), header.mandate_digest.to_string()),
         ("written by".into(), format!("probity {}", header.program_version)),
     ]

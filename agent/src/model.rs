@@ -40,7 +40,7 @@ pub(crate) fn run(action: &ModelAction, settings: &Settings, json: bool) -> Resu
             output::data(json, "import", &done, || {
                 let rows = [
                     ("model (private)".to_owned(), done.out.display().to_string()),
-                    ("widths".to_owned(), format!("{:?}", done.shape.dims)),
+                    ("widths".to_owned(), done.shape.to_string()),
                     (
                         "feature scales".to_owned(),
                         if done.report.own_scales { "the file's own" } else { "taken from the bars before validation" }.to_owned(),

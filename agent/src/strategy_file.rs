@@ -4,7 +4,7 @@ use crate::settings::Settings;
 use anyhow::{Context, Result, anyhow, ensure};
 use probity_backtest::{Dataset, Scale};
 use probity_learn::{ModelFile, Series};
-use probity_strategy::{Amount, Limits, Mandate, ModelShape, tick_at_price};
+use probity_strategy::{Amount, Limits, Mandate, ModelShape, Recurrent, tick_at_price};
 use std::path::Path;
 
 /// The strategy that ships with the program; `strategy/learn/models/default.md` says how it was trained and how it did.
@@ -35,15 +35,20 @@ pub(crate) fn series_of(dataset: &Dataset) -> Result<Series> {
     Ok(Series::new(dataset.sha256.clone(), dataset.interval_s, times, ticks)?)
 }
 
-/// The shape with these hidden layers.
-pub(crate) fn shape(hidden: &[u16], linear: bool) -> Result<ModelShape> {
+/// The shape with these hidden layers and so many cells of memory.
+pub(crate) fn shape(hidden: &[u16], linear: bool, cells: u16) -> Result<ModelShape> {
     let hidden = if linear { &[] } else { hidden };
     ensure!(
         hidden.len() <= 3 && hidden.iter().all(|w| (1..=128).contains(w)),
         "--hidden: expected up to three widths of 1 … 128, got {hidden:?}"
     );
-    let dims = std::iter::once(16).chain(hidden.iter().copied()).chain([3]).collect();
-    Ok(ModelShape { dims, shifts: vec![7; hidden.len()] })
+    let inputs = cells.saturating_add(16);
+    let dims = std::iter::once(inputs).chain(hidden.iter().copied()).chain([3]).collect();
+    // At these shifts a weight of a gate reaches to ±2.95, one of a candidate to ±1.98.
+    let recurrent = (cells > 0).then_some(Recurrent { units: cells, gate_shift: 7, candidate_shift: 6 });
+    let shape = ModelShape { dims, shifts: vec![7; hidden.len()], recurrent };
+    shape.validate().context("--hidden, --recurrent")?;
+    Ok(shape)
 }
 
 /// Where a mandate holds.

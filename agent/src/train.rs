@@ -46,7 +46,7 @@ pub(crate) fn run(args: &TrainArgs, settings: &Settings, json: bool) -> Result<E
         progress: true,
         ..TrainConfig::default()
     };
-    let shape = strategy_file::shape(&args.hidden, args.linear)?;
+    let shape = strategy_file::shape(&args.hidden, args.linear, args.recurrent)?;
     let ledger = Ledger::open(settings)?;
     let mut trial = Trial::new("train", &args.data, (0, config.validation_to), None, serde_json::to_value(&config)?)?;
     trial.seed = Some(config.seed);

@@ -100,7 +100,7 @@ pub(crate) fn run(args: &WalkForwardArgs, settings: &Settings, json: bool) -> Re
     let ledger = Ledger::open(settings)?;
     let used = serde_json::json!({
         "mandate": settings.mandate, "first": args.first, "test_days": args.test_days, "validation_days": args.validation_days,
-        "cost_bps": args.cost_bps, "hidden": args.hidden, "linear": args.linear, "max_steps": args.max_steps, "min_activity": args.min_activity,
+        "cost_bps": args.cost_bps, "hidden": args.hidden, "linear": args.linear, "recurrent": args.recurrent, "max_steps": args.max_steps, "min_activity": args.min_activity,
     });
     let mut trial = Trial::new("walk-forward", &args.data, (0, u64::MAX), None, used)?;
     trial.seed = Some(args.seed);
@@ -124,7 +124,7 @@ pub(crate) fn run(args: &WalkForwardArgs, settings: &Settings, json: bool) -> Re
 fn walked(args: &WalkForwardArgs, settings: &Settings) -> Result<Walked> {
     let data = Dataset::read(&args.data, Scale::default(), None, None).with_context(|| format!("--data {}", args.data.display()))?;
     let series = strategy_file::series_of(&data)?;
-    let shape = strategy_file::shape(&args.hidden, args.linear)?;
+    let shape = strategy_file::shape(&args.hidden, args.linear, args.recurrent)?;
     let at = |t: u64| data.bars.partition_point(|b| b.open_s < t);
     let first = at(args.first);
     let ends: Vec<u64> = (1..)

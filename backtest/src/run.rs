@@ -3,7 +3,7 @@
 use crate::execution::Sent;
 use crate::venue::to_quote;
 use crate::{BacktestError, Dataset, Feed, Gaps, Metrics, Outcome, Quoted, Terms, Venue, metrics, vault};
-use probity_strategy::{Amount, Engine, FEATURES, Fill, Observation, Order, Price, Record, Side, State, Valuation};
+use probity_strategy::{Amount, Engine, Fill, Inputs, Observation, Order, Price, Record, Side, State, Valuation};
 use serde::Serialize;
 
 /// Net asset value after the decision of one step has executed.
@@ -184,7 +184,7 @@ pub fn run_in(
 }
 
 /// What the network was given at every decision of a run by this engine.
-pub fn inputs(engine: &Engine, result: &Backtest) -> Result<Vec<[i32; FEATURES]>, BacktestError> {
+pub fn inputs(engine: &Engine, result: &Backtest) -> Result<Vec<Inputs>, BacktestError> {
     let mut mandate = engine.mandate().clone();
     let first = result.records.first().map_or(0, |r| r.observation.time_s);
     mandate.genesis_time_s = first.saturating_sub(u64::from(mandate.interval_s));

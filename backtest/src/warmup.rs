@@ -4,7 +4,7 @@
 //! position at the start of the part is whatever the history led to: both fade, and this shows how fast and how far.
 
 use crate::{Backtest, BacktestError, Dataset, Metrics, Terms, inputs, metrics, run};
-use probity_strategy::{Amount, Engine, FEATURES};
+use probity_strategy::{Amount, Engine, FEATURES, Inputs};
 use serde::Serialize;
 
 /// One start.
@@ -12,9 +12,9 @@ use serde::Serialize;
 pub struct Start {
     /// Bars of history before the part that is compared.
     pub history: usize,
-    /// Features (the weight apart) that differ from those of the longest history at the part's first bar.
+    /// Features (the weight apart) and cells of a memory that differ from those of the longest history at the part's first bar.
     pub differing_features: usize,
-    /// Bars of the part after which no feature (the weight apart) differs any more; none if some still does at its end.
+    /// Bars of the part after which none of them differs any more; none if some still does at its end.
     pub settled_after: Option<usize>,
     /// Share of the part's decisions that are not those of the longest history, 0 … 1 (side and whether there is an order).
     pub other_decisions: f64,
@@ -47,7 +47,7 @@ pub fn warmup(engine: &Engine, data: &Dataset, terms: &Terms, quote: Amount) -> 
     if half < 2 {
         return Err(BacktestError::Series { field: "rows", expected: "at least 4 bars".into(), got: n.to_string() });
     }
-    let one = |history: usize| -> Result<(Backtest, Vec<[i32; FEATURES]>), BacktestError> {
+    let one = |history: usize| -> Result<(Backtest, Vec<Inputs>), BacktestError> {
         let result = run(engine, &data.part(half.saturating_sub(history)..n), terms, quote, Amount::ZERO)?;
         let inputs = inputs(engine, &result)?;
         Ok((result, inputs))
@@ -56,7 +56,9 @@ pub fn warmup(engine: &Engine, data: &Dataset, terms: &Terms, quote: Amount) -> 
     let mut starts = Vec::new();
     for history in HISTORIES.into_iter().filter(|h| *h < half).chain([half]) {
         let (result, seen) = if history == half { (reference.clone(), known.clone()) } else { one(history)? };
-        let market = |f: &[i32; FEATURES]| f.iter().copied().take(FEATURES - 1).collect::<Vec<i32>>();
+        let market = |i: &Inputs| -> Vec<i32> {
+            i.features.iter().copied().take(FEATURES - 1).chain(i.memory.iter().map(|cell| i32::from(*cell))).collect()
+        };
         let pairs = || seen.iter().skip(history).zip(known.iter().skip(half)).map(|(a, b)| (market(a), market(b)));
         let last = pairs().enumerate().filter(|(_, (a, b))| a != b).map(|(i, _)| i + 1).max().unwrap_or(0);
         let decided = |b: &Backtest, skip: usize| -> Vec<_> {

@@ -21,7 +21,7 @@ fn data(bars: u64) -> Dataset {
 
 /// A network of one layer that buys what has risen.
 fn engine() -> Engine {
-    let shape = ModelShape { dims: vec![16, 3], shifts: vec![] };
+    let shape = ModelShape { dims: vec![16, 3], shifts: vec![], recurrent: None };
     let mut weights = vec![0i8; 48];
     (weights[3], weights[35], weights[47]) = (-90, 90, 5);
     let policy = PolicyParams { gain: 20_000, band_gain: 0, band_bps: 200, max_step_bps: 2_500, cooldown_steps: 1 };

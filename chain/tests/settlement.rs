@@ -48,7 +48,7 @@ fn setup() -> Arc<SettlementSetup> {
 }
 
 fn shape() -> ModelShape {
-    ModelShape { dims: vec![16, 1, 3], shifts: vec![7] }
+    ModelShape { dims: vec![16, 1, 3], shifts: vec![7], recurrent: None }
 }
 
 /// What is done to the bytes of a claim.

@@ -29,7 +29,7 @@ fn cpu_s() -> f64 {
 }
 
 fn shape() -> ModelShape {
-    ModelShape { dims: vec![16, 32, 16, 3], shifts: vec![7, 7] }
+    ModelShape { dims: vec![16, 32, 16, 3], shifts: vec![7, 7], recurrent: None }
 }
 
 struct Measured {

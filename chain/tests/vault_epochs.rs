@@ -24,7 +24,7 @@ fn setup() -> Arc<SettlementSetup> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tests.ptau");
     std::fs::write(&path, writer::Ptau::of(5, 18).bytes()).unwrap();
-    let shape = ModelShape { dims: vec![16, 1, 3], shifts: vec![7] };
+    let shape = ModelShape { dims: vec![16, 1, 3], shifts: vec![7], recurrent: None };
     Arc::new(SettlementSetup::derive(&shape, 2, &ParamsSource::insecure(&path, "tau of the tests")).unwrap())
 }
 

@@ -98,6 +98,9 @@ def price_x64(x):
     return min(max(s * s >> 128, 2**19), 2**96 - 1)
 
 
+MISSING = object()
+
+
 class Bad(Exception):
     """The log is not well formed."""
 
@@ -130,7 +133,16 @@ def maybe(inner):
     def check(v, at):
         return None if v is None else inner(v, at)
 
-    check.optional = True
+    check.optional = None
+    return check
+
+
+def absent(inner):
+    # A field that may be missing, but is not null.
+    def check(v, at):
+        return None if v is MISSING else inner(v, at)
+
+    check.optional = MISSING
     return check
 
 
@@ -148,7 +160,7 @@ def fields(**inner):
         needed = {k for k, f in inner.items() if not hasattr(f, "optional")}
         if not isinstance(v, dict) or not needed <= set(v) <= set(inner):
             raise Bad(f"{at}: expected exactly the fields {', '.join(inner)}")
-        return {k: f(v.get(k), f"{at}.{k}") for k, f in inner.items()}
+        return {k: f(v.get(k, getattr(f, "optional", None)), f"{at}.{k}") for k, f in inner.items()}
 
     return check
 
@@ -164,10 +176,11 @@ BPS = whole(0, 10000)
 LIMITS = fields(max_weight_bps=BPS, max_trade_bps=whole(1, 10000), min_trade_bps=whole(2, 10000), max_turnover_bps=whole(1, 2**24),
                 turnover_window_steps=whole(1, 65535), max_drawdown_bps=whole(1, 10000), max_slippage_bps=BPS,
                 max_trade_quote=decimal(1, 2**80 - 1), warmup_steps=U16)
+RECURRENT = fields(units=whole(1, 32), gate_shift=whole(1, 12), candidate_shift=whole(1, 12))
 MANDATE_FIELDS = fields(version=whole(1, 1), chain_id=whole(1, 2**64 - 1), vault=ADDRESS, pool=ADDRESS, base_is_token1=flag,
                         interval_s=whole(1, 604800), genesis_time_s=whole(0, 2**40), decisions_per_fold=whole(1, 64),
                         proof_engine=text("transparent|pairing"),
-                        model=fields(dims=items(whole(1, 128)), shifts=items(whole(1, 16))), limits=LIMITS)
+                        model=fields(dims=items(whole(1, 128)), shifts=items(whole(1, 16)), recurrent=absent(RECURRENT)), limits=LIMITS)
 HEADER = fields(format=text("probity-log"), version=whole(2, 2), program_version=text(".*"), model_commitment=DIGEST, mandate_digest=DIGEST,
                 genesis_head=DIGEST, mandate=MANDATE_FIELDS)
 OBSERVATION = fields(step=U32, time_s=U64, block_number=U64, block_hash=HASH, mean_tick=whole(-2**31, 2**31 - 1),
@@ -208,6 +221,8 @@ def mandate_digest(raw, m):
     # The canonical text: fields in the order of the format, no spaces.
     ordered = {k: raw[k] for k in ("version chain_id vault pool base_is_token1 interval_s genesis_time_s decisions_per_fold proof_engine model limits".split())}
     ordered["model"] = {k: raw["model"][k] for k in ("dims", "shifts")}
+    if "recurrent" in raw["model"]:
+        ordered["model"]["recurrent"] = {k: raw["model"]["recurrent"][k] for k in ("units", "gate_shift", "candidate_shift")}
     names = "max_weight_bps max_trade_bps min_trade_bps max_turnover_bps turnover_window_steps max_drawdown_bps max_slippage_bps max_trade_quote warmup_steps".split()
     ordered["limits"] = {k: raw["limits"][k] for k in names}
     sha = hashlib.sha256(json.dumps(ordered, separators=(",", ":")).encode()).hexdigest()
@@ -250,7 +265,6 @@ class Walk:
     def __init__(self, mandate, head, say):
         self.m, self.limits, self.head, self.say = mandate, mandate["limits"], head, say
         self.step, self.time, self.pending, self.halted, self.used, self.block = 0, mandate["genesis_time_s"], None, False, 0, 0
-        self.ordered = False
         self.mark, self.balances, self.ahead = (0, 0), (0, 0), None
 
     def announce(self, rotation, head):
@@ -288,10 +302,9 @@ class Walk:
         worth = value(o["base"], o["price_x64"])
         nav = o["quote"] + worth
         anomaly = self.fill(o, "note" if d["halted"] else "error")
-        first = self.step == 0
         now, then = nav * self.mark[1], self.mark[0] * o["shares"]
-        drawdown = not first and now * 10000 < then * (10000 - self.limits["max_drawdown_bps"])
-        if first or now > then:
+        drawdown = now * 10000 < then * (10000 - self.limits["max_drawdown_bps"])
+        if o["shares"] and (not self.mark[1] or now > then):
             self.mark = (nav, o["shares"])
         if o["shares"] == 0:
             say("no_shares", "expected shares, got none")
@@ -331,7 +344,7 @@ class Walk:
         cap = limits["max_trade_quote"]
         spent = worth * 10000 // nav if nav else 0
         self.used += spent
-        warm, self.ordered = self.step < limits["warmup_steps"] and not self.ordered, True
+        warm = self.step < limits["warmup_steps"]
         slack = 0 if buy else (o["price_x64"] >> 64) + 2
         room = max(limits["max_weight_bps"] - weight, 0)
         expected = keep((amount << 64) // o["price_x64"] + 1)
@@ -340,7 +353,7 @@ class Walk:
             (worth <= cap, f"worth at most max_trade_quote, {cap}"),
             (worth * 10000 <= limits["max_trade_bps"] * nav, "worth at most max_trade_bps"),
             (not gap, "none after a gap"),
-            # A weight above the largest is sold off even then, and with the first order the warm-up is over.
+            # A weight above the largest is sold off even then.
             (halted or not warm or (not buy and weight > limits["max_weight_bps"]), "none during warm-up"),
             (not (buy and halted), "no buy while halted"),
             (not buy or amount * 10000 <= room * nav, "a weight of at most max_weight_bps"),
@@ -397,8 +410,9 @@ def check(raw, opening, proof, out):
         header = HEADER(loose, "header")
         m = header["mandate"]
         dims, shifts = m["model"]["dims"], m["model"]["shifts"]
-        if not 2 <= len(dims) <= 5 or dims[0] != 16 or dims[-1] != 3 or len(shifts) + 2 != len(dims):
-            raise Bad("header.mandate.model: expected 16 inputs, 3 outputs, 2 … 5 layers, one shift a hidden layer")
+        cells = (m["model"]["recurrent"] or {"units": 0})["units"]
+        if not 2 <= len(dims) <= 5 or dims[0] != 16 + cells or dims[-1] != 3 or len(shifts) + 2 != len(dims):
+            raise Bad(f"header.mandate.model: expected {16 + cells} inputs, 3 outputs, 2 … 5 layers, one shift a hidden layer")
         if int(loose["mandate"]["vault"], 16) == 0:
             say("no_vault", "the zero address is no vault: a run on paper or a backtest", "note")
         digest = mandate_digest(loose["mandate"], m)
@@ -406,7 +420,7 @@ def check(raw, opening, proof, out):
         for name, expected in (("mandate_digest", digest), ("genesis_head", genesis)):
             if header[name] != expected:
                 say("header_mismatch", f"{name}: expected 0x{expected:064x}")
-        sizes = (sum(a * b for a, b in zip(dims, dims[1:])), sum(dims[1:]))
+        sizes = (2 * cells * (16 + cells) + sum(a * b for a, b in zip(dims, dims[1:])), 2 * cells + sum(dims[1:]))
         if opening and (len(opening["model"]["weights"]), len(opening["model"]["biases"])) != sizes:
             say("reveal_mismatch", f"expected {sizes[0]} weights and {sizes[1]} biases")
         if opening and commitment(opening) != header["model_commitment"]:

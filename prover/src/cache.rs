@@ -293,7 +293,7 @@ mod tests {
     fn a_kept_file_is_used_only_if_it_is_whole_own_and_of_this_circuit() {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("state");
-        let shape = ModelShape { dims: vec![16, 1, 3], shifts: vec![7] };
+        let shape = ModelShape { dims: vec![16, 1, 3], shifts: vec![7], recurrent: None };
         let get = || Params::cached(&folder, &shape, 1, ProofEngine::Transparent, &ParamsSource::Transparent).unwrap();
         let made = get();
         assert!(!made.loaded());

@@ -25,7 +25,7 @@ const NAME: &str = "tau of the tests";
 
 /// The smallest circuit: a fold of one decision of a network without much inside.
 fn tiny(engine: ProofEngine) -> Mandate {
-    let mut mandate = mandate(ModelShape { dims: vec![16, 1, 3], shifts: vec![7] }, 1);
+    let mut mandate = mandate(ModelShape { dims: vec![16, 1, 3], shifts: vec![7], recurrent: None }, 1);
     mandate.proof_engine = engine;
     mandate
 }

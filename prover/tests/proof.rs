@@ -20,7 +20,7 @@ use std::time::Instant;
 static SMALL: LazyLock<Arc<Params>> = LazyLock::new(|| Arc::new(Params::for_mandate(&mandate(small(), 3)).unwrap()));
 
 fn small() -> ModelShape {
-    ModelShape { dims: vec![16, 4, 3], shifts: vec![7] }
+    ModelShape { dims: vec![16, 4, 3], shifts: vec![7], recurrent: None }
 }
 
 /// One agent run, shared by the tests: seven decisions in three folds, the last partly empty.

@@ -9,7 +9,7 @@ mod common;
 use audits::Audits;
 use common::{mandate, model, observations, salt};
 use probity_prover::{Params, ProverError, Session};
-use probity_strategy::{Mandate, Model, ModelShape, Observation, Record};
+use probity_strategy::{Mandate, Model, ModelShape, Observation, Record, Recurrent};
 use probity_verifier::{
     Code, Digest, Envelope, Evidence, Header, Keys, LogWriter, Report, Reveal, Rotation, Salt, Severity, Verdict, audit, audit_disclosure,
     disclose,
@@ -22,8 +22,9 @@ const AT: u32 = 13;
 /// The first stretch ends right where the announcement stands: it is made by the first fold of the second.
 const CUTS: [usize; 3] = [1, 16, 18];
 
+/// With a memory: it goes on over cuts, checkpoints and the rotation.
 fn shape() -> ModelShape {
-    ModelShape { dims: vec![16, 2, 3], shifts: vec![7] }
+    ModelShape { dims: vec![18, 2, 3], shifts: vec![7], recurrent: Some(Recurrent { units: 2, gate_shift: 7, candidate_shift: 6 }) }
 }
 
 struct Weights {

@@ -9,7 +9,7 @@ mod writer;
 use common::{mandate, model, observations, salt};
 use ff::Field;
 use probity_prover::{Position, Settlement, Settler};
-use probity_strategy::{ModelShape, Observation};
+use probity_strategy::{ModelShape, Observation, Recurrent};
 use probity_verifier::{Claim, ParamsSource, Rejected, Scalar, SettlementKey, SettlementSetup, Trail, verify_settlement};
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +26,12 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tests.ptau");
         std::fs::write(&path, writer::Ptau::of(5, 18).bytes()).unwrap();
-        let shape = ModelShape { dims: vec![16, 1, 3], shifts: vec![7] };
+        // The settlement is of the same step: a memory comes along.
+        let shape = ModelShape {
+            dims: vec![17, 1, 3],
+            shifts: vec![7],
+            recurrent: Some(Recurrent { units: 1, gate_shift: 7, candidate_shift: 6 }),
+        };
         let started = Instant::now();
         let setup = SettlementSetup::derive(&shape, PER_BLOCK, &ParamsSource::insecure(&path, "tau of the tests")).unwrap();
         println!("size {:?}, logs {:?}, {:?}", setup.size(), setup.key.logs(), started.elapsed());

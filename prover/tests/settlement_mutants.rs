@@ -96,7 +96,7 @@ impl Forger {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tests.ptau");
         std::fs::write(&path, writer::Ptau::of(5, 18).bytes()).unwrap();
-        let shape = ModelShape { dims: vec![16, 1, 3], shifts: vec![7] };
+        let shape = ModelShape { dims: vec![16, 1, 3], shifts: vec![7], recurrent: None };
         let setup = SettlementSetup::derive(&shape, 1, &ParamsSource::insecure(&path, "tau of the tests")).unwrap();
         let mandate = mandate(shape.clone(), 4);
         let model = model(&shape, 1);

@@ -11,7 +11,7 @@ use probity_verifier::{Salt, commit_model, genesis_head, mandate_digest, next_he
 
 #[test]
 fn its_heads_are_those_of_the_log_whatever_comes_later() {
-    let shape = ModelShape { dims: vec![16, 2, 3], shifts: vec![7] };
+    let shape = ModelShape { dims: vec![16, 2, 3], shifts: vec![7], recurrent: None };
     let (mandate, model) = (mandate(shape.clone(), 3), model(&shape, 5));
     let seen = observations(&mandate, &model, 11);
     let engine = Engine::new(mandate.clone(), model.clone()).unwrap();

@@ -30,7 +30,7 @@ fn the_vectors_are_of_this_version() {
 
 fn make(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
-    let mandate = common::mandate(ModelShape { dims: vec![16, 2, 3], shifts: vec![7] }, 2);
+    let mandate = common::mandate(ModelShape { dims: vec![16, 2, 3], shifts: vec![7], recurrent: None }, 2);
     std::fs::write(folder.join("mandate.json"), serde_json::to_string_pretty(&mandate).unwrap() + "\n").unwrap();
     let params = Arc::new(Params::for_mandate(&mandate).unwrap());
     for (seed, name) in [(3, "good"), (4, "other")] {

@@ -1,10 +1,26 @@
 //! One step: pure, total, integers only.
 
-use crate::{Decision, Features, Mandate, Model, Observation, Order, Portfolio, Record, State, Valuation, network, oriented, policy, risk};
+use crate::{
+    Decision, Features, Mandate, Model, Observation, Order, Portfolio, Record, State, Valuation, memory, network, oriented, policy, risk,
+};
 
-/// The outputs of the network for one step.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Signal(pub [i32; 3]);
+/// What the network is given at one step.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Inputs {
+    /// The features, each −128 … 127.
+    pub features: [i32; crate::FEATURES],
+    /// The memory that the step before left; empty for a model without one.
+    pub memory: Vec<i8>,
+}
+
+/// What the network makes of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signal {
+    /// Sell, hold, buy: raw accumulators.
+    pub outputs: [i32; 3],
+    /// The memory that the step leaves.
+    pub memory: Vec<i8>,
+}
 
 /// What a step produces.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,21 +62,26 @@ impl Engine {
 
     /// The network's inputs at this step: what candle is given.
     #[must_use]
-    pub fn inputs(&self, state: &State, obs: &Observation) -> [i32; crate::FEATURES] {
-        self.seen(state, obs).1.scaled(&self.model)
+    pub fn inputs(&self, state: &State, obs: &Observation) -> Inputs {
+        Inputs { features: self.seen(state, obs).1.scaled(&self.model), memory: state.memory.clone() }
     }
 
-    /// The integer network's outputs at this step.
+    /// What the integer network makes of its inputs.
     #[must_use]
-    pub fn signal(&self, inputs: &[i32; crate::FEATURES]) -> Signal {
-        Signal(network::outputs(&self.mandate.model, &self.model, inputs))
+    pub fn signal(&self, inputs: &Inputs) -> Signal {
+        self.signal_of(&inputs.features, &inputs.memory)
+    }
+
+    fn signal_of(&self, features: &[i32; crate::FEATURES], memory: &[i8]) -> Signal {
+        let memory = memory::remember(&self.mandate.model, &self.model, features, memory);
+        Signal { outputs: network::outputs(&self.mandate.model, &self.model, features, &memory), memory }
     }
 
     /// One step with the engine's own signal.
     #[must_use]
     pub fn step(&self, state: &State, obs: &Observation) -> Step {
         let (val, features) = self.seen(state, obs);
-        self.decide(state, obs, &val, &features, self.signal(&features.scaled(&self.model)))
+        self.decide(state, obs, &val, &features, self.signal_of(&features.scaled(&self.model), &state.memory))
     }
 
     /// One step with a given signal (candle's, after the caller has compared it with [`Engine::signal`]).
@@ -83,7 +104,7 @@ impl Engine {
         let halted = state.halted || portfolio.anomaly || portfolio.drawdown;
         let gap = obs.time_s.checked_sub(state.last_time_s) != Some(u64::from(m.interval_s));
         let idle = gap || state.cooldown_left > 0;
-        let proposed = policy::propose(&self.model.policy, signal.0, val.weight_bps, idle);
+        let proposed = policy::propose(&self.model.policy, signal.outputs, val.weight_bps, idle);
         let (window_left, used) = risk::window(limits, state);
         let approved = risk::approve(limits, proposed, val.weight_bps, used, halted, gap);
         // A move of nothing is no order; the divisions can be spared.
@@ -103,9 +124,10 @@ impl Engine {
             pending: order,
             high_water: portfolio.high_water,
             halted,
-            cooldown_left: if order.is_some() { self.model.policy.cooldown_steps } else { state.cooldown_left.saturating_sub(1) },
+            cooldown_left: state.cooldown_left.saturating_sub(1).max(if order.is_some() { self.model.policy.cooldown_steps } else { 0 }),
             window_left,
             turnover_used_bps: used.saturating_add(spent),
+            memory: signal.memory,
         };
         Step { decision, record: Record { observation: obs.clone(), decision }, next_state }
     }

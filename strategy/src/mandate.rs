@@ -1,6 +1,6 @@
 //! The mandate: what an agent may do. Public.
 
-use crate::{Amount, DomainError, FEATURES};
+use crate::{Amount, DomainError, FEATURES, MEMORY_MAX, Recurrent};
 use serde::{Deserialize, Serialize};
 
 /// Risk limits and the clock of the decisions.
@@ -31,30 +31,87 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelShape {
-    /// Layer widths, from 16 features to 3 outputs.
+    /// Widths of the dense layers, from 16 features, and the cells of the memory if there is one, to 3 outputs.
     pub dims: Vec<u16>,
     /// Rescale shift of each hidden layer, 1 … 16.
     pub shifts: Vec<u8>,
+    /// The recurrent part, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Recurrent::present")]
+    pub recurrent: Option<Recurrent>,
 }
 
 impl ModelShape {
+    /// Cells of memory.
+    #[must_use]
+    pub fn units(&self) -> usize {
+        self.recurrent.map_or(0, |r| usize::from(r.units))
+    }
+
+    /// Inputs and outputs of each matrix of weights, in the order of the model: gates and candidates as one, then the dense layers.
+    pub fn matrices(&self) -> impl Iterator<Item = (usize, usize)> {
+        let memory = (self.units() > 0).then(|| (FEATURES + self.units(), 2 * self.units()));
+        let dense = self.dims.iter().zip(self.dims.iter().skip(1)).map(|(a, b)| (usize::from(*a), usize::from(*b)));
+        memory.into_iter().chain(dense)
+    }
+
     /// Number of weights.
     #[must_use]
     pub fn weights(&self) -> usize {
-        self.dims.iter().zip(self.dims.iter().skip(1)).map(|(a, b)| usize::from(*a) * usize::from(*b)).sum()
+        self.matrices().map(|(from, to)| from * to).sum()
     }
 
     /// Number of biases.
     #[must_use]
     pub fn biases(&self) -> usize {
-        self.dims.iter().skip(1).map(|d| usize::from(*d)).sum()
+        self.matrices().map(|(_, to)| to).sum()
+    }
+
+    /// Checks widths and shifts.
+    pub fn validate(&self) -> Result<(), DomainError> {
+        if let Some(part) = self.recurrent {
+            range("model.recurrent.units", part.units.into(), 1, MEMORY_MAX.into())?;
+            range("model.recurrent.gate_shift", part.gate_shift.into(), 1, 12)?;
+            range("model.recurrent.candidate_shift", part.candidate_shift.into(), 1, 12)?;
+        }
+        range("model.dims (layers)", self.dims.len().try_into().unwrap_or(u128::MAX), 2, 5)?;
+        for d in &self.dims {
+            range("model.dims", (*d).into(), 1, 128)?;
+        }
+        let inputs = u16::try_from(FEATURES + self.units()).unwrap_or(u16::MAX);
+        if self.dims.first() != Some(&inputs) || self.dims.last() != Some(&3) {
+            let memory = if self.recurrent.is_some() { " (16 features and the memory's units)" } else { "" };
+            return Err(DomainError::new("model.dims", format!("{inputs} inputs{memory} and 3 outputs"), format!("{:?}", self.dims)));
+        }
+        let hidden = self.dims.len().saturating_sub(2);
+        if self.shifts.len() != hidden {
+            return Err(DomainError::new("model.shifts", format!("{hidden} (one a hidden layer)"), self.shifts.len()));
+        }
+        for s in &self.shifts {
+            range("model.shifts", (*s).into(), 1, 16)?;
+        }
+        Ok(())
+    }
+}
+
+/// In words: the widths, and how many inputs are the network's own memory.
+impl std::fmt::Display for ModelShape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.dims)?;
+        match self.units() {
+            0 => Ok(()),
+            units => write!(f, ", {units} of the inputs cells of its own memory"),
+        }
     }
 }
 
 impl Default for ModelShape {
     fn default() -> Self {
-        Self { dims: vec![16, 32, 16, 3], shifts: vec![7, 7] }
+        Self { dims: vec![16, 32, 16, 3], shifts: vec![7, 7], recurrent: None }
     }
+}
+
+fn range(field: &'static str, v: u128, lo: u128, hi: u128) -> Result<(), DomainError> {
+    if (lo..=hi).contains(&v) { Ok(()) } else { Err(DomainError::new(field, format!("{lo} … {hi}"), v)) }
 }
 
 /// How proofs are made.
@@ -98,9 +155,6 @@ pub struct Mandate {
 impl Mandate {
     /// Checks every field's range; the engine and the circuit rely on it.
     pub fn validate(&self) -> Result<(), DomainError> {
-        fn range(field: &'static str, v: u128, lo: u128, hi: u128) -> Result<(), DomainError> {
-            if (lo..=hi).contains(&v) { Ok(()) } else { Err(DomainError::new(field, format!("{lo} … {hi}"), v)) }
-        }
         fn address(field: &'static str, v: &str) -> Result<(), DomainError> {
             let ok = v.strip_prefix("0x").is_some_and(|h| h.len() == 40 && h.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
             if ok { Ok(()) } else { Err(DomainError::new(field, "0x and 40 lowercase hex digits", v)) }
@@ -121,25 +175,6 @@ impl Mandate {
         range("limits.max_drawdown_bps", l.max_drawdown_bps.into(), 1, 10_000)?;
         range("limits.max_slippage_bps", l.max_slippage_bps.into(), 0, 10_000)?;
         range("limits.max_trade_quote", l.max_trade_quote.raw(), 1, (1 << 80) - 1)?;
-        let dims = &self.model.dims;
-        range("model.dims (layers)", dims.len().try_into().unwrap_or(u128::MAX), 2, 5)?;
-        for d in dims {
-            range("model.dims", (*d).into(), 1, 128)?;
-        }
-        let features = u16::try_from(FEATURES).unwrap_or(u16::MAX);
-        if dims.first() != Some(&features) || dims.last() != Some(&3) {
-            return Err(DomainError::new("model.dims", "16 inputs and 3 outputs", format!("{dims:?}")));
-        }
-        if self.model.shifts.len() + 2 != dims.len() {
-            return Err(DomainError::new(
-                "model.shifts",
-                format!("{} (one a hidden layer)", dims.len().saturating_sub(2)),
-                self.model.shifts.len(),
-            ));
-        }
-        for s in &self.model.shifts {
-            range("model.shifts", (*s).into(), 1, 16)?;
-        }
-        Ok(())
+        self.model.validate()
     }
 }

@@ -25,9 +25,9 @@ pub struct PolicyParams {
 pub struct Model {
     /// Scale of each feature (S3).
     pub scales: [u16; FEATURES],
-    /// Weights, layer by layer, row by row (one row an output neuron).
+    /// Weights, layer by layer, row by row (one row an output neuron); those of a memory first, a row a gate, then a row a candidate.
     pub weights: Vec<i8>,
-    /// Biases, layer by layer, within ±(2^22 − 1).
+    /// Biases in the same order, within ±(2^19 − 1).
     pub biases: Vec<i32>,
     /// Policy.
     pub policy: PolicyParams,
@@ -37,13 +37,13 @@ impl Model {
     /// Checks sizes against the shape and every range.
     pub fn validate(&self, shape: &ModelShape) -> Result<(), DomainError> {
         if self.weights.len() != shape.weights() {
-            return Err(DomainError::new("weights", format!("{} (by the mandate's model.dims)", shape.weights()), self.weights.len()));
+            return Err(DomainError::new("weights", format!("{} (by the mandate's model)", shape.weights()), self.weights.len()));
         }
         if self.biases.len() != shape.biases() {
-            return Err(DomainError::new("biases", format!("{} (by the mandate's model.dims)", shape.biases()), self.biases.len()));
+            return Err(DomainError::new("biases", format!("{} (by the mandate's model)", shape.biases()), self.biases.len()));
         }
         if self.biases.iter().any(|b| b.abs() > BIAS_LIMIT) {
-            return Err(DomainError::new("biases", "within ±(2^22 − 1)", "a larger one"));
+            return Err(DomainError::new("biases", "within ±(2^19 − 1)", "a larger one"));
         }
         if self.policy.band_bps > 10_000 || self.policy.max_step_bps > 10_000 {
             return Err(DomainError::new("policy.band_bps, policy.max_step_bps", "0 … 10000", "a larger one"));

@@ -69,18 +69,18 @@ impl Portfolio {
                 None => anomaly = true,
             }
         }
-        let first = state.step == 0;
         let mark = state.high_water;
         let now = (val.nav, mark.shares.raw());
         let then = (mark.nav, obs.shares.raw());
-        let high = first || less(then, 1, now, 1);
+        // Only an observation with shares sets the mark; the first such one does.
+        let high = obs.shares.raw() > 0 && (mark.shares.raw() == 0 || less(then, 1, now, 1));
         let keep = u128::from(10_000u16.saturating_sub(limits.max_drawdown_bps));
         Self {
             quote_flow: signed(obs.quote) - quote,
             base_flow: signed(obs.base) - base,
             anomaly,
             high_water: if high { HighWater { nav: val.nav, shares: obs.shares } } else { mark },
-            drawdown: !first && less(now, 10_000, then, keep),
+            drawdown: less(now, 10_000, then, keep),
         }
     }
 }

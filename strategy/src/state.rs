@@ -14,7 +14,7 @@ pub struct HighWater {
     pub shares: Amount,
 }
 
-/// The state. Recurrent features depend on nothing private; published they would still help to guess the model.
+/// The state. Recurrent features depend on nothing private, the memory of a recurrent model does; published they would help to guess the model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
@@ -48,6 +48,9 @@ pub struct State {
     pub window_left: u16,
     /// Turnover of the window so far, bps.
     pub turnover_used_bps: u32,
+    /// The memory of a recurrent model. Private as the model: it depends on the weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memory: Vec<i8>,
 }
 
 impl State {
@@ -70,6 +73,7 @@ impl State {
             cooldown_left: mandate.limits.warmup_steps,
             window_left: 0,
             turnover_used_bps: 0,
+            memory: vec![0; mandate.model.units()],
         }
     }
 }

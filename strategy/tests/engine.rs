@@ -18,7 +18,7 @@ fn mandate(limits: Limits) -> Mandate {
         genesis_time_s: 1_700_000_000,
         decisions_per_fold: 4,
         proof_engine: ProofEngine::Transparent,
-        model: ModelShape { dims: vec![16, 8, 3], shifts: vec![7] },
+        model: ModelShape { dims: vec![16, 8, 3], shifts: vec![7], recurrent: None },
         limits,
     }
 }
@@ -79,6 +79,8 @@ proptest! {
             prop_assert!((1..=10_000).contains(&val.weight_bps));
             if let Some(order) = step.decision.order {
                 prop_assert_eq!(dt, 300, "a gap never trades");
+                let forced = order.side == Side::Sell && val.weight_bps > i64::from(limits.max_weight_bps);
+                prop_assert!(state.step >= limits.warmup_steps.into() || step.decision.halted || forced, "the policy waits for the warm-up");
                 prop_assert!(order.min_out < 1 << 125);
                 match order.side {
                     Side::Buy => {
@@ -92,6 +94,9 @@ proptest! {
             }
             prop_assert!(!state.halted || step.next_state.halted, "a halt is latched");
             prop_assert!(step.next_state.high_water.nav < 1 << 97);
+            let mark = step.next_state.high_water;
+            prop_assert!(mark.shares > Amount::ZERO || (shares == 0 && mark.nav == 0), "a mark is made of shares");
+            prop_assert!(shares > 0 || mark == state.high_water, "no shares make no mark");
             state = step.next_state;
         }
     }
@@ -116,7 +121,10 @@ fn out_of_range_mandates_are_refused_by_field() {
     assert_eq!(field(mandate(Limits { max_trade_quote: Amount::new(1 << 80).unwrap(), ..base.clone() })), "limits.max_trade_quote");
     assert_eq!(field(Mandate { vault: "0xABC".into(), ..mandate(base.clone()) }), "vault");
     assert_eq!(field(Mandate { decisions_per_fold: 0, ..mandate(base.clone()) }), "decisions_per_fold");
-    assert_eq!(field(Mandate { model: ModelShape { dims: vec![16, 8, 2], shifts: vec![7] }, ..mandate(base) }), "model.dims");
+    assert_eq!(
+        field(Mandate { model: ModelShape { dims: vec![16, 8, 2], shifts: vec![7], recurrent: None }, ..mandate(base) }),
+        "model.dims"
+    );
 }
 
 #[test]

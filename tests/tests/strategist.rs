@@ -282,6 +282,50 @@ fn a_trained_network_leaves_and_comes_back() {
 }
 
 #[test]
+fn a_model_with_a_memory_goes_from_training_to_an_audited_proof() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    series(dir, 2_000);
+    let at = |bar: u64| (START + bar * 3_600).to_string();
+    let (from, to) = (at(1_200), at(1_800));
+    let span = ["--validation-from", &from, "--validation-to", &to];
+    let small = ["--max-steps", "20", "--batch", "16", "--window", "8", "--embargo", "64", "--hidden", "2", "--recurrent", "2"];
+    let files = ["--out", "model.json", "--weights-out", "net.safetensors"];
+    let trained = ask(dir, 0, &[&["train", "--data", "series.csv"][..], &files, &span, &small].concat());
+    let shape = json!({ "dims": [18, 2, 3], "shifts": [7], "recurrent": { "units": 2, "gate_shift": 7, "candidate_shift": 6 } });
+    assert_eq!(trained["shape"], shape);
+    let import = ["model", "import", "--weights", "net.safetensors", "--data", "series.csv", "--out", "back.json"];
+    let back = ask(dir, 0, &[&import[..], &span].concat());
+    assert_eq!(back["shape"], shape);
+    assert_eq!(back["quantisation"]["decisions"], 201);
+
+    let commit = ["commit", "--model", "model.json", "--opening", "opening.json", "--public", "commitment.json", "--no-layout"];
+    assert!(ask(dir, 0, &commit)["commitment"].as_str().unwrap().starts_with("0x"));
+    let public: Value = serde_json::from_slice(&std::fs::read(dir.join("commitment.json")).unwrap()).unwrap();
+    assert_eq!(public["shape"], shape);
+
+    // Engine, candle and circuit decide alike, whatever comes later; then the proof, and what an auditor says of it.
+    std::fs::write(dir.join("small.toml"), "[mandate]\ndecisions_per_fold = 2\nwarmup_steps = 1\n").unwrap();
+    let (first, last, end) = (at(1_500), at(1_600), at(1_503));
+    let test = ["--config", "small.toml", "backtest"];
+    let looked = ["lookahead", "--data", "series.csv", "--model", "model.json", "--from", &first, "--to", &last, "--circuit", "1"];
+    let found = ask(dir, 0, &[&test[..], &looked].concat());
+    assert_eq!((&found["leaked"], &found["circuit"]["found"][0]["leaked"]), (&json!(0), &json!(0)));
+    let proof = ["--data", "series.csv", "--model", "model.json", "--from", &first, "--to", &end, "--prove", "proven"];
+    let proven = ask(dir, 0, &[&test[..], &proof].concat());
+    assert_eq!(proven["proved"]["statement"]["decisions"], 3);
+    let audit = ["audit", "--log", "proven/decisions.jsonl", "--proof", "proven/proof.bin"];
+    let report = ask(dir, 0, &[&test[..2], &audit].concat());
+    assert_eq!((&report["verdict"], &report["coverage"]["proven"]), (&json!("accepted"), &json!(3)));
+    let log = std::fs::read_to_string(dir.join("proven/decisions.jsonl")).unwrap();
+    let header: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!(header["mandate"]["model"], shape);
+
+    let refused = run(dir, &["train", "--data", "series.csv", "--out", "x.json", "--recurrent", "33"]);
+    assert!(refused.status.code() == Some(2) && stderr(&refused).contains("--recurrent"), "{}", stderr(&refused));
+}
+
+#[test]
 fn from_a_node_to_bars_also_after_an_interruption() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

@@ -65,6 +65,9 @@ pub(crate) struct TrainArgs {
     /// No hidden layer: the baseline that a network has to beat.
     #[arg(long)]
     pub(crate) linear: bool,
+    /// Cells of memory, 1 … 32; 0 for a model that decides by the features of the day alone.
+    #[arg(long, value_name = "CELLS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=32))]
+    pub(crate) recurrent: u16,
     /// Train through floats and round at the end, in place of through the integer network's own rounding.
     #[arg(long)]
     pub(crate) float_forward: bool,
@@ -112,6 +115,9 @@ pub(crate) struct WalkForwardArgs {
     /// No hidden layer.
     #[arg(long)]
     pub(crate) linear: bool,
+    /// Cells of memory, 1 … 32; 0 for a model that decides by the features of the day alone.
+    #[arg(long, value_name = "CELLS", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=32))]
+    pub(crate) recurrent: u16,
     /// Most optimiser steps of one training.
     #[arg(long, value_name = "STEPS", default_value_t = 600)]
     pub(crate) max_steps: usize,

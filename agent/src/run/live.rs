@@ -16,7 +16,7 @@ use crate::settings::{PostingPolicy, PostingSettings};
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::{ChainError, Move, Observed};
 use probity_learn::Candle;
-use probity_strategy::{Engine, Observation, Record, Side, Signal, State, oriented, price_x64};
+use probity_strategy::{Engine, Observation, Record, Side, State, oriented, price_x64};
 use probity_verifier::{Digest, next_head};
 use std::time::Duration;
 use tracing::Instrument;
@@ -178,7 +178,7 @@ impl Agent {
         reached(Boundary::Observed);
         let inputs = self.engine.inputs(&self.state, &obs);
         let signal = self.candle.checked_signal(&inputs).context("candle and the integer engine differ: the agent stops")?;
-        let decided = self.engine.step_with(&self.state, &obs, Signal(signal));
+        let decided = self.engine.step_with(&self.state, &obs, signal);
         self.passed_s = time_s;
         match self.mode()? {
             Mode::Active => {}

@@ -6,7 +6,7 @@ use probity_strategy::{Amount, Engine, Model, ModelShape, PolicyParams};
 
 /// The engine, for any interval.
 pub(crate) fn engine(interval_s: u32) -> Engine {
-    let shape = ModelShape { dims: vec![16, 8, 3], shifts: vec![7] };
+    let shape = ModelShape { dims: vec![16, 8, 3], shifts: vec![7], recurrent: None };
     let weights = (0..shape.weights()).map(|i| i8::try_from((i * 37 + 11) % 200).unwrap_or(-55)).collect();
     let policy = PolicyParams { gain: 30_000, band_gain: 0, band_bps: 200, max_step_bps: 4_000, cooldown_steps: 0 };
     let model = Model { scales: [300; 16], weights, biases: vec![0; shape.biases()], policy };

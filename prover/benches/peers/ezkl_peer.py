@@ -67,6 +67,8 @@ def load(path):
     with open(path, encoding="utf-8") as file:
         content = json.load(file)
     dims, shifts = content["shape"]["dims"], content["shape"]["shifts"]
+    if "recurrent" in content["shape"]:
+        sys.exit(f"{path}: shape.recurrent: expected a model without a memory: EZKL is given one decision at a time")
     if any(shift != SCALE for shift in shifts):
         sys.exit(f"{path}: shape.shifts: expected {SCALE} everywhere, got {shifts}: EZKL would compute something else")
     weights, biases, layers = content["model"]["weights"], content["model"]["biases"], []

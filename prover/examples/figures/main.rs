@@ -41,7 +41,7 @@ fn alone(case: &Case, proof: &Path) -> Value {
 fn engine(engine: ProofEngine, folder: &Path) -> Value {
     let case = |shape: &[u16], per_fold: u16, decisions: u32| Case {
         pairing: engine == ProofEngine::Pairing,
-        shape: ModelShape { dims: shape.to_vec(), shifts: vec![7; shape.len() - 2] },
+        shape: ModelShape { dims: shape.to_vec(), shifts: vec![7; shape.len() - 2], recurrent: None },
         per_fold,
         decisions,
     };

@@ -138,9 +138,10 @@ fn pack(parts: &[(i64, u64)]) -> Scalar {
 /// The state as elements, in the order of the circuit: the clock; the small numbers; the averages; the least amount out of the pending
 /// order, plus 1 (0 without an order); the high-water mark.
 ///
-/// The step is in z itself. Balances and the rest of the pending order are not here: no later decision depends on them.
+/// The memory of a recurrent model last, 31 cells an element. The step is in z itself. Balances and the rest of the pending order are
+/// not here: no later decision depends on them.
 #[must_use]
-pub(crate) fn state_elements(s: &State) -> [Scalar; 6] {
+pub(crate) fn state_elements(s: &State) -> Vec<Scalar> {
     let small = [
         (i64::from(s.x) + (1 << 19), 20),
         (i64::from(s.r1) + (1 << 15), 16),
@@ -152,20 +153,23 @@ pub(crate) fn state_elements(s: &State) -> [Scalar; 6] {
     ];
     let averages: Vec<(i64, u64)> =
         s.ema.iter().map(|e| (i64::from(*e) + (1 << 27), 28)).chain(s.vol.iter().map(|v| (i64::from(*v), 23))).collect();
-    [
+    let mut elements = vec![
         Scalar::from(s.last_time_s),
         pack(&small),
         pack(&averages),
         s.pending.map_or(Scalar::ZERO, |o| element(o.min_out) + Scalar::ONE),
         element(s.high_water.nav),
         element(s.high_water.shares.raw()),
-    ]
+    ];
+    let cells: Vec<(i64, u64)> = s.memory.iter().map(|cell| (i64::from(*cell) + 128, 8)).collect();
+    elements.extend(cells.chunks(31).map(pack));
+    elements
 }
 
 /// The blinded digest of a state.
 #[must_use]
 pub fn state_digest(state: &State, blind: &Scalar) -> Scalar {
-    let mut elements = state_elements(state).to_vec();
+    let mut elements = state_elements(state);
     elements.push(*blind);
     hash(Domain::State, &elements)
 }

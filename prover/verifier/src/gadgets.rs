@@ -186,6 +186,32 @@ pub(crate) fn floor_shift<CS: ConstraintSystem<Scalar>>(cs: &mut CS, wire: &Wire
     Ok((quotient, bits.last().cloned().unwrap_or_else(|| Wire::constant(0))))
 }
 
+/// clamp(floor(v / 2^s), 0, most), most < 2^(low + 1), for the bits of v + 2^n: most if any bit above the low ones is set.
+pub(crate) fn cap<CS: ConstraintSystem<Scalar>>(cs: &mut CS, bits: &[Wire], s: u32, low: u32, most: i64) -> Result<Wire, SynthesisError> {
+    let (s, low) = (usize::try_from(s).unwrap_or(0), usize::try_from(low).unwrap_or(0));
+    let top = bits.len().saturating_sub(1);
+    let positive = bits.last().cloned().unwrap_or_else(|| Wire::constant(0));
+    let low_end = s.saturating_add(low).min(top);
+    let fits = is_zero(cs, &sum(bits.get(low_end..top).unwrap_or(&[])))?;
+    let capped = select(cs, &fits, &sum(bits.get(s..low_end).unwrap_or(&[])), &Wire::constant(most))?;
+    mul(cs, &positive, &capped)
+}
+
+/// clamp(floor(v / 2^s), −128, 127) for the bits of v + 2^n, as one variable: v / 2^s fits iff the bits above the seventh are those of
+/// 0 or of −1. With k = n − s: q + 2^k = high·2^7 + low; q is within ±2^7 iff high is 2^(k−7) − 1 (negative) or 2^(k−7).
+pub(crate) fn clip<CS: ConstraintSystem<Scalar>>(cs: &mut CS, bits: &[Wire], s: u32) -> Result<Wire, SynthesisError> {
+    let k = u32::try_from(bits.len()).unwrap_or(0).saturating_sub(s).saturating_sub(1);
+    let s = usize::try_from(s).unwrap_or(0);
+    let positive = bits.last().cloned().unwrap_or_else(|| Wire::constant(0));
+    let high = sum(bits.get(s.saturating_add(7)..).unwrap_or(&[]));
+    let quotient = sum(bits.get(s..).unwrap_or(&[])).sub(&Wire::constant(1).shl(k));
+    let middle = Wire::constant(1).shl(k.saturating_sub(7)).plus(-1);
+    let fits = is_zero(cs, &high.sub(&middle).sub(&positive))?;
+    let edge = positive.times(255).plus(-128);
+    let chosen = select(cs, &fits, &quotient, &edge)?;
+    pin(cs, &chosen)
+}
+
 /// bit ? a : b.
 pub(crate) fn select<CS: ConstraintSystem<Scalar>>(cs: &mut CS, bit: &Wire, a: &Wire, b: &Wire) -> Result<Wire, SynthesisError> {
     Ok(mul(cs, bit, &a.sub(b))?.add(b))

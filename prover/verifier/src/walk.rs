@@ -128,7 +128,7 @@ impl Walk {
         self.fill(obs, decision.halted, findings);
         flows(&portfolio, findings);
         if obs.shares.raw() == 0 {
-            let message = "expected shares, got none: without them no loss a share can be told, and the drawdown limit holds nothing back";
+            let message = "expected shares, got none: without them no loss a share can be told, and the drawdown limit holds nothing back at this decision";
             findings.push(Finding::error(Code::NoShares, message).field("record.observation.shares"));
         }
         let halted = self.state.halted || portfolio.anomaly || portfolio.drawdown;
@@ -161,12 +161,11 @@ impl Walk {
         self.tie(line, obs, findings);
     }
 
-    /// Whether the first orders are still to come and this may not be one: S7 sells what is over the largest weight even then, and with
-    /// that the warm-up is over.
+    /// Whether the policy may not trade yet and this is its order: S7 sells what is over the largest weight even then.
     fn warms_up(&self, val: &Valuation, order: &Order) -> bool {
         let limits = &self.mandate.limits;
         let forced = order.side == Side::Sell && val.weight_bps > i64::from(limits.max_weight_bps);
-        self.state.step < limits.warmup_steps.into() && self.coverage.orders == 0 && !forced
+        self.state.step < limits.warmup_steps.into() && !forced
     }
 
     fn chain(&mut self, entry: &Entry, head: Digest, findings: &mut Vec<Finding>) {

@@ -120,6 +120,10 @@ fn a_sale_that_a_limit_forces_in_warm_up_is_no_finding() {
     let report = check(&mandate, &records);
     let (found, step) = (errors(&report), u32::try_from(sale).unwrap());
     assert!(found.contains(&(Code::OrderLimit, Some(step), Some("limits.warmup_steps"))), "{found:?}");
+    // The first order does not end the warm-up: each one in it is one.
+    let orders = records.iter().filter(|r| r.decision.order.is_some() && !r.decision.halted).count();
+    assert!(orders > 1, "the limit forces several sales");
+    assert_eq!(found.iter().filter(|f| f.2 == Some("limits.warmup_steps")).count(), orders);
 }
 
 /// Holds, each with a deposit before it.

@@ -35,6 +35,9 @@ pub enum LearnError {
         /// Index of the first output that differs, from 1.
         output: usize,
     },
+    /// They remember something else.
+    #[error("signal: expected candle and the integer network to leave the same memory, got another")]
+    Remembers,
 }
 
 impl LearnError {

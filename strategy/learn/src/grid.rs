@@ -1,7 +1,7 @@
 //! Where the integers lie: how many integer units one float unit is, layer by layer.
 
-use crate::{LearnError, surrogate::Surrogate};
-use candle_core::Tensor;
+use crate::{LearnError, cell, surrogate::Surrogate};
+use candle_core::{Tensor, Var};
 use probity_strategy::{BIAS_LIMIT, ModelShape};
 
 /// One layer's scales.
@@ -23,9 +23,9 @@ pub(crate) struct Grid {
 
 impl Grid {
     /// The grid of a network: weights onto ±127, and the 99.99 % quantile of each hidden layer's activations over a sample
-    /// of inputs within 127.
-    pub(crate) fn of(shape: &ModelShape, net: &Surrogate, sample: &Tensor) -> Result<Self, LearnError> {
-        let activations = net.layers_of(sample, None)?;
+    /// of steps that each end in an input within 127.
+    pub(crate) fn of(shape: &ModelShape, net: &Surrogate, sample: &[Tensor]) -> Result<Self, LearnError> {
+        let activations = net.ready(None)?.layers_of(&net.settled(sample)?)?;
         let (mut layers, mut from) = (Vec::new(), 127.0f64);
         for (i, (w, _)) in net.layers.iter().enumerate() {
             let w: Vec<f32> = w.as_tensor().flatten_all()?.to_vec1()?;
@@ -54,11 +54,20 @@ impl Grid {
     /// The integer weights and biases.
     pub(crate) fn integers(&self, net: &Surrogate) -> Result<(Vec<i8>, Vec<i32>), LearnError> {
         let (mut weights, mut biases) = (Vec::new(), Vec::new());
-        for ((w, b), l) in net.layers.iter().zip(&self.layers) {
+        let mut take = |(w, b): &(Var, Var), l: &LayerGrid| -> Result<(), LearnError> {
             let w: Vec<f32> = w.as_tensor().flatten_all()?.to_vec1()?;
             let b: Vec<f32> = b.as_tensor().flatten_all()?.to_vec1()?;
             weights.extend(w.iter().map(|v| i8::try_from(round(f64::from(*v) * l.weight, 127)).unwrap_or(0)));
             biases.extend(b.iter().map(|v| round(f64::from(*v) * l.weight * l.from, BIAS_LIMIT)));
+            Ok(())
+        };
+        if let Some(cell) = &net.cell {
+            let [gate, candidate] = cell::grids(&cell.part);
+            take(&cell.gate, &gate)?;
+            take(&cell.candidate, &candidate)?;
+        }
+        for (layer, l) in net.layers.iter().zip(&self.layers) {
+            take(layer, l)?;
         }
         Ok((weights, biases))
     }

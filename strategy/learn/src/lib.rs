@@ -4,6 +4,7 @@
 //! chosen by running the integer policy. [`Candle`] runs that model with candle and is exact to the last bit.
 
 mod adamw;
+mod cell;
 mod checkpoint;
 mod error;
 mod float_net;

@@ -24,6 +24,7 @@ pub struct ModelFile {
 impl ModelFile {
     /// A file for a model that fits its shape.
     pub fn new(shape: ModelShape, model: Model) -> Result<Self, LearnError> {
+        shape.validate()?;
         model.validate(&shape)?;
         Ok(Self { version: MODEL_FILE_VERSION, shape, model })
     }
@@ -39,6 +40,7 @@ impl ModelFile {
         if file.version != MODEL_FILE_VERSION {
             return Err(LearnError::value("version", MODEL_FILE_VERSION, file.version));
         }
+        file.shape.validate()?;
         file.model.validate(&file.shape)?;
         Ok(file)
     }

@@ -2,24 +2,32 @@
 //!
 //! Weights and activations are f32 tensors that hold integers. Every product sum stays within 2^21 and every
 //! accumulator below 2^23, so each partial sum, in any order, is an integer below 2^24: f32 holds it exactly.
-//! Rescaling multiplies by a power of two and floors: exact as well.
+//! Rescaling multiplies by a power of two and floors: exact as well. A cell moves by a product below 2^16 over 256.
 
 use crate::LearnError;
 use candle_core::{Device, Tensor};
-use probity_strategy::{ACTIVATION_MAX, FEATURES, Model, ModelShape, forward};
+use probity_strategy::{ACTIVATION_MAX, FEATURES, GATE_OPEN, Inputs, Model, ModelShape, Recurrent, Signal, forward};
 
+/// A matrix as tensors.
 struct Layer {
     /// in × out.
     weights: Tensor,
     /// 1 × out.
     biases: Tensor,
-    /// Rescale shift; none for the outputs.
-    shift: Option<u8>,
+}
+
+impl Layer {
+    fn accumulate(&self, x: &Tensor) -> Result<Tensor, LearnError> {
+        Ok(x.matmul(&self.weights)?.broadcast_add(&self.biases)?)
+    }
 }
 
 /// A model prepared as candle tensors, with its integer twin beside it.
 pub struct Candle {
-    layers: Vec<Layer>,
+    /// Gates and candidates of a memory, if there is one.
+    memory: Option<(Recurrent, Layer)>,
+    /// Dense layers and their rescale shifts; none for the outputs.
+    layers: Vec<(Layer, Option<u8>)>,
     shape: ModelShape,
     model: Model,
 }
@@ -40,84 +48,102 @@ fn integer(v: f32) -> i32 {
     v as i32
 }
 
+/// floor((x + 2^(s−1)) / 2^s).
+fn rounded(x: &Tensor, shift: u8) -> Result<Tensor, LearnError> {
+    let unit = f64::from(1u32 << shift);
+    Ok(((x + unit / 2.0)? * unit.recip())?.floor()?)
+}
+
 impl Candle {
     /// Prepares a model of this shape.
     pub fn new(shape: &ModelShape, model: &Model) -> Result<Self, LearnError> {
+        shape.validate()?;
         model.validate(shape)?;
-        if shape.dims.first().copied().map(usize::from) != Some(FEATURES) || shape.dims.last() != Some(&3) {
-            return Err(LearnError::value("model.dims", "16 inputs and 3 outputs", format!("{:?}", shape.dims)));
-        }
-        if shape.dims.iter().any(|d| !(1..=128).contains(d)) || shape.shifts.iter().any(|s| !(1..=16).contains(s)) {
-            return Err(LearnError::value("model.dims, model.shifts", "widths 1 … 128, shifts 1 … 16", "another"));
-        }
-        if shape.shifts.len() + 2 != shape.dims.len() {
-            return Err(LearnError::value("model.shifts", "one a hidden layer", shape.shifts.len()));
-        }
         let (mut weights, mut biases) = (model.weights.iter(), model.biases.iter());
-        let mut layers = Vec::new();
-        for (i, (from, to)) in shape.dims.iter().zip(shape.dims.iter().skip(1)).enumerate() {
-            let (from, to) = (usize::from(*from), usize::from(*to));
+        let mut matrices = Vec::new();
+        for (from, to) in shape.matrices() {
             let w: Vec<f32> = weights.by_ref().take(from * to).map(|w| f32::from(*w)).collect();
             let b: Vec<f32> = biases.by_ref().take(to).map(|b| exact(*b)).collect();
-            layers.push(Layer {
+            matrices.push(Layer {
                 weights: Tensor::from_vec(w, (to, from), &Device::Cpu)?.t()?.contiguous()?,
                 biases: Tensor::from_vec(b, (1, to), &Device::Cpu)?,
-                shift: shape.shifts.get(i).copied(),
             });
         }
-        Ok(Self { layers, shape: shape.clone(), model: model.clone() })
+        let mut matrices = matrices.into_iter();
+        let memory = shape.recurrent.and_then(|part| Some((part, matrices.next()?)));
+        let shifts = shape.shifts.iter().copied().map(Some).chain([None]);
+        Ok(Self { memory, layers: matrices.zip(shifts).collect(), shape: shape.clone(), model: model.clone() })
     }
 
-    /// The outputs for a batch of scaled features (each −128 … 127; others are refused).
-    pub fn signals(&self, inputs: &[[i32; FEATURES]]) -> Result<Vec<[i32; 3]>, LearnError> {
+    /// What the network makes of a batch of inputs, each with the memory it meets (features −128 … 127; others are refused).
+    pub fn signals(&self, inputs: &[Inputs]) -> Result<Vec<Signal>, LearnError> {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
-        if let Some(v) = inputs.iter().flatten().find(|v| !(-128..=127).contains(*v)) {
+        if let Some(v) = inputs.iter().flat_map(|i| i.features).find(|v| !(-128..=127).contains(v)) {
             return Err(LearnError::value("input", "−128 … 127", v));
         }
-        let flat: Vec<f32> = inputs.iter().flatten().map(|v| exact(*v)).collect();
+        if let Some(other) = inputs.iter().find(|i| i.memory.len() != self.shape.units()) {
+            return Err(LearnError::value("memory", format!("{} cells", self.shape.units()), other.memory.len()));
+        }
+        let flat: Vec<f32> = inputs.iter().flat_map(|i| i.features).map(exact).collect();
         let mut x = Tensor::from_vec(flat, (inputs.len(), FEATURES), &Device::Cpu)?;
-        for layer in &self.layers {
-            x = x.matmul(&layer.weights)?.broadcast_add(&layer.biases)?;
-            if let Some(shift) = layer.shift {
-                let unit = f64::from(1u32 << shift);
-                x = ((x + unit / 2.0)? * unit.recip())?.floor()?.clamp(0f32, exact(ACTIVATION_MAX))?;
+        let mut cells: Vec<Vec<f32>> = vec![Vec::new(); inputs.len()];
+        if let Some((part, layer)) = &self.memory {
+            let units = usize::from(part.units);
+            let before: Vec<f32> = inputs.iter().flat_map(|i| &i.memory).map(|m| f32::from(*m)).collect();
+            let before = Tensor::from_vec(before, (inputs.len(), units), &Device::Cpu)?;
+            let acc = layer.accumulate(&Tensor::cat(&[&x, &before], 1)?)?;
+            let (open, half) = (exact(GATE_OPEN), f64::from(GATE_OPEN / 2));
+            let gate = (rounded(&acc.narrow(1, 0, units)?, part.gate_shift)? + half)?.clamp(0f32, open)?;
+            let candidate = rounded(&acc.narrow(1, units, units)?, part.candidate_shift)?.clamp(-128f32, 127f32)?;
+            let way = ((candidate - &before)? * gate)?;
+            let after = (before + (way / f64::from(GATE_OPEN))?.floor()?)?;
+            cells = after.to_vec2()?;
+            x = Tensor::cat(&[&x, &after], 1)?;
+        }
+        for (layer, shift) in &self.layers {
+            x = layer.accumulate(&x)?;
+            if let Some(shift) = shift {
+                x = rounded(&x, *shift)?.clamp(0f32, exact(ACTIVATION_MAX))?;
             }
         }
         let rows = x.to_vec2::<f32>()?;
         rows.iter()
-            .map(|row| match row.as_slice() {
-                [a, b, c] => Ok([integer(*a), integer(*b), integer(*c)]),
+            .zip(cells)
+            .map(|(row, cells)| match row.as_slice() {
+                [a, b, c] => {
+                    let memory = cells.iter().map(|v| i8::try_from(integer(*v)));
+                    let memory = memory.collect::<Result<_, _>>().map_err(|_| LearnError::value("memory", "−128 … 127", "another"))?;
+                    Ok(Signal { outputs: [integer(*a), integer(*b), integer(*c)], memory })
+                }
                 other => Err(LearnError::value("outputs", 3, other.len())),
             })
             .collect()
     }
 
-    /// The outputs for one step.
-    pub fn signal(&self, inputs: &[i32; FEATURES]) -> Result<[i32; 3], LearnError> {
-        self.signals(std::slice::from_ref(inputs))?.first().copied().ok_or_else(|| LearnError::value("outputs", "one row", "none"))
+    /// What it makes of one step.
+    pub fn signal(&self, inputs: &Inputs) -> Result<Signal, LearnError> {
+        self.signals(std::slice::from_ref(inputs))?.pop().ok_or_else(|| LearnError::value("outputs", "one row", "none"))
     }
 
-    /// The outputs for one step, after comparing them with the integer network: an error if they differ.
-    pub fn checked_signal(&self, inputs: &[i32; FEATURES]) -> Result<[i32; 3], LearnError> {
+    /// The same after comparing it with the integer network: an error if they differ.
+    pub fn checked_signal(&self, inputs: &Inputs) -> Result<Signal, LearnError> {
         let ours = self.signal(inputs)?;
         agree(&ours, &forward(&self.shape, &self.model, inputs))?;
         Ok(ours)
     }
 }
 
-fn agree(ours: &[i32; 3], twin: &[i32]) -> Result<(), LearnError> {
-    for (i, v) in ours.iter().enumerate() {
-        if twin.get(i) != Some(v) {
-            return Err(LearnError::Differs { output: i + 1 });
-        }
+fn agree(ours: &Signal, twin: &Signal) -> Result<(), LearnError> {
+    if let Some(i) = ours.outputs.iter().zip(&twin.outputs).position(|(a, b)| a != b) {
+        return Err(LearnError::Differs { output: i + 1 });
     }
-    Ok(())
+    if ours.memory == twin.memory { Ok(()) } else { Err(LearnError::Remembers) }
 }
 
-/// The outputs for a batch of scaled features.
-pub fn forward_batch(shape: &ModelShape, model: &Model, inputs: &[[i32; FEATURES]]) -> Result<Vec<[i32; 3]>, LearnError> {
+/// What a network makes of a batch of inputs.
+pub fn forward_batch(shape: &ModelShape, model: &Model, inputs: &[Inputs]) -> Result<Vec<Signal>, LearnError> {
     Candle::new(shape, model)?.signals(inputs)
 }
 
@@ -127,8 +153,11 @@ mod tests {
 
     #[test]
     fn a_difference_is_an_error() {
-        assert!(agree(&[1, 2, 3], &[1, 2, 3]).is_ok());
-        assert!(matches!(agree(&[1, 2, 3], &[1, 2, 4]), Err(LearnError::Differs { output: 3 })));
-        assert!(matches!(agree(&[1, 2, 3], &[]), Err(LearnError::Differs { output: 1 })));
+        let signal = |outputs, memory: &[i8]| Signal { outputs, memory: memory.to_vec() };
+        let ours = signal([1, 2, 3], &[4]);
+        assert!(agree(&ours, &signal([1, 2, 3], &[4])).is_ok());
+        assert!(matches!(agree(&ours, &signal([1, 2, 4], &[4])), Err(LearnError::Differs { output: 3 })));
+        assert!(matches!(agree(&ours, &signal([1, 2, 3], &[5])), Err(LearnError::Remembers)));
+        assert!(matches!(agree(&ours, &signal([1, 2, 3], &[])), Err(LearnError::Remembers)));
     }
 }

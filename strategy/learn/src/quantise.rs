@@ -7,7 +7,7 @@ use crate::{
     surrogate::Surrogate,
 };
 use candle_core::{Device, Tensor};
-use probity_strategy::{FEATURE_SHIFT, FEATURES, Model, ModelShape, PolicyParams, forward};
+use probity_strategy::{FEATURE_SHIFT, FEATURES, Inputs, Model, ModelShape, PolicyParams, forward};
 
 /// Weight range ±5000 bps with 8 fractional bits onto ±127.
 const WEIGHT_SCALE: u16 = 104;
@@ -53,8 +53,7 @@ pub(crate) fn quantise(
     check: &[[f32; 15]],
     config: &TrainConfig,
 ) -> Result<Quantised, LearnError> {
-    let sample: Vec<[f32; 15]> = train.iter().step_by((train.len() / 4_096).max(1)).copied().collect();
-    let grid = Grid::of(shape, net, &rows(&sample)?)?;
+    let grid = Grid::of(shape, net, &sample(shape, train, 4_096)?)?;
     let (weights, biases) = grid.integers(net)?;
     let from_scale = grid.outputs();
     let policy = PolicyParams { gain: 0, band_gain: 0, band_bps: 0, max_step_bps: 10_000, cooldown_steps: 0 };
@@ -92,9 +91,25 @@ pub(crate) fn rows(features: &[[f32; 15]]) -> Result<Tensor, LearnError> {
     Ok(Tensor::from_vec(flat, (features.len(), FEATURES), &Device::Cpu)?)
 }
 
+/// Steps from which a memory is filled where a window or a sample begins in the middle of a series.
+const SETTLING: usize = 32;
+
+/// How many steps a network of this shape has to see before one that counts.
+pub(crate) fn settling(shape: &ModelShape) -> usize {
+    if shape.recurrent.is_some() { SETTLING } else { 0 }
+}
+
+/// About so many inputs, evenly spread, each as the last of the steps that fill a memory.
+pub(crate) fn sample(shape: &ModelShape, inputs: &[[f32; 15]], count: usize) -> Result<Vec<Tensor>, LearnError> {
+    let before = settling(shape);
+    let places = inputs.len().saturating_sub(before);
+    let at = |step: usize| -> Vec<[f32; 15]> { inputs.iter().skip(step).take(places).step_by((places / count).max(1)).copied().collect() };
+    (0..=before).map(|step| rows(&at(step))).collect()
+}
+
 /// Share of decisions that differ at a weight of 5000 bps, and the largest difference of the target.
 fn compare(shape: &ModelShape, net: &Surrogate, model: &Model, check: &[[f32; 15]], unit: f64) -> Result<(f64, f64), LearnError> {
-    let float = net.layers_of(&rows(check)?, None)?.pop().ok_or_else(|| LearnError::value("layers", "at least 1", 0))?.to_vec2::<f32>()?;
+    let float = net.along(&rows(check)?, &[])?;
     let policy = &model.policy;
     let decide = |o: [f64; 3]| {
         let target = (5_000.0 + (o[2] - o[0]) * f64::from(policy.gain) / 65_536.0).clamp(0.0, 10_000.0);
@@ -104,15 +119,16 @@ fn compare(shape: &ModelShape, net: &Surrogate, model: &Model, check: &[[f32; 15
         (target, i8::from(beyond && change > 0.0) - i8::from(beyond && change < 0.0))
     };
     let (mut flips, mut worst) = (0u32, 0.0f64);
+    let mut memory = vec![0; shape.units()];
     for (f, row) in check.iter().zip(&float) {
-        let mut input = [0; FEATURES];
-        for (i, v) in input.iter_mut().zip(f) {
+        let mut inputs = Inputs { features: [0; FEATURES], memory };
+        for (i, v) in inputs.features.iter_mut().zip(f) {
             *i = round(f64::from(*v) * 127.0, 128);
         }
-        let (Ok(ours), Ok(theirs)) = (<[i32; 3]>::try_from(forward(shape, model, &input)), <[f32; 3]>::try_from(row.clone())) else {
-            return Err(LearnError::value("outputs", 3, row.len()));
-        };
-        let (a, b) = (decide(ours.map(f64::from)), decide(theirs.map(|v| f64::from(v) * unit)));
+        let ours = forward(shape, model, &inputs);
+        memory = ours.memory;
+        let Ok(theirs) = <[f32; 3]>::try_from(row.clone()) else { return Err(LearnError::value("outputs", 3, row.len())) };
+        let (a, b) = (decide(ours.outputs.map(f64::from)), decide(theirs.map(|v| f64::from(v) * unit)));
         flips += u32::from(a.1 != b.1);
         worst = worst.max((a.0 - b.0).abs());
     }

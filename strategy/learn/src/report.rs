@@ -58,17 +58,16 @@ pub fn quantisation(
         return Err(LearnError::value("from, to", "bars to compare on", "none"));
     }
     let surrogate = net.surrogate()?;
-    let flat: Vec<f32> = seen.iter().flat_map(|v| v.inputs.map(|i| f32::from(i16::try_from(i).unwrap_or(0)) / 127.0)).collect();
+    let flat: Vec<f32> = seen.iter().flat_map(|v| v.inputs.features.map(|i| f32::from(i16::try_from(i).unwrap_or(0)) / 127.0)).collect();
     let input = Tensor::from_vec(flat, (seen.len(), FEATURES), &Device::Cpu)?;
-    let outputs = surrogate.layers_of(&input, None)?.pop().ok_or_else(|| LearnError::value("layers", "at least 1", 0))?;
-    let floats = outputs.to_vec2::<f32>()?;
+    // Both remember the same when the comparison begins, and each what it makes of it from there on.
+    let start: Vec<f32> = seen.iter().take(1).flat_map(|v| &v.inputs.memory).map(|cell| f32::from(*cell) / 127.0).collect();
+    let floats = surrogate.along(&input, &start)?;
     let mut rows: Vec<([f64; 3], [f64; 3])> = Vec::with_capacity(seen.len());
     for (v, row) in seen.iter().zip(&floats) {
-        let whole = forward(&file.shape, &file.model, &v.inputs);
-        let ([a, b, c], [x, y, z]) = (whole.as_slice(), row.as_slice()) else {
-            return Err(LearnError::value("outputs", 3, whole.len()));
-        };
-        rows.push(([*a, *b, *c].map(f64::from), [*x, *y, *z].map(f64::from)));
+        let ours = forward(&file.shape, &file.model, &v.inputs).outputs;
+        let [x, y, z] = row.as_slice() else { return Err(LearnError::value("outputs", 3, row.len())) };
+        rows.push((ours.map(f64::from), [*x, *y, *z].map(f64::from)));
     }
     let at = |row: &[f64; 3], i: usize| row.get(i).copied().unwrap_or(0.0);
     let square: f64 = rows.iter().flat_map(|(_, theirs)| theirs).map(|v| v * v).sum();

@@ -100,6 +100,7 @@ pub(crate) fn empty() -> State {
         cooldown_left: 0,
         window_left: 0,
         turnover_used_bps: 0,
+        memory: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     LearnError, Series,
     series::{advance, empty},
 };
-use probity_strategy::{FEATURES, Features, Model, ModelShape, forward, propose};
+use probity_strategy::{Features, Inputs, Model, ModelShape, forward, propose, remember};
 use serde::Serialize;
 
 /// Figures of one simulated run.
@@ -33,7 +33,7 @@ const WARMUP: u16 = 16;
 
 /// Runs features, network and policy in integers on the bars `from ≤ time < to`; a trade costs `cost_bps` of its size.
 ///
-/// The features are warmed on the bars before `from`. Turnover and drawdown limits of a mandate are not applied.
+/// Features and memory are warmed on the bars before `from`. Turnover and drawdown limits of a mandate are not applied.
 pub fn simulate(shape: &ModelShape, model: &Model, series: &Series, from: u64, to: u64, cost_bps: f64) -> Result<Simulated, LearnError> {
     visited(shape, model, series, (from, to), cost_bps, &mut |_| ())
 }
@@ -41,7 +41,7 @@ pub fn simulate(shape: &ModelShape, model: &Model, series: &Series, from: u64, t
 /// One decision of a simulated run.
 pub(crate) struct Visited {
     pub(crate) time_s: u64,
-    pub(crate) inputs: [i32; FEATURES],
+    pub(crate) inputs: Inputs,
     pub(crate) weight_bps: i64,
     pub(crate) idle: bool,
     /// Size of the trade with its sign, 0 for none.
@@ -64,12 +64,14 @@ pub(crate) fn visited(
     cost_bps: f64,
     visit: &mut dyn FnMut(Visited),
 ) -> Result<Simulated, LearnError> {
+    shape.validate()?;
     model.validate(shape)?;
     let mut state = empty();
     let (mut weight, mut wait) = (0.5f64, WARMUP);
     let (mut out, mut weights) = (Simulated::default(), 0.0);
     let (mut own, mut active) = (Vec::new(), Vec::new());
     let mut last: Option<(u64, i32)> = None;
+    let mut memory = vec![0; shape.units()];
     for (time, x) in series.times.iter().zip(&series.ticks) {
         let (mut log, mut half) = (0.0, 0.0);
         let gap = last.is_none_or(|(t, _)| t + u64::from(series.interval_s) != *time);
@@ -86,21 +88,24 @@ pub(crate) fn visited(
         last = Some((*time, *x));
         if *time < from || *time >= to {
             weight = 0.5;
+            if *time < from && !memory.is_empty() {
+                memory = remember(shape, model, &features.scaled(model), &memory);
+            }
             continue;
         }
-        let inputs = features.scaled(model);
-        if let [a, b, c] = *forward(shape, model, &inputs) {
-            let idle = gap || wait > 0;
-            let moved = traded(propose(&model.policy, [a, b, c], weight_bps, idle));
-            visit(Visited { time_s: *time, inputs, weight_bps, idle, moved });
-            wait = wait.saturating_sub(1);
-            if moved != 0 {
-                let share = f64::from(i32::try_from(moved).unwrap_or(0)) / 10_000.0;
-                log += (1.0 - share.abs() * cost_bps / 10_000.0).ln();
-                weight = (weight + share).clamp(0.0, 1.0);
-                wait = model.policy.cooldown_steps;
-                if moved > 0 { out.buys += 1 } else { out.sells += 1 }
-            }
+        let inputs = Inputs { features: features.scaled(model), memory };
+        let signal = forward(shape, model, &inputs);
+        memory = signal.memory;
+        let idle = gap || wait > 0;
+        let moved = traded(propose(&model.policy, signal.outputs, weight_bps, idle));
+        visit(Visited { time_s: *time, inputs, weight_bps, idle, moved });
+        wait = wait.saturating_sub(1);
+        if moved != 0 {
+            let share = f64::from(i32::try_from(moved).unwrap_or(0)) / 10_000.0;
+            log += (1.0 - share.abs() * cost_bps / 10_000.0).ln();
+            weight = (weight + share).clamp(0.0, 1.0);
+            wait = model.policy.cooldown_steps;
+            if moved > 0 { out.buys += 1 } else { out.sells += 1 }
         }
         out.steps += 1;
         own.push(log);

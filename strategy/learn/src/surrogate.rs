@@ -7,7 +7,7 @@
 //! With a [`Grid`] the forward pass is that of the integer network, rounding and all, and the gradient goes straight through
 //! the rounding: what is trained is what will decide.
 
-use crate::{LearnError, grid::Grid};
+use crate::{LearnError, cell::Cell, cell::ReadyCell, grid::Grid};
 use candle_core::{Device, Tensor, Var};
 use probity_strategy::{BIAS_LIMIT, ModelShape};
 use rand_chacha::ChaCha8Rng;
@@ -23,11 +23,15 @@ pub(crate) fn uniform(rng: &mut ChaCha8Rng) -> f32 {
 
 /// Float weights (out × in) and biases of each layer.
 pub(crate) struct Surrogate {
+    /// The memory of a recurrent network.
+    pub(crate) cell: Option<Cell>,
     pub(crate) layers: Vec<(Var, Var)>,
 }
 
 /// A batch of windows.
 pub(crate) struct Windows {
+    /// The steps before, from which a memory is filled; like `features`. Nothing is earned in them and no gradient goes there.
+    pub(crate) before: Vec<Tensor>,
     /// For each step, batch × 15 market features over 127.
     pub(crate) features: Vec<Tensor>,
     /// For each step, batch × 1: return to the next bar, less the training set's mean.
@@ -48,12 +52,14 @@ impl Surrogate {
             let b = Tensor::zeros((1, usize::from(*to)), candle_core::DType::F32, &Device::Cpu)?;
             layers.push((Var::from_tensor(&w)?, Var::from_tensor(&b)?));
         }
-        Ok(Self { layers })
+        let cell = shape.recurrent.map(|part| Cell::new(part, rng)).transpose()?;
+        Ok(Self { cell, layers })
     }
 
     /// Every variable.
     pub(crate) fn vars(&self) -> Vec<Var> {
-        self.layers.iter().flat_map(|(w, b)| [w.clone(), b.clone()]).collect()
+        let cell = self.cell.iter().flat_map(Cell::vars);
+        cell.chain(self.layers.iter().flat_map(|(w, b)| [w.clone(), b.clone()])).collect()
     }
 
     /// A copy of the values.
@@ -80,12 +86,39 @@ impl Surrogate {
             };
             layers.push((w.t()?, b, on.map(|l| l.to)));
         }
-        Ok(Ready { layers })
+        let cell = self.cell.as_ref().map(|c| c.ready(grid.is_some())).transpose()?;
+        Ok(Ready { cell, layers })
     }
 
-    /// Activations of every layer, the outputs last.
-    pub(crate) fn layers_of(&self, input: &Tensor, grid: Option<&Grid>) -> Result<Vec<Tensor>, LearnError> {
-        self.ready(grid)?.layers_of(input)
+    /// What the dense layers are given after these steps (batch × 16 each): the inputs of the last one, and the memory behind them.
+    pub(crate) fn settled(&self, steps: &[Tensor]) -> Result<Tensor, LearnError> {
+        let last = steps.last().ok_or_else(|| LearnError::value("steps", "at least 1", 0))?;
+        let Some(cell) = self.cell.as_ref().map(|c| c.ready(false)).transpose()? else { return Ok(last.clone()) };
+        let mut memory = cell.blank(last.dim(0)?)?;
+        for step in steps {
+            memory = cell.remember(step, &memory)?;
+        }
+        Ok(Tensor::cat(&[last, &memory], 1)?)
+    }
+
+    /// The outputs along consecutive steps (steps × 16), from a memory (empty for a blank one).
+    pub(crate) fn along(&self, inputs: &Tensor, start: &[f32]) -> Result<Vec<Vec<f32>>, LearnError> {
+        let ready = self.ready(None)?;
+        let seen = match &ready.cell {
+            None => inputs.clone(),
+            Some(cell) => {
+                let blank = cell.blank(1)?;
+                let mut memory = if start.is_empty() { blank } else { Tensor::from_vec(start.to_vec(), blank.shape(), &Device::Cpu)? };
+                let mut rows = Vec::with_capacity(inputs.dim(0)?);
+                for i in 0..inputs.dim(0)? {
+                    memory = cell.remember(&inputs.narrow(0, i, 1)?, &memory)?.detach();
+                    rows.push(memory.clone());
+                }
+                Tensor::cat(&[inputs, &Tensor::cat(&rows, 0)?], 1)?
+            }
+        };
+        let outputs = ready.layers_of(&seen)?.pop().ok_or_else(|| LearnError::value("layers", "at least 1", 0))?;
+        Ok(outputs.to_vec2()?)
     }
 
     /// Mean net return of a step beyond that of a half-and-half portfolio, less the penalty on its square, in bps of the
@@ -100,9 +133,19 @@ impl Surrogate {
         let ready = self.ready(grid)?;
         let mut weight = windows.start.clone();
         let (mut total, mut nets): (Option<Tensor>, Vec<Tensor>) = (None, Vec::new());
+        let input = |features: &Tensor, weight: &Tensor| -> Result<Tensor, LearnError> {
+            Ok(Tensor::cat(&[features, &((weight - 0.5)? * 2.0)?], 1)?)
+        };
+        let mut memory = ready.cell.as_ref().map(|c| c.blank(weight.dim(0)?)).transpose()?;
+        for features in &windows.before {
+            memory = ready.remember(&input(features, &weight)?, memory)?.map(|m| m.detach());
+        }
         for (features, returns) in windows.features.iter().zip(&windows.returns) {
-            let seen = ((&weight - 0.5)? * 2.0)?;
-            let input = Tensor::cat(&[features, &seen], 1)?;
+            let mut input = input(features, &weight)?;
+            memory = ready.remember(&input, memory)?;
+            if let Some(memory) = &memory {
+                input = Tensor::cat(&[&input, memory], 1)?;
+            }
             let all = ready.layers_of(&input)?;
             let out = all.last().ok_or_else(|| LearnError::value("layers", "at least 1", 0))?;
             let edge = (out.narrow(1, 2, 1)? - out.narrow(1, 0, 1)?)?;
@@ -129,17 +172,24 @@ impl Surrogate {
 }
 
 /// Rounded to multiples of 1/scale within ±limit/scale; the gradient is that of the value itself.
-fn through(v: &Var, scale: f64, limit: f64) -> Result<Tensor, LearnError> {
+pub(crate) fn through(v: &Var, scale: f64, limit: f64) -> Result<Tensor, LearnError> {
     let rounded = ((v.as_tensor().detach() * scale)?.round()?.clamp(-limit, limit)? / scale)?;
     Ok((v.as_tensor() + (rounded - v.as_tensor().detach())?)?)
 }
 
 /// A network ready to run: weights in × out, biases, and how many integer units one of its activations is.
 pub(crate) struct Ready {
+    cell: Option<ReadyCell>,
     layers: Vec<(Tensor, Tensor, Option<f64>)>,
 }
 
 impl Ready {
+    /// The memory after a step, if there is one.
+    fn remember(&self, input: &Tensor, memory: Option<Tensor>) -> Result<Option<Tensor>, LearnError> {
+        self.cell.as_ref().zip(memory).map(|(cell, memory)| cell.remember(input, &memory)).transpose()
+    }
+
+    /// Activations of every layer, the outputs last, for inputs with the memory behind them.
     pub(crate) fn layers_of(&self, input: &Tensor) -> Result<Vec<Tensor>, LearnError> {
         let mut all: Vec<Tensor> = Vec::new();
         for (i, (w, b, to)) in self.layers.iter().enumerate() {

@@ -10,7 +10,7 @@ use crate::{
 };
 use candle_core::{Device, Tensor};
 use indicatif::{ProgressBar, ProgressStyle};
-use probity_strategy::{FEATURES, ModelShape};
+use probity_strategy::ModelShape;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use serde::Serialize;
@@ -156,9 +156,7 @@ pub fn train(shape: &ModelShape, series: &Series, config: &TrainConfig) -> Resul
 /// The same; with a file, every evaluation is written down there and a training that was interrupted goes on from it, to the
 /// same model.
 pub fn train_in(shape: &ModelShape, series: &Series, config: &TrainConfig, file: Option<&Path>) -> Result<Trained, LearnError> {
-    if shape.dims.first().copied().map(usize::from) != Some(FEATURES) || shape.dims.last() != Some(&3) {
-        return Err(LearnError::value("model.dims", "16 inputs and 3 outputs", format!("{:?}", shape.dims)));
-    }
+    shape.validate()?;
     config.validate()?;
     let raw = series.features();
     let split = series.times.partition_point(|t| *t < config.validation_from);
@@ -167,8 +165,12 @@ pub fn train_in(shape: &ModelShape, series: &Series, config: &TrainConfig, file:
     let scales = quantise::scales(raw.get(config.embargo..train_end).unwrap_or(&[]));
     let inputs: Vec<[f32; 15]> = raw.iter().map(|r| quantise::scaled(r, &scales)).collect();
     let growth: Vec<f32> = series.ticks.iter().zip(series.ticks.iter().skip(1)).map(|(a, b)| 1.000_1f32.powi(b - a) - 1.0).collect();
-    let train_starts = starts(series, config.embargo, train_end, config.window, 1);
-    let check_starts = starts(series, split, end, config.window, config.window);
+    let before = quantise::settling(shape);
+    let begun = |from: usize, to: usize, stride: usize| -> Vec<usize> {
+        starts(series, from, to, config.window + before, stride).iter().map(|at| at + before).collect()
+    };
+    let train_starts = begun(config.embargo, train_end, 1);
+    let check_starts = begun(split.saturating_sub(before), end, config.window);
     if train_starts.len() < config.batch || check_starts.len() < 8 {
         let got = format!("{} and {}", train_starts.len(), check_starts.len());
         return Err(LearnError::value("windows without gaps", "one batch to train on, 8 to validate on", got));
@@ -177,12 +179,11 @@ pub fn train_in(shape: &ModelShape, series: &Series, config: &TrainConfig, file:
     let mean = mean(known);
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
     let net = Surrogate::new(shape, &mut rng)?;
-    let make = |at: &[usize], start: Vec<f32>| windows(&inputs, &growth, mean, at, config.window, start);
+    let make = |at: &[usize], start: Vec<f32>| windows(&inputs, &growth, mean, at, (before, config.window), start);
     let check = make(&check_starts, vec![0.5; check_starts.len()])?;
     let (cost, risk) = (config.cost_bps / 10_000.0, config.risk);
     let train_inputs = inputs.get(config.embargo..train_end).unwrap_or(&[]);
-    let sample: Vec<[f32; 15]> = train_inputs.iter().step_by((train_inputs.len() / 1_024).max(1)).copied().collect();
-    let sample = quantise::rows(&sample)?;
+    let sample = quantise::sample(shape, train_inputs, 1_024)?;
     let grid_of = |net: &Surrogate| if config.quantised_forward { Grid::of(shape, net, &sample).map(Some) } else { Ok(None) };
     let year = (31_536_000.0 / f64::from(series.interval_s)).sqrt();
     let evaluate = |net: &Surrogate, grid: Option<&Grid>| -> Result<(f64, f64), LearnError> {
@@ -295,15 +296,27 @@ fn pick(rng: &mut ChaCha8Rng, from: &[usize]) -> Option<usize> {
     from.get(usize::try_from(rng.next_u64().checked_rem(n)?).ok()?).copied()
 }
 
-fn windows(inputs: &[[f32; 15]], growth: &[f32], mean: f32, at: &[usize], length: usize, start: Vec<f32>) -> Result<Windows, LearnError> {
+fn windows(
+    inputs: &[[f32; 15]],
+    growth: &[f32],
+    mean: f32,
+    at: &[usize],
+    (settling, length): (usize, usize),
+    start: Vec<f32>,
+) -> Result<Windows, LearnError> {
+    let seen = |ahead: usize, back: usize| -> Result<Tensor, LearnError> {
+        let place = |i: &usize| inputs.get((i + ahead).saturating_sub(back));
+        let rows: Vec<f32> = at.iter().filter_map(place).flatten().copied().collect();
+        Ok(Tensor::from_vec(rows, (at.len(), 15), &Device::Cpu)?)
+    };
+    let before = (1..=settling).rev().map(|back| seen(0, back)).collect::<Result<_, _>>()?;
     let (mut features, mut returns) = (Vec::with_capacity(length), Vec::with_capacity(length));
     for t in 0..length {
-        let rows: Vec<f32> = at.iter().filter_map(|i| inputs.get(i + t)).flatten().copied().collect();
-        features.push(Tensor::from_vec(rows, (at.len(), 15), &Device::Cpu)?);
+        features.push(seen(t, 0)?);
         let column: Vec<f32> = at.iter().filter_map(|i| growth.get(i + t)).map(|g| g - mean).collect();
         returns.push(Tensor::from_vec(column, (at.len(), 1), &Device::Cpu)?);
     }
-    Ok(Windows { features, returns, start: Tensor::from_vec(start, (at.len(), 1), &Device::Cpu)? })
+    Ok(Windows { before, features, returns, start: Tensor::from_vec(start, (at.len(), 1), &Device::Cpu)? })
 }
 
 fn bar(config: &TrainConfig) -> ProgressBar {

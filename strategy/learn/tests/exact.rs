@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests may panic and report")]
 
 use probity_learn::{Candle, LearnError, ModelFile, Series, TrainConfig, forward_batch, train};
-use probity_strategy::{BIAS_LIMIT, Model, ModelShape, PolicyParams, forward};
+use probity_strategy::{BIAS_LIMIT, Inputs, Model, ModelShape, PolicyParams, Recurrent, forward};
 use proptest::prelude::*;
 use std::path::PathBuf;
 
@@ -15,8 +15,17 @@ fn model(shape: &ModelShape, weights: Vec<i8>, biases: Vec<i32>) -> Model {
 fn shape() -> impl Strategy<Value = ModelShape> {
     prop_oneof![
         Just(ModelShape::default()),
-        (1u16..=128, 1u8..=16).prop_map(|(d, s)| ModelShape { dims: vec![16, d, 3], shifts: vec![s] }),
-        (1u16..=128, 1u16..=128, 1u8..=16, 1u8..=16).prop_map(|(a, b, s, t)| ModelShape { dims: vec![16, a, b, 3], shifts: vec![s, t] }),
+        (1u16..=128, 1u8..=16).prop_map(|(d, s)| ModelShape { dims: vec![16, d, 3], shifts: vec![s], recurrent: None }),
+        (1u16..=128, 1u16..=128, 1u8..=16, 1u8..=16).prop_map(|(a, b, s, t)| ModelShape {
+            dims: vec![16, a, b, 3],
+            shifts: vec![s, t],
+            recurrent: None
+        }),
+        (1u16..=32, 1u8..=12, 1u8..=12).prop_map(|(units, gate_shift, candidate_shift)| ModelShape {
+            dims: vec![16 + units, 8, 3],
+            shifts: vec![7],
+            recurrent: Some(Recurrent { units, gate_shift, candidate_shift }),
+        }),
     ]
 }
 
@@ -29,9 +38,15 @@ fn any_model() -> impl Strategy<Value = (ModelShape, Model)> {
     })
 }
 
-fn inputs() -> impl Strategy<Value = Vec<[i32; 16]>> {
+/// Features, and more cells of memory than any model has.
+fn inputs() -> impl Strategy<Value = Vec<([i32; 16], Vec<i8>)>> {
     let value = prop_oneof![Just(-128), Just(127), -128i32..=127, Just(0)];
-    prop::collection::vec(prop::array::uniform16(value), 1..6)
+    let cell = prop_oneof![Just(-128i8), Just(127), any::<i8>(), Just(0)];
+    prop::collection::vec((prop::array::uniform16(value), prop::collection::vec(cell, 32)), 1..6)
+}
+
+fn plain(value: i32) -> Inputs {
+    Inputs { features: [value; 16], memory: Vec::new() }
 }
 
 proptest! {
@@ -40,21 +55,33 @@ proptest! {
     #[test]
     fn candle_is_the_integer_network((shape, model) in any_model(), inputs in inputs()) {
         let candle = Candle::new(&shape, &model).unwrap();
+        let inputs: Vec<Inputs> = inputs
+            .into_iter()
+            .map(|(features, memory)| Inputs { features, memory: memory.into_iter().take(shape.units()).collect() })
+            .collect();
         let batch = forward_batch(&shape, &model, &inputs).unwrap();
         for (input, row) in inputs.iter().zip(batch) {
-            prop_assert_eq!(row.to_vec(), forward(&shape, &model, input));
-            prop_assert_eq!(candle.checked_signal(input).unwrap(), row);
+            let twin = forward(&shape, &model, input);
+            prop_assert_eq!((row.outputs, &row.memory), (twin.outputs, &twin.memory));
+            prop_assert!(candle.checked_signal(input).unwrap() == row);
         }
     }
 }
 
 #[test]
 fn the_extremes_are_exact() {
-    let shape = ModelShape { dims: vec![16, 128, 128, 3], shifts: vec![1, 1] };
+    let shape = ModelShape { dims: vec![16, 128, 128, 3], shifts: vec![1, 1], recurrent: None };
     for (w, b, x) in [(127i8, BIAS_LIMIT, 127), (-128, -BIAS_LIMIT, 127), (-128, BIAS_LIMIT, -128), (-128, -BIAS_LIMIT, -128)] {
         let model = model(&shape, vec![w; shape.weights()], vec![b; shape.biases()]);
-        let row = forward_batch(&shape, &model, &[[x; 16]]).unwrap();
-        assert_eq!(row.first().unwrap().to_vec(), forward(&shape, &model, &[x; 16]));
+        let row = forward_batch(&shape, &model, &[plain(x)]).unwrap();
+        assert_eq!(row.first().unwrap().outputs, forward(&shape, &model, &plain(x)).outputs);
+    }
+    let recurrent = Some(Recurrent { units: 32, gate_shift: 12, candidate_shift: 12 });
+    let shape = ModelShape { dims: vec![48, 3], shifts: vec![], recurrent };
+    for (w, b, x) in [(127i8, BIAS_LIMIT, 127i8), (-128, -BIAS_LIMIT, 127), (-128, BIAS_LIMIT, -128), (-128, -BIAS_LIMIT, -128)] {
+        let model = model(&shape, vec![w; shape.weights()], vec![b; shape.biases()]);
+        let inputs = Inputs { features: [x.into(); 16], memory: vec![x; 32] };
+        assert!(Candle::new(&shape, &model).unwrap().checked_signal(&inputs).is_ok());
     }
 }
 
@@ -65,10 +92,12 @@ fn bad_shapes_and_inputs_are_refused() {
     let mut short = good.clone();
     short.weights.pop();
     assert!(matches!(Candle::new(&shape, &short), Err(LearnError::Domain(_))));
-    assert!(Candle::new(&shape, &good).unwrap().signal(&[128; 16]).is_err());
-    assert!(Candle::new(&shape, &good).unwrap().signal(&[-129; 16]).is_err());
-    assert!(Candle::new(&shape, &good).unwrap().checked_signal(&[-128; 16]).is_ok());
-    assert!(Candle::new(&ModelShape { dims: vec![16, 32, 16, 3], shifts: vec![7] }, &good).is_err());
+    assert!(Candle::new(&shape, &good).unwrap().signal(&plain(128)).is_err());
+    assert!(Candle::new(&shape, &good).unwrap().signal(&plain(-129)).is_err());
+    assert!(Candle::new(&shape, &good).unwrap().checked_signal(&plain(-128)).is_ok());
+    let remembering = Inputs { memory: vec![0], ..plain(0) };
+    assert!(Candle::new(&shape, &good).unwrap().signal(&remembering).is_err(), "a memory for a model without one");
+    assert!(Candle::new(&ModelShape { dims: vec![16, 32, 16, 3], shifts: vec![7], recurrent: None }, &good).is_err());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use probity_learn::{FloatNet, LearnError, Series, TrainConfig, import, quantisation, train_in};
-use probity_strategy::ModelShape;
+use probity_strategy::{ModelShape, Recurrent};
 use std::path::{Path, PathBuf};
 
 /// A seeded walk that reverts a little; no market.
@@ -107,7 +107,7 @@ fn a_network_trained_elsewhere_imports_quantises_and_reports() {
 fn training_goes_on_to_the_same_model_and_its_network_round_trips() {
     let dir = tempfile::tempdir().unwrap();
     let series = series(3_000);
-    let (shape, whole) = (ModelShape { dims: vec![16, 8, 3], shifts: vec![7] }, config());
+    let (shape, whole) = (ModelShape { dims: vec![16, 8, 3], shifts: vec![7], recurrent: None }, config());
     let straight = train_in(&shape, &series, &whole, None).unwrap();
     let file: PathBuf = dir.path().join("training.ckpt");
     let half = train_in(&shape, &series, &TrainConfig { max_steps: 40, ..whole.clone() }, Some(&file)).unwrap();
@@ -133,4 +133,93 @@ fn training_goes_on_to_the_same_model_and_its_network_round_trips() {
     let (imported, report) = import(&back, &series, &whole).unwrap();
     assert!(report.own_scales && imported == straight.file, "the exported network quantises to the trained model");
     assert!(!format!("{back:?}").contains("0."));
+}
+
+/// Two cells of memory, as PyTorch would write them, into their `Linear`s.
+fn recurrent_state() -> Vec<(&'static str, Vec<usize>, Vec<f32>)> {
+    vec![
+        ("gate.weight", vec![2, 18], weights(36, 0.9)),
+        ("gate.bias", vec![2], vec![-1.0, 0.5]),
+        ("candidate.weight", vec![2, 18], weights(36, 0.7)),
+        ("candidate.bias", vec![2], vec![0.1, -0.1]),
+        ("layers.0.weight", vec![8, 18], weights(144, 0.4)),
+        ("layers.0.bias", vec![8], weights(8, 0.1)),
+        ("layers.2.weight", vec![3, 8], weights(24, 0.3)),
+        ("layers.2.bias", vec![3], vec![0.0; 3]),
+    ]
+}
+
+#[test]
+fn a_recurrent_network_from_elsewhere_imports_and_its_memory_is_compared() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("net.safetensors");
+    let series = series(4_000);
+    state_dict(&path, &recurrent_state());
+    let net = FloatNet::load(&path).unwrap();
+    // The largest shifts that cut no weight off: 0.9·256·2^8/(6·127) = 77, at 2^9 it would be 155; 0.7·2^7 = 90, at 2^8 179.
+    let expected =
+        ModelShape { dims: vec![18, 8, 3], shifts: vec![7], recurrent: Some(Recurrent { units: 2, gate_shift: 8, candidate_shift: 7 }) };
+    assert_eq!(net.shape(), expected);
+    let (file, _) = import(&net, &series, &config()).unwrap();
+    let cost = quantisation(&net, &file, &series, config().validation_to, u64::MAX, 5.0).unwrap();
+    assert!(cost.decisions == 1_200 && cost.flips < 60 && cost.reversals == 0 && cost.worst_logit < cost.logit_size, "{cost:?}");
+    // A network with another memory is not what this model was made of.
+    let mut other = recurrent_state();
+    other[2].2.iter_mut().for_each(|w| *w = -*w);
+    state_dict(&path, &other);
+    let worse = quantisation(&FloatNet::load(&path).unwrap(), &file, &series, config().validation_to, u64::MAX, 5.0).unwrap();
+    assert!(worse.worst_logit > 2.0 * cost.worst_logit, "{worse:?} {cost:?}");
+
+    let changed = |at: usize, to: (&'static str, Vec<usize>, Vec<f32>)| {
+        let mut state = recurrent_state();
+        state[at] = to;
+        state
+    };
+    let mut more = recurrent_state();
+    more.push(("memory_shifts", vec![2], vec![13.0, 6.0]));
+    let mut without = recurrent_state();
+    without.drain(..4);
+    without.push(("memory_shifts", vec![2], vec![7.0, 6.0]));
+    for (state, field) in [
+        (changed(0, ("gate.weight", vec![2, 16], weights(32, 0.5))), "gate"),
+        (changed(1, ("gate.scale", vec![2], vec![0.0; 2])), "tensor"),
+        (changed(2, ("candidate.weight", vec![3, 18], weights(54, 0.5))), "candidate"),
+        (changed(4, ("layers.0.weight", vec![8, 16], weights(128, 0.5))), "layer 0"),
+        (recurrent_state().into_iter().skip(1).collect(), "gate"),
+        (more, "memory_shifts"),
+        (without, "memory_shifts"),
+    ] {
+        state_dict(&path, &state);
+        let error = FloatNet::load(&path).unwrap_err();
+        assert!(matches!(&error, LearnError::Value { field: f, .. } if f.contains(field)), "{field}: {error}");
+    }
+}
+
+#[test]
+fn a_memory_is_trained_repeats_goes_on_and_round_trips() {
+    let dir = tempfile::tempdir().unwrap();
+    let series = series(3_000);
+    let recurrent = Some(Recurrent { units: 3, gate_shift: 7, candidate_shift: 6 });
+    let (shape, whole) = (ModelShape { dims: vec![19, 8, 3], shifts: vec![7], recurrent }, config());
+    let straight = train_in(&shape, &series, &whole, None).unwrap();
+    let file: PathBuf = dir.path().join("training.ckpt");
+    train_in(&shape, &series, &TrainConfig { max_steps: 40, ..whole.clone() }, Some(&file)).unwrap();
+    let rest = train_in(&shape, &series, &whole, Some(&file)).unwrap();
+    assert!(rest.file == straight.file && rest.net == straight.net, "an interruption changed the model");
+    // Gates and candidates are learnt: with more steps they are others.
+    let early = train_in(&shape, &series, &TrainConfig { max_steps: 0, ..whole.clone() }, None).unwrap();
+    assert_eq!(early.report.best_step, 0);
+    if straight.report.best_step > 0 {
+        let own = 2 * 3 * 19;
+        let rows = |from: usize, to: usize| (&straight.file.model.weights[from..to], &early.file.model.weights[from..to]);
+        for (now, then) in [rows(0, own / 2), rows(own / 2, own)] {
+            assert_ne!(now, then);
+        }
+    }
+    let path = dir.path().join("net.safetensors");
+    straight.net.save(&path).unwrap();
+    let back = FloatNet::load(&path).unwrap();
+    assert!(back == straight.net && back.shape() == shape);
+    let (imported, report) = import(&back, &series, &whole).unwrap();
+    assert!(report.own_scales && imported == straight.file, "the exported network quantises to the trained model");
 }

@@ -6,10 +6,12 @@ use std::path::Path;
 
 #[test]
 fn golden_model_file_is_read_and_written_back() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats/golden/model.json");
-    let file = ModelFile::load(&path).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let copy = dir.path().join("model.json");
-    file.save(&copy).unwrap();
-    assert_eq!(std::fs::read(path).unwrap(), std::fs::read(copy).unwrap());
+    for name in ["model.json", "model-recurrent.json"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats/golden").join(name);
+        let file = ModelFile::load(&path).unwrap();
+        let copy = dir.path().join(name);
+        file.save(&copy).unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), std::fs::read(copy).unwrap());
+    }
 }

@@ -5,7 +5,7 @@ use super::promise::OpenMandate;
 use super::ranges::{CLIPPED, EMA, RETURN, SCALED_RETURN, SCALED_TREND, SCALED_VOL, SCALED_WEIGHT, TICK, VOL};
 use super::state::OpenState;
 use crate::Scalar;
-use crate::gadgets::{Wire, clamp, floor_shift, is_zero, mul, negative, offset_bits, pin, select, sum};
+use crate::gadgets::{Wire, clamp, clip, floor_shift, mul, negative, offset_bits, pin, select};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use probity_strategy::{EMA_SHIFTS, FEATURE_SHIFT, MAX_X, MIN_X, RETURN_CLIP, VOL_SHIFTS};
 
@@ -26,7 +26,7 @@ struct Raw {
 }
 
 impl Features {
-    /// |tick| < 2^24 is enforced by the clamp; |x| < 2^19, |x − x'| < 2^20, |256x − ema| < 2^28, |256|r0| − vol| < 2^24.
+    /// |tick| < 2^24 is enforced by the clamp; |x| < 2^19, |x − x'| < 2^20, |256x − ema| < 2^28, |256|r0| − vol| < 2^23.
     pub(super) fn of<CS: ConstraintSystem<Scalar>>(
         cs: &mut CS,
         mandate: &OpenMandate,
@@ -75,18 +75,8 @@ impl Features {
         let mut out = Vec::with_capacity(self.raw.len());
         for (raw, scale) in self.raw.iter().zip(&model.scales) {
             let product = mul(cs, &raw.value, scale)?;
-            let shift = usize::try_from(raw.shift).unwrap_or(0);
-            // With k = width − shift: q + 2^k = high·2^7 + low; q is within ±2^7 iff high is 2^(k−7) − 1 (negative) or 2^(k−7).
-            let k = raw.width.saturating_sub(raw.shift);
             let bits = offset_bits(cs, &product, raw.width)?;
-            let positive = bits.last().cloned().unwrap_or_else(|| Wire::constant(0));
-            let high = sum(bits.get(shift.saturating_add(7)..).unwrap_or(&[]));
-            let quotient = sum(bits.get(shift..).unwrap_or(&[])).sub(&Wire::constant(1).shl(k));
-            let middle = Wire::constant(1).shl(k.saturating_sub(7)).plus(-1);
-            let fits = is_zero(cs, &high.sub(&middle).sub(&positive))?;
-            let edge = positive.times(255).plus(-128);
-            let chosen = select(cs, &fits, &quotient, &edge)?;
-            out.push(pin(cs, &chosen)?);
+            out.push(clip(cs, &bits, raw.shift)?);
         }
         Ok(out)
     }

@@ -1,4 +1,4 @@
-//! The step circuit: up to `decisions_per_fold` decisions, twin of `Engine::step` (blocks C1…C12, see `docs/design/circuit.md`).
+//! The step circuit: up to `decisions_per_fold` decisions, twin of `Engine::step` (blocks C1…C13, see `docs/design/circuit.md`).
 //!
 //! z = (model commitment, mandate digest, commitment and step of the rotation ahead, step, log head, blinded state digest). Each fold opens commitment, mandate and
 //! state once (C1–C3), lets announced weights take over (C12), runs its slots (C4–C10) and closes the state under a new blind (C11). Unused slots are a suffix and
@@ -7,6 +7,7 @@
 //! bounded where they are made.
 
 mod features;
+mod memory;
 mod model;
 mod network;
 mod order;
@@ -33,7 +34,7 @@ pub(crate) use slot::Facts;
 use state::OpenState;
 
 /// Version of the circuit; any change of its constraints is a new one.
-pub const CIRCUIT_VERSION: u16 = 3;
+pub const CIRCUIT_VERSION: u16 = 4;
 
 /// What one fold knows.
 #[derive(Clone)]
@@ -108,7 +109,7 @@ impl FoldCircuit {
         let wire = |num: &AllocatedNum<Scalar>| Wire::of(num, num.get_value().as_ref().map(integer));
 
         let mandate = open_mandate(&mut cs.namespace(|| "C2 mandate"), w, &wire(z_mandate))?;
-        let mut state = open_state(&mut cs.namespace(|| "C3 state"), w, wire(z_step), &wire(z_state))?;
+        let mut state = open_state(&mut cs.namespace(|| "C3 state"), self.shape.units(), w, wire(z_step), &wire(z_state))?;
         let rotated = {
             let cs = &mut cs.namespace(|| "C12 rotation");
             let ahead = OpenRotation { commitment: wire(z_ahead), at_step: wire(z_at) };
@@ -185,11 +186,12 @@ fn open_mandate<CS: ConstraintSystem<Scalar>>(cs: &mut CS, w: Option<&FoldWitnes
 /// C3: the state opens its blinded digest.
 fn open_state<CS: ConstraintSystem<Scalar>>(
     cs: &mut CS,
+    units: usize,
     w: Option<&FoldWitness>,
     step: Wire,
     digest: &Wire,
 ) -> Result<OpenState, SynthesisError> {
-    let state = OpenState::open(cs, w.map(|w| &w.state), step)?;
+    let state = OpenState::open(cs, units, w.map(|w| &w.state), step)?;
     let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_in)))?;
     let opened = state.digest(cs, &blind)?;
     equal(cs, &Wire::of(&opened, opened.get_value().as_ref().map(integer)), digest);

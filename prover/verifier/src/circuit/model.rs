@@ -13,6 +13,8 @@ use probity_strategy::{FEATURES, ModelShape};
 /// The opened model.
 pub(super) struct OpenModel {
     pub(super) scales: Vec<Wire>,
+    /// Gates and candidates of a recurrent model; empty without.
+    pub(super) memory: Vec<Group>,
     pub(super) layers: Vec<Vec<Group>>,
     pub(super) gain: Wire,
     pub(super) band_gain: Wire,
@@ -73,12 +75,13 @@ impl OpenModel {
 
         let weights: Vec<Wire> = weights.iter().map(|w| w.plus(-128)).collect();
         let biases: Vec<Wire> = biases.iter().map(|b| b.plus(-(1 << (BIAS - 1)))).collect();
-        let layers = group(cs, shape, &weights, &biases)?;
+        let mut layers = group(cs, shape, &weights, &biases)?;
+        let memory = if shape.units() > 0 { layers.remove(0) } else { Vec::new() };
         // Used in every slot: one variable each.
         let scales = scales.iter().map(|s| pin(cs, s)).collect::<Result<_, _>>()?;
         let [gain, band_gain, band_bps, max_step_bps, cooldown_steps] =
             [pin(cs, &gain)?, pin(cs, &band_gain)?, pin(cs, &band_bps)?, pin(cs, &max_step_bps)?, pin(cs, &cooldown_steps)?];
-        Ok(Self { scales, layers, gain, band_gain, band_bps, max_step_bps, cooldown_steps, commitment })
+        Ok(Self { scales, memory, layers, gain, band_gain, band_bps, max_step_bps, cooldown_steps, commitment })
     }
 }
 
@@ -87,7 +90,7 @@ fn place(wires: &[Wire], width: u32) -> Wire {
     pack(&wires.iter().map(|w| (w.clone(), width)).collect::<Vec<_>>())
 }
 
-/// The weights and biases of each layer as sums over as many outputs as fit, one variable each.
+/// The weights and biases of each matrix as sums over as many outputs as fit, one variable each.
 fn group<CS: ConstraintSystem<Scalar>>(
     cs: &mut CS,
     shape: &ModelShape,
@@ -96,9 +99,7 @@ fn group<CS: ConstraintSystem<Scalar>>(
 ) -> Result<Vec<Vec<Group>>, SynthesisError> {
     let (mut weights, mut biases) = (weights, biases);
     let mut layers = Vec::with_capacity(shape.dims.len());
-    for pair in shape.dims.windows(2) {
-        let [inputs, outputs] = pair else { continue };
-        let (inputs, outputs) = (usize::from(*inputs), usize::from(*outputs));
+    for (inputs, outputs) in shape.matrices() {
         let (rows, rest) = weights.split_at_checked(inputs.saturating_mul(outputs)).ok_or(SynthesisError::AssignmentMissing)?;
         weights = rest;
         let (offsets, rest) = biases.split_at_checked(outputs).ok_or(SynthesisError::AssignmentMissing)?;

@@ -7,7 +7,7 @@
 use super::model::{Group, OpenModel};
 use super::ranges::accumulator;
 use crate::Scalar;
-use crate::gadgets::{Wire, bits, is_zero, mul, select, sum};
+use crate::gadgets::{Wire, bits, cap, mul, sum};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use probity_strategy::{ACTIVATION_MAX, ModelShape};
 
@@ -30,9 +30,10 @@ pub(super) fn forward<CS: ConstraintSystem<Scalar>>(
         let shift = shape.shifts.get(layer).map(|s| u32::from(*s));
         let mut next = Vec::new();
         for group in groups {
-            for digits in accumulate(cs, group, &activations, width, shift)? {
+            let half = shift.map_or(0, |s| 1 << s.saturating_sub(1));
+            for digits in accumulate(cs, group, &activations, width, |_| half)? {
                 match shift {
-                    Some(shift) => next.push(rescale(cs, &digits, shift)?),
+                    Some(shift) => next.push(cap(cs, &digits, shift, 7, ACTIVATION_MAX.into())?),
                     None => outputs.push(read(&digits, width)),
                 }
             }
@@ -42,38 +43,24 @@ pub(super) fn forward<CS: ConstraintSystem<Scalar>>(
     Ok(outputs)
 }
 
-/// The bits of each accumulator of a group, rounding and offset 2^(width − 1) added.
-fn accumulate<CS: ConstraintSystem<Scalar>>(
+/// The bits of each accumulator of a group, 2^(width − 1) and what is to be added to the output of that number in it.
+pub(super) fn accumulate<CS: ConstraintSystem<Scalar>>(
     cs: &mut CS,
     group: &Group,
     activations: &[Wire],
     width: u32,
-    shift: Option<u32>,
+    added: impl Fn(u32) -> i64,
 ) -> Result<Vec<Vec<Wire>>, SynthesisError> {
     let mut total = group.bias.clone();
     for (w, a) in group.weights.iter().zip(activations) {
         total = total.add(&mul(cs, w, a)?);
     }
-    let offset = Wire::constant(1)
-        .shl(width.saturating_sub(1))
-        .add(&shift.map_or(Wire::constant(0), |s| Wire::constant(1).shl(s.saturating_sub(1))));
     for output in 0..group.outputs {
+        let offset = Wire::constant(1).shl(width.saturating_sub(1)).plus(added(output));
         total = total.add(&offset.shl(width.saturating_mul(output)));
     }
     let all = bits(cs, &total, width.saturating_mul(group.outputs))?;
     Ok(all.chunks(usize::try_from(width).unwrap_or(1)).map(<[Wire]>::to_vec).collect())
-}
-
-/// clamp(floor(v / 2^s), 0, 127) for the bits of v + 2^(width − 1).
-fn rescale<CS: ConstraintSystem<Scalar>>(cs: &mut CS, bits: &[Wire], shift: u32) -> Result<Wire, SynthesisError> {
-    let s = usize::try_from(shift).unwrap_or(0);
-    let top = bits.len().saturating_sub(1);
-    let positive = bits.last().cloned().unwrap_or_else(|| Wire::constant(0));
-    let low = sum(bits.get(s..s.saturating_add(7).min(top)).unwrap_or(&[]));
-    let high = sum(bits.get(s.saturating_add(7).min(top)..top).unwrap_or(&[]));
-    let fits = is_zero(cs, &high)?;
-    let capped = select(cs, &fits, &low, &Wire::constant(ACTIVATION_MAX.into()))?;
-    mul(cs, &positive, &capped)
 }
 
 /// An output from the bits of v + 2^(width − 1).

@@ -48,7 +48,7 @@ pub(super) fn order<CS: ConstraintSystem<Scalar>>(
     let capped = min(cs, &gross, &mandate.max_trade_quote, GROSS)?;
     let v = pin(cs, &capped)?;
     let qb = divide(cs, &v.shl(64), facts.price, UNITS, AMOUNT)?;
-    let all = less(cs, facts.base, &qb, MIN_OUT)?;
+    let all = less(cs, facts.base, &qb, UNITS)?;
     let sell_in = select(cs, &all, facts.base, &qb)?;
     let sell_expect = select(cs, &all, &facts.val.base_value, &v)?;
     let amount_in = select(cs, &approved.sell, &sell_in, &v)?;

@@ -1,7 +1,7 @@
 //! C5: value, weight, anomaly, high-water mark. Twin of `strategy/src/portfolio.rs`.
 
 use super::promise::OpenMandate;
-use super::ranges::{DRAWDOWN, MARK, MIN_OUT, NAV, PRODUCT, WEIGHT};
+use super::ranges::{DRAWDOWN, MARK, NAV, PRODUCT, UNITS, WEIGHT};
 use super::state::OpenState;
 use crate::Scalar;
 use crate::gadgets::{Wire, bits, divide, is_zero, less, mul, pin, select, sum};
@@ -49,21 +49,21 @@ pub(super) fn book<CS: ConstraintSystem<Scalar>>(
     mandate: &OpenMandate,
     state: &OpenState,
     val: &Value,
-    first: &Wire,
     seen: &Seen<'_>,
 ) -> Result<Book, SynthesisError> {
-    let short = less(cs, seen.fill_out, &state.pending.min_out, MIN_OUT)?;
+    let short = less(cs, seen.fill_out, &state.pending.min_out, UNITS)?;
     let good = mul(cs, &state.pending.trade, &short.not())?;
     let anomaly = mul(cs, seen.filled, &good.not())?;
 
     let a = mul(cs, &val.nav, &state.high_shares)?;
     let b = mul(cs, &state.high_nav, seen.shares)?;
     let above = less(cs, &b, &a, MARK)?;
-    let high = first.add(&mul(cs, &first.not(), &above)?);
+    let (unmarked, worthless) = (is_zero(cs, &state.high_shares)?, is_zero(cs, seen.shares)?);
+    let above = unmarked.add(&mul(cs, &unmarked.not(), &above)?);
+    let high = mul(cs, &worthless.not(), &above)?;
     let keep = Wire::constant(10_000).sub(&mandate.max_drawdown_bps);
     let floor = mul(cs, &b, &keep)?;
-    let below = less(cs, &a.times(10_000), &floor, DRAWDOWN)?;
-    let drawdown = mul(cs, &first.not(), &below)?;
+    let drawdown = less(cs, &a.times(10_000), &floor, DRAWDOWN)?;
 
     let calm = mul(cs, &state.halted.not(), &anomaly.not())?;
     let calm = mul(cs, &calm, &drawdown.not())?;

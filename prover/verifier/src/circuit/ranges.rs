@@ -2,7 +2,9 @@
 //!
 //! A width n admits 0 … 2^n − 1, a signed one −2^n … 2^n − 1. No witness moves any of them.
 
-use probity_strategy::{ACTIVATION_MAX, BIAS_LIMIT, BPS, EMA_SHIFTS, FEATURE_SHIFT, MAX_X, MIN_X, RETURN_CLIP, VOL_SHIFTS};
+use probity_strategy::{
+    ACTIVATION_MAX, BIAS_LIMIT, BPS, EMA_SHIFTS, FEATURE_SHIFT, GATE_OPEN, MAX_X, MEMORY_MAX, MIN_X, RETURN_CLIP, VOL_SHIFTS,
+};
 
 /// Amounts and prices.
 pub(super) const AMOUNT: u32 = 96;
@@ -21,11 +23,11 @@ pub(super) const TICK: u32 = 24;
 /// Distance of a return to either clip, signed.
 pub(super) const RETURN: u32 = 21;
 /// A clipped return, signed.
-pub(super) const CLIPPED: u32 = 16;
+pub(super) const CLIPPED: u32 = 15;
 /// 256·x less an average, signed.
 pub(super) const EMA: u32 = 28;
 /// 256·|r| less an average, signed.
-pub(super) const VOL: u32 = 24;
+pub(super) const VOL: u32 = 23;
 /// A return in whole ticks times its scale, signed.
 pub(super) const SCALED_RETURN: u32 = 31;
 /// A distance from an average, in 256ths, times its scale, signed.
@@ -39,9 +41,9 @@ pub(super) const BIAS: u32 = 20;
 /// Bits of a field element that the accumulators of a group share.
 const GROUP: u32 = 250;
 /// An output times a gain, signed.
-pub(super) const EDGE: u32 = 40;
+pub(super) const EDGE: u32 = 39;
 /// Targets and bands before their clamp, signed.
-pub(super) const LIFT: u32 = 25;
+pub(super) const LIFT: u32 = 24;
 /// Moves and weights in bps, signed.
 pub(super) const MOVE: u32 = 15;
 /// What is left of the turnover, signed.
@@ -49,9 +51,14 @@ pub(super) const TURNOVER: u32 = 25;
 /// Quotients and divisors in bps.
 pub(super) const WEIGHT: u32 = 14;
 /// A trade's value before its cap, and its distance to the cap, signed.
-pub(super) const GROSS: u32 = 98;
-/// Base units of a trade.
+pub(super) const GROSS: u32 = 97;
+/// Base units of a trade, and its distance to what is held or a fill's to the least amount, signed.
 pub(super) const UNITS: u32 = 125;
+
+/// A cell of memory.
+pub(super) const STATE_CELL: u32 = 8;
+/// Cells that share an element of the state's digest.
+pub(super) const CELLS_PER_ELEMENT: usize = 31;
 
 /// Fields of the state in its digest.
 pub(super) const STATE_X: u32 = 20;
@@ -92,6 +99,8 @@ pub(super) const fn per_group(width: u32) -> usize {
         _ => 10,
     }
 }
+/// A cell's distance to its candidate times its gate, signed.
+pub(super) const CELL_MOVE: u32 = 16;
 /// The clip of a return.
 const CLIP: i64 = 32_767;
 /// Largest number of 16 bits: scales, gains.
@@ -124,11 +133,15 @@ const _: () = {
     assert!(largest(16) + (1 << 15) < 1 << (accumulator(16) - 1) && largest(32) + (1 << 15) < 1 << (accumulator(32) - 1));
     assert!(LARGEST + (1 << 15) < 1 << (accumulator(128) - 1));
     assert!(22 * 11 <= GROUP && 23 * 10 <= GROUP);
+    // C13: at most 16 + 32 inputs; rounding adds at most 2^11, a gate 2^7 units of at most 2^12. The shift leaves more than 8 bits.
+    assert!(MEMORY_MAX == 32 && largest(32) + (1 << 11) + (1 << 19) < 1 << (accumulator(32) - 1));
+    assert!(largest(48) + (1 << 11) + (1 << 19) < 1 << (accumulator(48) - 1) && accumulator(17) - 1 - 12 > 8);
+    assert!(255 * GATE_OPEN < 1 << CELL_MOVE && GATE_OPEN == 1 << 8 && 31 * STATE_CELL <= GROUP);
     // C8: |o₂ − o₀|·gain and o₁·gain; what is left of them in bps; moves.
     assert!(2 * LARGEST * U16 < 1 << EDGE && LARGEST * U16 < 1 << EDGE);
     assert!((1 << (EDGE - 16)) + BPS < 1 << LIFT && (1 << 14) + ((LARGEST * U16) >> 16) < 1 << LIFT);
     assert!(2 * BPS + 1 < 1 << MOVE && (1 << 14) + BPS < 1 << MOVE);
     assert!((1 << 24) + BPS < 1 << TURNOVER);
-    // C8: size·nav/10^4 < 2^97; v·2^64/price with v < 2^80 and price ≥ 2^19.
-    assert!(NAV < GROSS && 80 + 64 - 19 <= UNITS && UNITS < MIN_OUT && AMOUNT < MIN_OUT);
+    // C8: size·nav/10^4 < 2^97; v·2^64/price with v < 2^80 and price ≥ 2^19, so at most 2^125 are expected and a least amount is at most that.
+    assert!(NAV <= GROSS && 80 + 64 - 19 <= UNITS && UNITS < MIN_OUT && AMOUNT < UNITS);
 };

@@ -8,7 +8,7 @@ use crate::Scalar;
 use crate::gadgets::{Wire, clamp, floor_shift, less, min, mul, negative, pin, select};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 
-/// The proposed move, bps; 0 unless active. |o| < 2^22, so |edge·gain| < 2^40 and hold·band_gain < 2^39.
+/// The proposed move, bps; 0 unless active. |o| ≤ 2^21 + 2^19, so |edge·gain| < 2^39 and hold·band_gain < 2^38.
 pub(super) fn propose<CS: ConstraintSystem<Scalar>>(
     cs: &mut CS,
     model: &OpenModel,

@@ -57,6 +57,9 @@ pub(super) fn rotate<CS: ConstraintSystem<Scalar>>(
     let fresh = OpenRotation::open(cs, w.is_some(), w.and_then(|w| w.announce.as_ref()))?;
     // One at a time, and with notice: announces · (at − step − notice) is not negative.
     enforce(cs, &announces, &still, &Wire::constant(0));
+    // 0 stands for no rotation in z, so it is no commitment.
+    let nothing = is_zero(cs, &fresh.commitment)?;
+    enforce(cs, &announces, &nothing, &Wire::constant(0));
     let notice = mul(cs, &announces, &fresh.at_step.sub(step).plus(-i64::from(ROTATION_NOTICE)))?;
     bits(cs, &notice, STEPS)?;
     let announced = digest_wire(cs, Domain::Rotation, &[head.clone(), fresh.commitment.clone(), fresh.at_step.clone()])?;

@@ -5,12 +5,12 @@ use super::model::OpenModel;
 use super::order;
 use super::portfolio::{self, Seen};
 use super::promise::OpenMandate;
-use super::ranges::{AMOUNT, STEPS};
+use super::ranges::{AMOUNT, STATE_STEPS, STEPS};
 use super::state::{OpenState, Pending, opaque};
-use super::{digest_wire, network, risk};
+use super::{digest_wire, memory, network, risk};
 use crate::Scalar;
 use crate::encode::{halves, power};
-use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, mul, pack, pin, select};
+use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, less, mul, pack, pin, select};
 use crate::hash::Domain;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use num_bigint::BigInt;
@@ -70,22 +70,28 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
     let Sight { price, quote, base, shares, fill_out, time, tick, filled, block, block_low } =
         Sight::of(&mut cs.namespace(|| "C4 observation"), o)?;
 
-    let (val, first, book) = {
+    let (val, book) = {
         let cs = &mut cs.namespace(|| "C5 book");
         let val = portfolio::value(cs, &quote, &base, &price)?;
-        let first = is_zero(cs, &state.step)?;
         let seen = Seen { shares: &shares, fill_out: &fill_out, filled: &filled };
-        let book = portfolio::book(cs, mandate, state, &val, &first, &seen)?;
-        (val, first, book)
+        let book = portfolio::book(cs, mandate, state, &val, &seen)?;
+        (val, book)
     };
 
     let (features, inputs) = {
         let cs = &mut cs.namespace(|| "C6 features");
+        let first = is_zero(cs, &state.step)?;
         let features = Features::of(cs, mandate, state, &tick, &first, &val.weight)?;
         let inputs = features.scaled(cs, model)?;
         (features, inputs)
     };
-    let outputs = network::forward(&mut cs.namespace(|| "C7 network"), shape, model, inputs)?;
+    // C13: only a recurrent model has rows here.
+    let memory = match &shape.recurrent {
+        Some(part) => memory::remember(&mut cs.namespace(|| "C13 memory"), part, model, &inputs, &state.memory)?,
+        None => Vec::new(),
+    };
+    let seen = inputs.into_iter().chain(memory.iter().cloned()).collect();
+    let outputs = network::forward(&mut cs.namespace(|| "C7 network"), shape, model, seen)?;
 
     // C8: policy, risk, order.
     let (rested, new_window, used, approved, decided) = {
@@ -134,7 +140,9 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
     let next_head = digest_wire(cs, Domain::Record, &record)?;
 
     let waiting = state.cooldown_left.sub(&rested.not());
-    let cooldown_left = select(cs, &decided.trade, &model.cooldown_steps, &waiting)?;
+    let shorter = less(cs, &waiting, &model.cooldown_steps, STATE_STEPS)?;
+    let longer = mul(cs, &decided.trade, &shorter)?;
+    let cooldown_left = select(cs, &longer, &model.cooldown_steps, &waiting)?;
     let window_left = select(cs, &new_window, &mandate.turnover_window_steps, &state.window_left)?.plus(-1);
     let spent = mul(cs, &decided.trade, &approved.size)?;
     let next = OpenState {
@@ -152,6 +160,7 @@ pub(super) fn slot<CS: ConstraintSystem<Scalar>>(
         cooldown_left: pin(cs, &cooldown_left)?,
         window_left: pin(cs, &window_left)?,
         turnover_used_bps: pin(cs, &used.add(&spent))?,
+        memory,
     };
     Ok((next, next_head, facts))
 }

@@ -1,7 +1,7 @@
 //! C3: the state, twin of `State` and of `encode::state_elements`.
 
 use super::integer;
-use super::ranges::{STATE_EMA, STATE_RETURN, STATE_STEPS, STATE_TURNOVER, STATE_VOL, STATE_X};
+use super::ranges::{CELLS_PER_ELEMENT, STATE_CELL, STATE_EMA, STATE_RETURN, STATE_STEPS, STATE_TURNOVER, STATE_VOL, STATE_X};
 use crate::Scalar;
 use crate::gadgets::{Wire, boolean, is_zero, pack, poseidon, select, unsigned};
 use crate::hash::Domain;
@@ -33,11 +33,17 @@ pub(super) struct OpenState {
     pub(super) cooldown_left: Wire,
     pub(super) window_left: Wire,
     pub(super) turnover_used_bps: Wire,
+    pub(super) memory: Vec<Wire>,
 }
 
 impl OpenState {
     /// Witnesses the state before a fold. What the digest holds packed is made of bits; the rest is an element of its own.
-    pub(super) fn open<CS: ConstraintSystem<Scalar>>(cs: &mut CS, s: Option<&State>, step: Wire) -> Result<Self, SynthesisError> {
+    pub(super) fn open<CS: ConstraintSystem<Scalar>>(
+        cs: &mut CS,
+        units: usize,
+        s: Option<&State>,
+        step: Wire,
+    ) -> Result<Self, SynthesisError> {
         let lifted = |v: Option<i64>, n: u32| v.map(|v| BigInt::from(v) + (BigInt::from(1) << (n - 1)));
         let mut signed = |v: Option<i64>, n: u32| -> Result<Wire, SynthesisError> {
             Ok(unsigned(cs, lifted(v, n), n)?.sub(&Wire::constant(1).shl(n - 1)))
@@ -48,6 +54,10 @@ impl OpenState {
         let mut ema = Vec::with_capacity(6);
         for i in 0..6 {
             ema.push(signed(s.and_then(|s| s.ema.get(i)).map(|v| (*v).into()), STATE_EMA)?);
+        }
+        let mut memory = Vec::with_capacity(units);
+        for i in 0..units {
+            memory.push(signed(s.map(|s| s.memory.get(i).copied().unwrap_or(0).into()), STATE_CELL)?);
         }
         let mut vol = Vec::with_capacity(2);
         for i in 0..2 {
@@ -78,11 +88,12 @@ impl OpenState {
             cooldown_left,
             window_left,
             turnover_used_bps,
+            memory,
         })
     }
 
     /// Every field but the step, which is in z itself.
-    fn elements(&self) -> [Wire; 6] {
+    fn elements(&self) -> Vec<Wire> {
         let lift = |v: &Wire, n: u32| (v.add(&Wire::constant(1).shl(n - 1)), n);
         let small = [
             lift(&self.x, STATE_X),
@@ -95,19 +106,22 @@ impl OpenState {
         ];
         let averages: Vec<(Wire, u32)> =
             self.ema.iter().map(|e| lift(e, STATE_EMA)).chain(self.vol.iter().map(|v| (v.clone(), STATE_VOL))).collect();
-        [
+        let mut elements = vec![
             self.last_time_s.clone(),
             pack(&small),
             pack(&averages),
             self.pending.min_out.add(&self.pending.trade),
             self.high_nav.clone(),
             self.high_shares.clone(),
-        ]
+        ];
+        let cells: Vec<(Wire, u32)> = self.memory.iter().map(|cell| lift(cell, STATE_CELL)).collect();
+        elements.extend(cells.chunks(CELLS_PER_ELEMENT).map(pack));
+        elements
     }
 
     /// Twin of `encode::state_digest`.
     pub(super) fn digest<CS: ConstraintSystem<Scalar>>(&self, cs: &mut CS, blind: &Wire) -> Result<AllocatedNum<Scalar>, SynthesisError> {
-        let mut elements = self.elements().to_vec();
+        let mut elements = self.elements();
         elements.push(blind.clone());
         poseidon(cs, Domain::State, &elements)
     }
@@ -116,6 +130,7 @@ impl OpenState {
     pub(super) fn choose<CS: ConstraintSystem<Scalar>>(&self, cs: &mut CS, live: &Wire, next: &Self) -> Result<Self, SynthesisError> {
         let mut pick = |a: &Wire, b: &Wire| select(cs, live, a, b);
         let ema = next.ema.iter().zip(&self.ema).map(|(a, b)| pick(a, b)).collect::<Result<Vec<_>, _>>()?;
+        let memory = next.memory.iter().zip(&self.memory).map(|(a, b)| pick(a, b)).collect::<Result<Vec<_>, _>>()?;
         let vol = next.vol.iter().zip(&self.vol).map(|(a, b)| pick(a, b)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             step: pick(&next.step, &self.step)?,
@@ -135,6 +150,7 @@ impl OpenState {
             cooldown_left: pick(&next.cooldown_left, &self.cooldown_left)?,
             window_left: pick(&next.window_left, &self.window_left)?,
             turnover_used_bps: pick(&next.turnover_used_bps, &self.turnover_used_bps)?,
+            memory,
         })
     }
 }

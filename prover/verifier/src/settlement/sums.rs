@@ -292,10 +292,12 @@ mod tests {
     use crate::{FoldCircuit, SettleCircuit};
     use nova_snark::frontend::r1cs::NovaShape as _;
     use nova_snark::frontend::shape_cs::ShapeCS;
-    use probity_strategy::ModelShape;
+    use probity_strategy::{ModelShape, Recurrent};
 
     fn circuit(dims: &[u16], shifts: &[u8], slots: u16) -> SettleShape {
-        let shape = ModelShape { dims: dims.to_vec(), shifts: shifts.to_vec() };
+        let units = dims.first().map_or(0, |first| first - 16);
+        let recurrent = (units > 0).then_some(Recurrent { units, gate_shift: 7, candidate_shift: 6 });
+        let shape = ModelShape { dims: dims.to_vec(), shifts: shifts.to_vec(), recurrent };
         let fold = FoldCircuit { shape, decisions_per_fold: slots, witness: None };
         let mut cs = ShapeCS::<<Pairing as System>::E1>::new();
         SettleCircuit { fold, z: None, fingerprint: None, marks: None }.synthesize(&mut cs).unwrap();
@@ -308,9 +310,12 @@ mod tests {
 
     #[test]
     fn sums_stand_for_what_the_circuit_has() {
-        for (dims, shifts, slots) in
-            [(vec![16, 1, 3], vec![7], 2), (vec![16, 32, 16, 3], vec![7, 7], 1), (vec![16, 32, 16, 3], vec![7, 7], 16)]
-        {
+        for (dims, shifts, slots) in [
+            (vec![16, 1, 3], vec![7], 2),
+            (vec![24, 1, 3], vec![7], 2),
+            (vec![16, 32, 16, 3], vec![7, 7], 1),
+            (vec![16, 32, 16, 3], vec![7, 7], 16),
+        ] {
             let shape = circuit(&dims, &shifts, slots);
             let (shared, sums) = Sums::share(&shape).unwrap();
             println!(

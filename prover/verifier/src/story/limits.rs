@@ -43,7 +43,7 @@ pub(crate) fn rows(m: &Mandate, c: &Closeness, p: &Performance, units: Option<&U
     smallest.used_percent = None;
     let mut warm = row(
         "warmup_steps",
-        format!("In the first {} decisions no trade but a sale that a limit demands; with it the warm-up is over", l.warmup_steps),
+        format!("In the first {} decisions no trade but a sale that a limit demands", l.warmup_steps),
         1,
         c.first_order,
         &|v| format!("first order at decision {}", grouped(v)),
@@ -105,7 +105,7 @@ pub(crate) fn terms(m: &Mandate) -> Vec<(&'static str, String)> {
         ("Vault", format!("{} on chain {}", m.vault, m.chain_id)),
         ("Pool", format!("{}, the only one it may trade in; the base asset is {base}", m.pool)),
         ("Clock", format!("one decision every {}, counted from {}", span(m.interval_s.into()), utc(m.genesis_time_s))),
-        ("Model", format!("a network of layers {:?}, private, behind the commitment", m.model.dims)),
+        ("Model", format!("a network of layers {}, private, behind the commitment", m.model)),
         ("Proof", format!("{} engine, up to {} decisions a fold", crate::engine_name(m.proof_engine), m.decisions_per_fold)),
     ]
 }

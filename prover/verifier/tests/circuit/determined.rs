@@ -14,7 +14,7 @@
 //! What it does not show: that losing a row opens an attack (the rules are sound, not complete); that the function which the rows
 //! determine is the engine's (that is `equal.rs`); that a satisfying assignment exists (`equal.rs`); that Nova and its SNARK are sound.
 //!
-//! Shapes: the smallest that keeps every block, dims [16, 2, 3], and the shipped one, both with two slots.
+//! Shapes: a small one, dims [16, 2, 3], the same with two cells of memory, and the shipped one, all with two slots.
 
 use crate::market::{self, Bar, CALM, Run};
 use crate::rules::Rules;
@@ -31,7 +31,7 @@ const NOT_NEEDED: [(u8, &str, usize, &str); 6] = [
     (10, "b · (1 − b) = 0", 1, "`live` is an input, public as a count; the row keeps it a bit. One a slot but the first."),
     (10, "a · b = c", 1, "live slots are a prefix: a rule between inputs. One a slot but the first."),
     (12, "b · (1 − b) = 0", 1, "whether other weights are announced is an input; the row keeps it a bit."),
-    (12, "a · b = c", 1, "one rotation at a time: a rule between inputs."),
+    (12, "a · b = c", 2, "one rotation at a time, and not to a commitment of 0: rules between inputs."),
 ];
 
 struct Fold {
@@ -135,6 +135,11 @@ fn inputs_determine_every_cell_and_every_row_is_needed() {
 #[test]
 fn the_same_for_the_default_shape() {
     assert!(check(&ModelShape::default()) > 25_000);
+}
+
+#[test]
+fn the_same_for_a_memory() {
+    assert!(check(&market::recurrent(2, 7, 6)) > 10_000);
 }
 
 /// A gadget that is lost as a whole takes its variables with it, so the argument above may not miss it: these widths are named.

@@ -60,21 +60,26 @@ fn lifted(v: &Scalar) -> BigInt {
 /// still holds, and both sides stay below 2^250, far from p/2. Largest weights, inputs, balances and prices included.
 #[test]
 fn no_row_wraps_at_the_bounds() {
-    let shape = market::smallest();
     let policy = PolicyParams { gain: u16::MAX, band_gain: u16::MAX, band_bps: 10_000, max_step_bps: 10_000, cooldown_steps: u16::MAX };
     let mut widest = 0;
-    for (weight, bias) in [(-128i8, -524_287i32), (127, 524_287), (127, -524_287), (-128, 524_287)] {
-        for (quote, base, price) in [(MAX, MAX, MAX), (0, MAX, MAX), (MAX, 0, 0), (0, 0, 0), (MAX, MAX, 0), (1, 1, MAX)] {
-            let mut limits = market::calm_limits();
-            (limits.max_trade_quote, limits.max_slippage_bps) = (probity_strategy::Amount::new((1 << 80) - 1).unwrap(), 0);
-            let model = Model { scales: [u16::MAX; 16], weights: vec![weight; 38], biases: vec![bias; 5], policy: policy.clone() };
-            let mut run = Run::new(market::mandate(limits, shape.clone(), 2), model);
-            let bar = Bar { quote, base, price: Some(price), shares: MAX, ..CALM };
-            let ends = [Bar { tick: -887_272, ..bar.clone() }, Bar { tick: 887_272, fill: Some(MAX), ..bar }];
-            for _ in 0..2 {
-                let (system, _, _) = run.fold(&ends);
-                assert_eq!(system.broken(), None);
-                widest = widest.max(widest_row(&system));
+    for shape in [market::smallest(), market::recurrent(32, 12, 12), market::recurrent(16, 1, 1)] {
+        for (weight, bias) in [(-128i8, -524_287i32), (127, 524_287), (127, -524_287), (-128, 524_287)] {
+            for (quote, base, price) in [(MAX, MAX, MAX), (0, MAX, MAX), (MAX, 0, 0), (0, 0, 0), (MAX, MAX, 0), (1, 1, MAX)] {
+                let mut limits = market::calm_limits();
+                (limits.max_trade_quote, limits.max_slippage_bps) = (probity_strategy::Amount::new((1 << 80) - 1).unwrap(), 0);
+                let (weights, biases) = (vec![weight; shape.weights()], vec![bias; shape.biases()]);
+                let model = Model { scales: [u16::MAX; 16], weights, biases, policy: policy.clone() };
+                let mut run = Run::new(market::mandate(limits, shape.clone(), 2), model);
+                let bar = Bar { quote, base, price: Some(price), shares: MAX, ..CALM };
+                let ends = [Bar { tick: -887_272, ..bar.clone() }, Bar { tick: 887_272, fill: Some(MAX), ..bar }];
+                for _ in 0..2 {
+                    let (system, _, _) = run.fold(&ends);
+                    assert_eq!(system.broken(), None);
+                    widest = widest.max(widest_row(&system));
+                }
+                if shape.recurrent.is_some() && (quote, base) != (MAX, MAX) {
+                    break;
+                }
             }
         }
     }
@@ -149,4 +154,22 @@ fn another_decision_observation_or_weight_has_another_z() {
     assert_eq!(refused(&limits), 2);
     assert_eq!(refused(&|r| r.state = State { cooldown_left: 9, ..r.state.clone() }), 3);
     assert_eq!(refused(&|r| r.blind += Scalar::from(1)), 3);
+}
+
+/// A memory is bound by the state digest: another cell does not open it, and what the engine leaves is what the next fold starts from.
+#[test]
+fn another_memory_does_not_open_the_state() {
+    let shape = market::recurrent(2, 7, 6);
+    let mut run = Run::new(market::mandate(market::calm_limits(), shape.clone(), 1), market::busy_model(&shape, 60_000));
+    run.fold(&[CALM]);
+    assert!(run.state.memory.iter().any(|cell| *cell != 0), "the model remembers something");
+    for cell in 0..2 {
+        let mut forged = run.clone();
+        forged.state.memory[cell] = forged.state.memory[cell].wrapping_add(1);
+        let obs = CALM.observe(forged.engine.mandate(), &forged.state);
+        let (system, _) = System::of(&forged.circuit(vec![obs]), run.z);
+        assert_eq!(system.rows[system.broken().unwrap()].place.block, 3);
+    }
+    let (system, out, _) = run.fold(&[CALM]);
+    assert_eq!((system.broken(), &out[..]), (None, &run.z[..]));
 }

@@ -2,8 +2,8 @@
 
 use crate::system::System;
 use probity_strategy::{
-    Amount, Engine, Fill, Limits, MAX_X, MIN_X, Mandate, Model, ModelShape, Observation, PolicyParams, Price, ProofEngine, State, Step,
-    oriented, price_x64,
+    Amount, Engine, Fill, Limits, MAX_X, MIN_X, Mandate, Model, ModelShape, Observation, PolicyParams, Price, ProofEngine, Recurrent,
+    State, Step, oriented, price_x64,
 };
 use probity_verifier::{
     Digest, FoldCircuit, FoldWitness, Rotation, Salt, Scalar, Z, commit_model, genesis_z, next_head, rotation_head, state_digest, z_at,
@@ -14,7 +14,12 @@ pub(crate) const MAX: u128 = (1 << 96) - 1;
 
 /// The smallest shape that keeps every block, one hidden layer included.
 pub(crate) fn smallest() -> ModelShape {
-    ModelShape { dims: vec![16, 2, 3], shifts: vec![7] }
+    ModelShape { dims: vec![16, 2, 3], shifts: vec![7], recurrent: None }
+}
+
+/// A shape with so many cells of memory, and every block.
+pub(crate) fn recurrent(units: u16, gate_shift: u8, candidate_shift: u8) -> ModelShape {
+    ModelShape { dims: vec![16 + units, 2, 3], shifts: vec![7], recurrent: Some(Recurrent { units, gate_shift, candidate_shift }) }
 }
 
 pub(crate) fn mandate(limits: Limits, model: ModelShape, slots: u16) -> Mandate {
@@ -185,14 +190,19 @@ prop_compose! {
     }
 }
 
-/// Shapes without a hidden layer, with the largest and the smallest shift, and with two hidden layers.
+/// Shapes without a hidden layer, with the largest and the smallest shift, with two hidden layers, and with a memory: of one cell, of more
+/// rows than fit one group, with gates and candidates in one group or not, at the ends of the shifts.
 fn shapes() -> impl Strategy<Value = ModelShape> {
-    let shape = |dims: &[u16], shifts: &[u8]| Just(ModelShape { dims: dims.to_vec(), shifts: shifts.to_vec() });
+    let shape = |dims: &[u16], shifts: &[u8]| Just(ModelShape { dims: dims.to_vec(), shifts: shifts.to_vec(), recurrent: None });
     prop_oneof![
         4 => shape(&[16, 6, 3], &[7]),
         1 => shape(&[16, 3], &[]),
         1 => shape(&[16, 2, 3], &[16]),
         1 => shape(&[16, 2, 2, 3], &[1, 7]),
+        2 => Just(recurrent(7, 7, 6)),
+        1 => Just(recurrent(1, 12, 1)),
+        1 => Just(recurrent(2, 1, 12)),
+        1 => Just(recurrent(17, 8, 8)),
     ]
 }
 

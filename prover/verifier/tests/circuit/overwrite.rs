@@ -61,6 +61,15 @@ const BUY: [i32; 3] = [-200_000, 0, 200_000];
 const SELL: [i32; 3] = [200_000, -7, -200_000];
 const HOLD: [i32; 3] = [0, 500_000, 0];
 
+/// Cells whose gates are open, shut and half open, with candidates beyond either end and between; outputs that want to buy.
+fn remembers(slots: u16) -> Run {
+    let shape = market::recurrent(4, 7, 6);
+    let policy = PolicyParams { gain: 6_000, band_gain: 500, band_bps: 100, max_step_bps: 10_000, cooldown_steps: 1 };
+    let mut model = market::constant_model(&shape, BUY, policy);
+    model.biases[..8].copy_from_slice(&[1 << 14, -(1 << 14), 0, 64, 1 << 14, 500, -(1 << 14), 33 * 64]);
+    Run::new(market::mandate(market::calm_limits(), shape, slots), model)
+}
+
 /// A scenario: a name, an agent, bars before (one fold each), the bars of the fold looked at, what its first step must be.
 type Scenario = (&'static str, Run, Vec<Bar>, Vec<Bar>, fn(&Step) -> bool);
 
@@ -72,7 +81,10 @@ fn scenarios() -> Vec<Scenario> {
     let calm = market::calm_limits;
     let whole = || Limits { max_trade_bps: 10_000, max_weight_bps: 0, ..market::calm_limits() };
     let busy = |slots| Run::new(market::mandate(calm(), market::smallest(), slots), market::busy_model(&market::smallest(), 60_000));
+    let shape = || market::recurrent(2, 7, 6);
+    let remembering = |slots| Run::new(market::mandate(calm(), shape(), slots), market::busy_model(&shape(), 60_000));
     let crash = Bar { quote: 1_000_000_000, ..CALM };
+    let bare = Bar { shares: 0, ..CALM };
     let filled = Bar { fill: Some(u128::MAX), ..CALM };
     let short = Bar { fill: Some(u128::MAX - 1), ..CALM };
     let zero = Bar { quote: 0, base: 0, shares: 0, price: Some(0), ..CALM };
@@ -86,6 +98,14 @@ fn scenarios() -> Vec<Scenario> {
             s.decision.order.is_some_and(|o| o.side == Side::Sell && o.amount_in == s.record.observation.base)
         }),
         ("drawdown halts", wants(BUY, calm(), 1), vec![CALM], vec![crash.clone()], |s| s.decision.halted && side(s) == Some(Side::Sell)),
+        ("drawdown after a bar without shares", wants(BUY, calm(), 1), vec![bare.clone(), CALM, bare.clone()], vec![crash.clone()], |s| {
+            s.decision.halted
+        }),
+        ("a bar without shares", busy(1), vec![CALM], vec![bare.clone()], |s| {
+            s.next_state.high_water.shares.raw() == CALM.shares && !s.decision.halted
+        }),
+        ("no shares yet", busy(1), vec![], vec![bare.clone()], |s| s.next_state.high_water.nav == 0),
+        ("the first shares", busy(1), vec![bare], vec![CALM], |s| s.next_state.high_water.shares.raw() == CALM.shares),
         ("halted before", wants(BUY, calm(), 1), vec![CALM, crash], vec![CALM], |s| s.decision.halted),
         ("impossible fill", wants(HOLD, calm(), 1), vec![CALM], vec![Bar { fill: Some(0), ..CALM }], |s| s.decision.halted),
         ("fill at the least", wants(BUY, calm(), 1), vec![CALM], vec![filled.clone()], |s| !s.decision.halted),
@@ -93,6 +113,9 @@ fn scenarios() -> Vec<Scenario> {
         ("gap", wants(BUY, calm(), 1), vec![CALM], vec![Bar { seconds: 600, ..CALM }], |s| side(s).is_none()),
         ("cooldown", wants(BUY, calm(), 1), vec![CALM], vec![CALM], |s| side(s).is_none() && s.next_state.cooldown_left == 0),
         ("warm-up", wants(BUY, Limits { warmup_steps: 2, ..calm() }, 1), vec![], vec![CALM], |s| side(s).is_none()),
+        ("forced sale in warm-up", wants(BUY, Limits { warmup_steps: 3, max_weight_bps: 1_000, ..calm() }, 1), vec![], vec![CALM], |s| {
+            side(s) == Some(Side::Sell) && s.next_state.cooldown_left == 2
+        }),
         ("turnover used up", wants(BUY, Limits { max_turnover_bps: 1_000, ..calm() }, 1), vec![CALM, CALM], vec![CALM], |s| {
             side(s).is_none() && s.next_state.turnover_used_bps == 1_000
         }),
@@ -106,6 +129,9 @@ fn scenarios() -> Vec<Scenario> {
         ("return at the clip", busy(1), vec![CALM], vec![Bar { tick: CALM.tick + 32_767, ..CALM }], |s| s.next_state.r1 == -32_767),
         ("nothing held", busy(1), vec![CALM], vec![zero], |s| side(s).is_none()),
         ("the most that can be held", wants(SELL, calm(), 1), vec![], vec![full], |s| side(s) == Some(Side::Sell)),
+        ("cells at and between their ends", remembers(1), vec![], vec![CALM], |s| s.next_state.memory == [127, 0, -64, 16]),
+        ("cells that stay", remembers(1), vec![CALM; 12], vec![CALM], |s| s.next_state.memory == [127, 0, -128, 32]),
+        ("no-op slots with a memory", remembering(3), vec![CALM], vec![CALM], |s| s.next_state.memory.iter().any(|cell| *cell != 0)),
         ("no-op slots", busy(3), vec![], vec![CALM], |s| side(s).is_some()),
         ("no-op slot after a buy", wants(BUY, calm(), 3), vec![CALM], vec![filled, CALM], |s| !s.decision.halted),
         ("all slots live", busy(3), vec![CALM], vec![CALM, CALM, CALM], |s| !s.decision.halted),

@@ -6,7 +6,7 @@
 use crate::market::{self, CALM, Run};
 use crate::system::System;
 use ff::PrimeField;
-use probity_strategy::ModelShape;
+use probity_strategy::{ModelShape, Recurrent};
 use probity_verifier::{CIRCUIT_VERSION, FoldCircuit};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -31,8 +31,8 @@ fn digest(system: &System) -> String {
     hex::encode(hash.finalize())
 }
 
-fn pin(slots: u16) -> Value {
-    let system = System::shape(&FoldCircuit { shape: ModelShape::default(), decisions_per_fold: slots, witness: None });
+fn pin(shape: ModelShape, slots: u16) -> Value {
+    let system = System::shape(&FoldCircuit { shape, decisions_per_fold: slots, witness: None });
     let mut blocks: BTreeMap<String, usize> = BTreeMap::new();
     for row in &system.rows {
         *blocks.entry(format!("C{:02}", row.place.block)).or_default() += 1;
@@ -50,9 +50,19 @@ fn pin(slots: u16) -> Value {
 fn size_and_digest_of_the_default_circuit() {
     let mut now = serde_json::Map::new();
     for slots in [1u16, 4, 16] {
-        let pin = pin(slots);
+        let pin = pin(ModelShape::default(), slots);
         println!("{slots} slots: {} constraints, {} variables, {} non-zeros", pin["constraints"], pin["variables"], pin["non_zeros"]);
         now.insert(slots.to_string(), pin);
+    }
+    // The default's layers behind eight cells of memory.
+    let recurrent = Some(Recurrent { units: 8, gate_shift: 7, candidate_shift: 6 });
+    for slots in [1, 16] {
+        let pin = pin(ModelShape { dims: vec![24, 32, 16, 3], recurrent, ..ModelShape::default() }, slots);
+        println!(
+            "{slots} slots, 8 cells: {} constraints, {} variables, {} non-zeros",
+            pin["constraints"], pin["variables"], pin["non_zeros"]
+        );
+        now.insert(format!("{slots}, 8 cells"), pin);
     }
     let now = Value::Object(now);
     let file = std::fs::read_to_string(FILE).unwrap_or_else(|_| "{}".to_owned());
@@ -71,12 +81,12 @@ fn size_and_digest_of_the_default_circuit() {
 /// The keys are made from the matrices without a witness; every witness must meet the same ones.
 #[test]
 fn the_shape_does_not_depend_on_the_witness() {
-    for slots in [1u16, 3] {
-        let mandate = market::mandate(market::calm_limits(), market::smallest(), slots);
-        let shape = FoldCircuit { shape: market::smallest(), decisions_per_fold: slots, witness: None };
+    for (slots, model) in [(1u16, market::smallest()), (3, market::smallest()), (3, market::recurrent(2, 7, 6))] {
+        let mandate = market::mandate(market::calm_limits(), model.clone(), slots);
+        let shape = FoldCircuit { shape: model.clone(), decisions_per_fold: slots, witness: None };
         let expected = digest(&System::shape(&shape));
         for gain in [0, 60_000] {
-            let mut run = Run::new(mandate.clone(), market::busy_model(&market::smallest(), gain));
+            let mut run = Run::new(mandate.clone(), market::busy_model(&model, gain));
             assert_eq!(digest(&run.fold(&[CALM]).0), expected);
             assert_eq!(digest(&run.fold(&vec![CALM; usize::from(slots)]).0), expected);
         }

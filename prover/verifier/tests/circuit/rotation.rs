@@ -68,6 +68,9 @@ fn an_announcement_needs_notice_and_comes_alone() {
         assert_eq!(run.announce.unwrap().check(1).is_err(), expected.is_some());
         assert_eq!(broken(&run, 1), expected, "at step {at_step}");
     }
+    run.announce = Some(Rotation { commitment: Digest::from_scalar(Scalar::from(0)), at_step: 100 });
+    assert_eq!(broken(&run, 1), Some(12), "0 is no commitment");
+    run.announce = Some(Rotation { commitment, at_step: 100 });
     run.fold(&[CALM]);
     run.announce = Some(Rotation { commitment, at_step: 100 });
     assert_eq!(broken(&run, 1), Some(12), "one is ahead already");

@@ -28,7 +28,7 @@ impl Row {
 /// Where a row or a variable was made.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    /// Block of the circuit, 1 … 11 for `C1` … `C11`; 0 for z.
+    /// Block of the circuit, 1 … 13 for `C1` … `C13`; 0 for z.
     pub(crate) block: u8,
     /// Which visit to a block, counted over all of them.
     pub(crate) visit: usize,

@@ -16,7 +16,7 @@ pub(crate) fn mandate() -> Mandate {
         genesis_time_s: 1_700_000_000,
         decisions_per_fold: 4,
         proof_engine: ProofEngine::Transparent,
-        model: ModelShape { dims: vec![16, 4, 3], shifts: vec![7] },
+        model: ModelShape { dims: vec![16, 4, 3], shifts: vec![7], recurrent: None },
         limits: Limits {
             max_weight_bps: 8_000,
             max_trade_bps: 2_000,

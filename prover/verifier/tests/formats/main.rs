@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 mod checker;
 mod parsers;
+mod recurrent;
 mod schema;
 
 pub(crate) fn folder() -> PathBuf {
@@ -37,7 +38,7 @@ pub(crate) fn mandate() -> Mandate {
         genesis_time_s: 1_700_000_000,
         decisions_per_fold: 4,
         proof_engine: ProofEngine::Transparent,
-        model: ModelShape { dims: vec![16, 2, 3], shifts: vec![7] },
+        model: ModelShape { dims: vec![16, 2, 3], shifts: vec![7], recurrent: None },
         limits: Limits {
             max_weight_bps: 8_000,
             max_trade_bps: 1_500,
@@ -65,9 +66,12 @@ pub(crate) fn reveal(seed: i32) -> Reveal {
 
 /// A market with fills, missed fills, a deposit, gaps and a crash.
 pub(crate) fn run(seed: i32, count: u32) -> Vec<Record> {
-    let mandate = mandate();
-    let engine = Engine::new(mandate.clone(), model(seed)).unwrap();
-    let mut state = State::genesis(&mandate);
+    run_of(&mandate(), &model(seed), count)
+}
+
+pub(crate) fn run_of(mandate: &Mandate, model: &Model, count: u32) -> Vec<Record> {
+    let engine = Engine::new(mandate.clone(), model.clone()).unwrap();
+    let mut state = State::genesis(mandate);
     let (mut quote, mut base, mut n) = (50_000_000_000u128, 10_000_000_000_000_000_000u128, 0);
     let mut records = Vec::new();
     for k in 0..count {
@@ -120,11 +124,14 @@ pub(crate) fn log_of(seed: i32, records: &[Record]) -> String {
 }
 
 pub(crate) fn audited(log: &str, seed: i32) -> Report {
-    let reveal = reveal(seed);
-    audit(log.as_bytes(), Evidence { proof: None, reveal: Some(&reveal), ..Evidence::default() }, |m| Keys::for_mandate(m).map(Arc::new))
+    audited_with(log, &reveal(seed))
 }
 
-fn golden(name: &str, now: &str) {
+pub(crate) fn audited_with(log: &str, reveal: &Reveal) -> Report {
+    audit(log.as_bytes(), Evidence { proof: None, reveal: Some(reveal), ..Evidence::default() }, |m| Keys::for_mandate(m).map(Arc::new))
+}
+
+pub(crate) fn golden(name: &str, now: &str) {
     let path = folder().join("golden").join(name);
     if std::env::var_os("PROBITY_BLESS").is_some() {
         std::fs::write(&path, now).unwrap();

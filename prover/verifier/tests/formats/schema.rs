@@ -91,6 +91,12 @@ fn schemas_take_openings_models_and_reports() {
     }
 }
 
+/// The schema of this name takes this text.
+pub(crate) fn takes(name: &str, text: &str) {
+    let (schema, value) = (file(name), serde_json::from_str(text).unwrap());
+    assert!(matches(&schema, &schema, &value), "{name}: {text}");
+}
+
 /// Whether a schema takes a value, and neither more fields anywhere nor fewer; `optional` ones may be missing.
 fn holds(schema: &Value, value: &Value, optional: &[&str]) {
     assert!(matches(schema, schema, value), "{}: {value}", schema["title"]);
