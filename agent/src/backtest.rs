@@ -74,7 +74,7 @@ pub(crate) fn setup(data: &Path, span: (u64, u64), file: ModelFile, settings: &S
     let frictions = Frictions {
         fee_bps: b.fee_bps,
         slippage_bps: b.slippage_bps,
-        gas_quote: Amount::new(u128::from(b.gas_usdc_per_trade_cents) * 10_000)?,
+        gas_quote: Amount::new(u128::from(b.gas_quote_per_trade_cents) * 10_000)?,
     };
     ensure!(
         b.fee_bps < 10_000 && b.slippage_bps <= 10_000,
@@ -83,7 +83,7 @@ pub(crate) fn setup(data: &Path, span: (u64, u64), file: ModelFile, settings: &S
         b.slippage_bps
     );
     let terms = Terms { frictions, market: market(settings, &dataset)?, execution: execution::execution(settings, &dataset)? };
-    let quote = Amount::new(u128::from(b.seed_quote_usdc) * 1_000_000).context("setting backtest.seed_quote_usdc")?;
+    let quote = Amount::new(u128::from(b.seed_quote_units) * 1_000_000).context("setting backtest.seed_quote_units")?;
     Ok(Setup { dataset, file, engine, terms, quote })
 }
 

@@ -96,7 +96,10 @@ fn compared(args: &CompareArgs, settings: &Settings) -> Result<Compared> {
         })
         .count();
     let data = match &args.data {
-        Some(path) => series(path, &records, engine.mandate().interval_s)?,
+        Some(path) => {
+            let scale = Scale { quote_decimals: args.quote_decimals, base_decimals: args.base_decimals };
+            series(path, scale, &records, engine.mandate().interval_s)?
+        }
         None => own_prices(&records, engine.mandate().interval_s),
     };
     let b = &settings.backtest;
@@ -120,11 +123,11 @@ fn own_prices(records: &[Record], interval_s: u32) -> Dataset {
 }
 
 /// The bars of another series at the log's decisions, each of which must be there.
-fn series(path: &std::path::Path, records: &[Record], interval_s: u32) -> Result<Dataset> {
+fn series(path: &std::path::Path, scale: Scale, records: &[Record], interval_s: u32) -> Result<Dataset> {
     let time = |r: Option<&Record>| r.map_or(0, |r| r.observation.time_s);
     let (first, last) = (time(records.first()), time(records.last()));
     let interval = u64::from(interval_s);
-    let data = Dataset::read(path, Scale::default(), Some(first.saturating_sub(interval)), Some(last))
+    let data = Dataset::read(path, scale, Some(first.saturating_sub(interval)), Some(last))
         .with_context(|| format!("--data {}", path.display()))?;
     ensure!(data.interval_s == interval_s, "--data: expected bars of {interval_s} s, the log's interval, got {} s", data.interval_s);
     let missing = records.iter().find(|r| data.bars.binary_search_by_key(&(r.observation.time_s - interval), |b| b.open_s).is_err());
@@ -132,6 +135,20 @@ fn series(path: &std::path::Path, records: &[Record], interval_s: u32) -> Result
         bail!(
             "--data: expected a bar that closes at {} UTC, the log's decision {}, got none",
             utc(r.observation.time_s),
+            r.observation.step
+        );
+    }
+    // No market is that far from itself: these are prices in other units.
+    let apart = |r: &&Record| {
+        let bar = data.bars.binary_search_by_key(&(r.observation.time_s - interval), |b| b.open_s).ok().and_then(|at| data.bars.get(at));
+        bar.is_some_and(|b| {
+            b.close.x64().max(r.observation.price_x64.x64()) / b.close.x64().min(r.observation.price_x64.x64()).max(1) >= 10
+        })
+    };
+    if let Some(r) = records.iter().find(apart) {
+        bail!(
+            "--data: expected prices of the log's market, got one ten times apart at decision {}; --quote-decimals and --base-decimals are those of the \
+             log's tokens, 6 and 18 if left out",
             r.observation.step
         );
     }
@@ -334,7 +351,7 @@ mod tests {
         assert!(orders > 20, "{orders}");
         let opening: PathBuf = dir.join("opening.json");
         secret::write_opening(&opening, &Reveal { model: file.model, salt, then: None }).unwrap();
-        (CompareArgs { log, model: None, opening: Some(opening), data: None }, settings)
+        (CompareArgs { log, model: None, opening: Some(opening), data: None, quote_decimals: 6, base_decimals: 18 }, settings)
     }
 
     #[test]
@@ -368,7 +385,12 @@ mod tests {
             "ts_ms,open,high,low,close,volume\n1700000100000,2000,2000,2000,2000,1\n1700000400000,2000,2000,2000,2000,1\n",
         )
         .unwrap();
-        let error = compared(&CompareArgs { data: Some(csv), ..other }, &settings).unwrap_err().to_string();
+        let error = compared(&CompareArgs { data: Some(csv.clone()), ..other.clone() }, &settings).unwrap_err().to_string();
         assert!(error.contains("decision 2"), "{error}");
+        // So is one in other units than the log's.
+        let rows = (0..300u64).map(|i| format!("{},2000,2000,2000,2000,1\n", (1_700_000_100 + i * 300) * 1_000));
+        std::fs::write(&csv, format!("ts_ms,open,high,low,close,volume\n{}", rows.collect::<String>())).unwrap();
+        let error = compared(&CompareArgs { data: Some(csv), base_decimals: 16, ..other }, &settings).unwrap_err().to_string();
+        assert!(error.contains("--base-decimals") && error.contains("ten times apart"), "{error}");
     }
 }

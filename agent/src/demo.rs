@@ -1,7 +1,7 @@
 //! `probity demo`: the whole path on a forked chain, with its audits and a forged copy that is rejected.
 
 use crate::cli::{DemoArgs, RunArgs, ServeFlags};
-use crate::run::{self, Summary};
+use crate::run::{self, Beside, Summary};
 use crate::see::Feed;
 use crate::settings::Settings;
 use crate::{audit, output};
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &DemoArgs, settings: &Settings, json: bool) -> Result<Ex
     let started = Instant::now();
     run::on_runtime(async {
         clear(&args.dir).await?;
-        let finished = run::execute(&run_args(args), &calmer(settings), &Feed::default()).await?;
+        let finished = run::execute(&run_args(args), &calmer(settings), &Feed::default(), Beside::alone()?).await?;
         let shown = show(&finished.summary, &finished.url, &args.dir, &settings.proof.source()?).await;
         finished.stop_chain().await?;
         let (rows, value) = shown?;

@@ -2,7 +2,7 @@
 
 use crate::cli::{DeployArgs, RunArgs};
 use crate::output;
-use crate::run::{establish, on_runtime};
+use crate::run::{Beside, establish, on_runtime};
 use crate::see::Feed;
 use crate::settings::Settings;
 use anyhow::{Result, ensure};
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &DeployArgs, settings: &Settings, json: bool) -> Result<
     );
     let run_args = RunArgs { dir: args.dir.clone(), deploy: true, model: args.model.clone(), ..RunArgs::plain() };
     let deployed = on_runtime(async {
-        let (ready, _lock) = establish(&run_args, settings, &Feed::default()).await?;
+        let (ready, _lock) = establish(&run_args, settings, &Feed::default(), Beside::alone()?).await?;
         let (agent, header) = (ready.agent, ready.header);
         let (view, mandate) = (agent.account.on_chain()?.view(), &header.mandate);
         let (quote, base) = view.tokens().await?;

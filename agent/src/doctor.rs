@@ -240,7 +240,7 @@ async fn pool(all: &mut Checkup, survey: &Survey, settings: &Settings, account: 
         ),
     }
     let unit = 10u128.checked_pow(pool.quote.decimals.into()).context("quote token: more decimals than 38")?;
-    let trade = u128::from(settings.mandate.max_trade_quote_usdc).checked_mul(unit).context("setting mandate.max_trade_quote_usdc")?;
+    let trade = u128::from(settings.mandate.max_trade_quote_units).checked_mul(unit).context("setting mandate.max_trade_quote_units")?;
     depth(all, &pool, trade, settings.mandate.max_slippage_bps)?;
     let (keeps, wanted) = (u64::from(pool.cardinality) * BLOCK_TIME_S, u64::from(settings.mandate.interval_s) * ORACLE_INTERVALS);
     let verdict = if keeps >= wanted { Verdict::Ok } else { Verdict::Warn };
@@ -252,7 +252,7 @@ async fn pool(all: &mut Checkup, survey: &Survey, settings: &Settings, account: 
         "`probity deploy` lengthens it at your cost (about 22,000 gas an observation); new ones fill as the pool trades",
     );
     if let (Some(account), false) = (account, deployed) {
-        let seed = u128::from(settings.agent.seed_quote_usdc).checked_mul(unit).context("setting agent.seed_quote_usdc")?;
+        let seed = u128::from(settings.agent.seed_quote_units).checked_mul(unit).context("setting agent.seed_quote_units")?;
         let have = survey.raw(quote, account).await?;
         let verdict = if have >= seed { Verdict::Ok } else { Verdict::Fail };
         let seen = format!(
@@ -261,7 +261,7 @@ async fn pool(all: &mut Checkup, survey: &Survey, settings: &Settings, account: 
             pool.quote.symbol,
             units(seed, pool.quote.decimals)
         );
-        all.add("first deposit", verdict, seen, format!("send {} to {account:?}, or lower agent.seed_quote_usdc", pool.quote.symbol));
+        all.add("first deposit", verdict, seen, format!("send {} to {account:?}, or lower agent.seed_quote_units", pool.quote.symbol));
     }
     Ok(())
 }
@@ -269,7 +269,7 @@ async fn pool(all: &mut Checkup, survey: &Survey, settings: &Settings, account: 
 /// What the mandate's largest buy loses to fee and price, through the exact venue with the liquidity that is in range now.
 fn depth(all: &mut Checkup, pool: &PoolInfo, trade: u128, most_bps: u16) -> Result<()> {
     let name = "depth";
-    let fix = "lower mandate.max_trade_quote_usdc, raise mandate.max_slippage_bps, or name a deeper pool";
+    let fix = "lower mandate.max_trade_quote_units, raise mandate.max_slippage_bps, or name a deeper pool";
     if pool.liquidity == 0 {
         all.add(name, Verdict::Fail, "no liquidity at the pool's price", fix);
         return Ok(());

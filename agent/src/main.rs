@@ -71,7 +71,11 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         }
         _ => Vec::new(),
     };
-    let loaded = settings::load(cli.config.as_deref(), &flags)?;
+    if let (Command::Run(args), [_, _, ..]) = (&cli.command, cli.config.as_slice()) {
+        return run::several(args, &cli.config, cli.json);
+    }
+    anyhow::ensure!(cli.config.len() < 2, "--config: expected one settings file (`run` alone takes several), got {}", cli.config.len());
+    let loaded = settings::load(cli.config.first().map(std::path::PathBuf::as_path), &flags)?;
     match &cli.command {
         Command::Config { action: ConfigAction::Show } => {
             output::data(cli.json, "settings", &loaded.settings, || {
@@ -95,7 +99,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Params { action: ParamsAction::Check(args) } => params::run(args, &loaded.settings, cli.json),
         Command::Params { action: ParamsAction::Fetch(args) } => fetch::run(args, cli.json),
         Command::Init(args) => {
-            anyhow::ensure!(cli.config.is_none(), "--config: `init` writes a settings file and reads none; name it with --out");
+            anyhow::ensure!(cli.config.is_empty(), "--config: `init` writes a settings file and reads none; name it with --out");
             init::run(args, &loaded, cli.json)
         }
         Command::Doctor(args) => doctor::run(args, &loaded.settings, cli.json),

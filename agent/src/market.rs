@@ -27,8 +27,9 @@ pub(crate) enum MarketChoice {
     Simulated {
         /// Seed.
         seed: u64,
-        /// First price, USDC a WETH.
-        start_usdc: u64,
+        /// First price, whole units of quote a base.
+        #[serde(alias = "start_usdc")]
+        start_quote_units: u64,
         /// Deviation of one step, bps.
         step_bps: u32,
         /// Seconds between bars.
@@ -75,13 +76,14 @@ impl MarketPath {
                 let source = format!("recorded market {} (sha256 {}…{absent})", file.display(), data.sha256.get(..16).unwrap_or(""));
                 Ok(Self { interval_s: data.interval_s, bars, source, simulated: false })
             }
-            MarketChoice::Simulated { seed, start_usdc, step_bps, interval_s, bars } => {
+            MarketChoice::Simulated { seed, start_quote_units, step_bps, interval_s, bars } => {
                 ensure!(*interval_s > 0, "mandate.interval_s: expected 1 or more, got 0");
-                let micro = walk(*seed, *start_usdc, *step_bps, *bars);
+                let micro = walk(*seed, *start_quote_units, *step_bps, *bars);
                 let opens = (SIMULATED_FROM_S - SIMULATED_FROM_S % u64::from(*interval_s)..).step_by(usize::try_from(*interval_s)?);
                 let price = |p: &u128| {
-                    price_from_decimal(&format!("{}.{:06}", p / 1_000_000, p % 1_000_000), scale)
-                        .with_context(|| format!("market.start_usdc: a price of {start_usdc} does not fit tokens of these decimals"))
+                    price_from_decimal(&format!("{}.{:06}", p / 1_000_000, p % 1_000_000), scale).with_context(|| {
+                        format!("market.start_quote_units: a price of {start_quote_units} does not fit tokens of these decimals")
+                    })
                 };
                 let bars = micro.iter().zip(opens).map(|(p, open_s)| Ok(MarketBar { open_s, price: price(p)? })).collect::<Result<_>>()?;
                 let source = format!("SIMULATED market (seeded random walk, seed {seed})");
@@ -110,13 +112,13 @@ impl MarketPath {
     }
 }
 
-/// A seeded random walk whose drift changes sign now and then; USDC times 10^6.
-fn walk(seed: u64, start_usdc: u64, step_bps: u32, bars: u32) -> Vec<u128> {
+/// A seeded random walk whose drift changes sign now and then; quote units times 10^6.
+fn walk(seed: u64, start_quote_units: u64, step_bps: u32, bars: u32) -> Vec<u128> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut uniform = move || f64::from(rng.next_u32()) / (f64::from(u32::MAX) + 1.0);
     let sigma = f64::from(step_bps) / 10_000.0;
     let (mut log_price, mut drift) = (0.0f64, 0.5f64);
-    let start = u128::from(start_usdc) * 1_000_000;
+    let start = u128::from(start_quote_units) * 1_000_000;
     (0..bars)
         .map(|_| {
             if uniform() < 0.1 {
@@ -151,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_path_moves_by_whole_intervals() {
-        let choice = MarketChoice::Simulated { seed: 1, start_usdc: 2_000, step_bps: 60, interval_s: 300, bars: 3 };
+        let choice = MarketChoice::Simulated { seed: 1, start_quote_units: 2_000, step_bps: 60, interval_s: 300, bars: 3 };
         let path = MarketPath::of(&choice, Scale::default()).unwrap();
         assert!(path.simulated && path.source.contains("SIMULATED"));
         assert_eq!(path.clone().after(1_000_000_001).0.bars[0].open_s, 1_000_000_200, "a simulated path starts when the chain does");

@@ -4,6 +4,7 @@
 //! terminal back. Older lines are dropped, so that held talk is of bounded size.
 
 use serde::Serialize;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const HELD: usize = 64;
 /// Longest line that is held, characters.
 const LINE: usize = 1_000;
+
+thread_local! {
+    /// Whose lines this thread speaks: a run beside others. Empty: nobody else speaks.
+    static SPEAKER: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// Lines that are held back; none: talk is printed.
 static HELD_BACK: Mutex<Option<Lines>> = Mutex::new(None);
@@ -30,9 +36,24 @@ pub(crate) fn data<T: Serialize>(json: bool, kind: &str, value: &T, text: impl F
 /// Tells people something while it happens.
 #[expect(clippy::print_stderr, reason = "the one place that talks")]
 pub(crate) fn talk(text: impl AsRef<str>) {
-    if !keep(text.as_ref()) {
-        eprintln!("{}", text.as_ref());
+    let text = spoken(text.as_ref());
+    if !keep(&text) {
+        eprintln!("{text}");
     }
+}
+
+/// From now on, lines of this thread begin with a run's name; empty: with none.
+pub(crate) fn speak_as(name: &str) {
+    SPEAKER.with_borrow_mut(|speaker| name.clone_into(speaker));
+}
+
+/// Whose lines this thread speaks; empty: nobody else speaks.
+pub(crate) fn speaker() -> String {
+    SPEAKER.with_borrow(Clone::clone)
+}
+
+fn spoken(text: &str) -> String {
+    SPEAKER.with_borrow(|name| if name.is_empty() { text.to_owned() } else { format!("[{name}] {text}") })
 }
 
 /// From now on, talk is held back.
@@ -66,7 +87,11 @@ pub(crate) struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if keep(&String::from_utf8_lossy(bytes)) { Ok(bytes.len()) } else { std::io::stderr().write(bytes) }
+        let text = spoken(&String::from_utf8_lossy(bytes));
+        if !keep(&text) {
+            std::io::stderr().write_all(text.as_bytes())?;
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

@@ -71,7 +71,7 @@ pub(crate) struct MandateSettings {
     pub(crate) turnover_window_steps: u16,
     pub(crate) max_drawdown_bps: u16,
     pub(crate) max_slippage_bps: u16,
-    pub(crate) max_trade_quote_usdc: u64,
+    pub(crate) max_trade_quote_units: u64,
     pub(crate) warmup_steps: u16,
 }
 
@@ -104,7 +104,9 @@ pub(crate) struct ChainSettings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct AgentSettings {
     /// First deposit into a new vault, whole units of the quote token.
-    pub(crate) seed_quote_usdc: u64,
+    pub(crate) seed_quote_units: u64,
+    /// Model file of a new run where no flag names one; empty: the shipped strategy.
+    pub(crate) model: String,
 }
 
 /// Parameters of the pairing engine; the transparent one (mandate.proof_engine) needs none.
@@ -179,7 +181,7 @@ pub(crate) struct MarketSettings {
     /// Seed.
     pub(crate) seed: u64,
     /// First price.
-    pub(crate) start_usdc: u64,
+    pub(crate) start_quote_units: u64,
     /// Deviation of one step.
     pub(crate) step_bps: u32,
 }
@@ -228,14 +230,14 @@ impl Serialize for Url {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BacktestSettings {
-    /// Starting capital, whole USDC.
-    pub(crate) seed_quote_usdc: u64,
+    /// Starting capital, whole units of the quote token.
+    pub(crate) seed_quote_units: u64,
     /// Pool fee.
     pub(crate) fee_bps: u16,
     /// Slippage beyond the fee.
     pub(crate) slippage_bps: u16,
-    /// Gas of one trade, cents of USDC.
-    pub(crate) gas_usdc_per_trade_cents: u64,
+    /// Gas of one trade, hundredths of a unit of the quote token.
+    pub(crate) gas_quote_per_trade_cents: u64,
     /// Where orders execute.
     pub(crate) venue: VenueKind,
     /// Liquidity of the constant-liquidity pool, as the pool counts it.

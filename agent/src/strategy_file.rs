@@ -71,7 +71,7 @@ pub(crate) fn backtest_mandate(settings: &Settings, shape: ModelShape, interval_
 pub(crate) fn mandate(settings: &Settings, place: &Place, shape: ModelShape, interval_s: u32, genesis_time_s: u64) -> Result<Mandate> {
     let m = &settings.mandate;
     let unit = 10u128.checked_pow(place.quote_decimals.into()).context("quote token: expected at most 38 decimals")?;
-    let most = u128::from(m.max_trade_quote_usdc).checked_mul(unit).context("setting mandate.max_trade_quote_usdc")?;
+    let most = u128::from(m.max_trade_quote_units).checked_mul(unit).context("setting mandate.max_trade_quote_units")?;
     let mandate = Mandate {
         version: 1,
         chain_id: place.chain_id,
@@ -91,7 +91,7 @@ pub(crate) fn mandate(settings: &Settings, place: &Place, shape: ModelShape, int
             turnover_window_steps: m.turnover_window_steps,
             max_drawdown_bps: m.max_drawdown_bps,
             max_slippage_bps: m.max_slippage_bps,
-            max_trade_quote: Amount::new(most).context("setting mandate.max_trade_quote_usdc")?,
+            max_trade_quote: Amount::new(most).context("setting mandate.max_trade_quote_units")?,
             warmup_steps: m.warmup_steps,
         },
     };

@@ -182,7 +182,7 @@ impl One<'_> {
         let data = self.data;
         let terms: Terms = Frictions { fee_bps: self.cost_bps, slippage_bps: 0, gas_quote: Amount::ZERO }.into();
         let start =
-            Amount::new(u128::from(self.settings.backtest.seed_quote_usdc) * 1_000_000).context("setting backtest.seed_quote_usdc")?;
+            Amount::new(u128::from(self.settings.backtest.seed_quote_units) * 1_000_000).context("setting backtest.seed_quote_units")?;
         let (mut quote, mut base) = (start, Amount::ZERO);
         let (mut equity, mut trades, mut folds): (Vec<EquityPoint>, Vec<Trade>, Vec<Fold>) = (Vec::new(), Vec::new(), Vec::new());
         let (mut from_s, mut from) = (self.args.first, self.first);

@@ -132,6 +132,12 @@ impl Running {
         }
     }
 
+    /// What it said so far.
+    #[must_use]
+    pub fn heard(&self) -> &[String] {
+        &self.heard
+    }
+
     /// Waits for its end, and gives exit code and all that it said.
     #[expect(clippy::expect_used, reason = "a test may panic")]
     pub fn ends(mut self) -> (Option<i32>, String) {

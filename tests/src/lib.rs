@@ -2,6 +2,7 @@
 
 pub mod bad_day;
 pub mod door;
+pub mod listing;
 pub mod own_clock;
 pub mod trader;
 

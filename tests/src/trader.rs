@@ -1,6 +1,7 @@
 //! Somebody else who trades, through Uniswap's own router: moves a pool, and says what a swap would get at a block.
 
 use crate::Rpc;
+use crate::listing::Listing;
 use serde_json::json as object;
 
 /// Its account; nobody has the key.
@@ -27,10 +28,27 @@ impl<'a> Trader<'a> {
         rpc.call("anvil_setBalance", &object!([TRADER, "0xde0b6b3a7640000000"]));
         for token in tokens {
             rpc.call("anvil_dealERC20", &object!([TRADER, token, format!("{WEALTH:#x}")]));
-            let approve = format!("0x095ea7b3{}{:064x}", word(ROUTER), u128::MAX);
-            rpc.call("eth_sendTransaction", &object!([{ "from": TRADER, "to": token, "data": approve, "gas": "0x30d40" }]));
+            trader.approve(token);
         }
         trader
+    }
+
+    /// One in the pool of a listing, with tokens out of its supply.
+    #[must_use]
+    pub fn in_listing(rpc: &'a Rpc, fee_pips: u32, listing: &Listing) -> Self {
+        let trader = Self { rpc, fee_pips };
+        rpc.call("anvil_impersonateAccount", &object!([TRADER]));
+        rpc.call("anvil_setBalance", &object!([TRADER, "0xde0b6b3a7640000000"]));
+        for token in [&listing.quote, &listing.base] {
+            Listing::give(rpc, token, TRADER, WEALTH);
+            trader.approve(token);
+        }
+        trader
+    }
+
+    fn approve(&self, token: &str) {
+        let approve = format!("0x095ea7b3{}{:064x}", word(ROUTER), u128::MAX);
+        self.rpc.call("eth_sendTransaction", &object!([{ "from": TRADER, "to": token, "data": approve, "gas": "0x30d40" }]));
     }
 
     /// Swaps; the price moves with the next block.

@@ -40,11 +40,11 @@ fn init_writes_what_was_asked_for_and_nothing_over_it() {
         j!([1, POOL, USDC, "http://127.0.0.1:9"])
     );
     assert_eq!(
-        j!([s["mandate"]["max_trade_quote_usdc"], s["mandate"]["interval_s"], s["mandate"]["max_slippage_bps"]]),
+        j!([s["mandate"]["max_trade_quote_units"], s["mandate"]["interval_s"], s["mandate"]["max_slippage_bps"]]),
         j!([5_000, 10, 100])
     );
     assert_eq!(
-        j!([s["agent"]["seed_quote_usdc"], s["keys"]["keystore"], s["keys"]["password_file"], s["mandate"]["proof_engine"]]),
+        j!([s["agent"]["seed_quote_units"], s["keys"]["keystore"], s["keys"]["password_file"], s["mandate"]["proof_engine"]]),
         j!([20_000, desk.text("op.json"), desk.text("password"), "transparent"])
     );
     let text = std::fs::read_to_string(desk.path("probity.toml")).unwrap();
@@ -68,7 +68,7 @@ fn init_writes_what_was_asked_for_and_nothing_over_it() {
     let out = desk.init(&forced);
     assert_eq!(out.status.code(), Some(0), "{}", said(&out));
     let after = std::fs::read_to_string(desk.path("probity.toml")).unwrap();
-    assert_eq!(after, text.replace("max_trade_quote_usdc = 5000", "max_trade_quote_usdc = 6000"));
+    assert_eq!(after, text.replace("max_trade_quote_units = 5000", "max_trade_quote_units = 6000"));
     assert_eq!(std::fs::read(desk.path("op.json")).unwrap(), key_before);
 }
 
@@ -154,7 +154,7 @@ fn on_a_terminal_it_asks() {
     assert!(talk.contains("expected a whole number") && talk.contains("Next:"), "{talk}");
     let s = &json(&desk.with_file(&["config", "show"], &[]))["result"];
     assert_eq!(
-        j!([s["chain"]["chain_id"], s["chain"]["pool"], s["mandate"]["max_trade_quote_usdc"], s["agent"]["seed_quote_usdc"]]),
+        j!([s["chain"]["chain_id"], s["chain"]["pool"], s["mandate"]["max_trade_quote_units"], s["agent"]["seed_quote_units"]]),
         j!([5, POOL, 700, 800])
     );
     assert_eq!(j!([s["mandate"]["interval_s"], s["mandate"]["max_slippage_bps"]]), j!([300, 55]));
@@ -195,9 +195,9 @@ fn the_doctor_passes_a_good_chain_and_names_what_is_broken() {
         ("pool", "chain.pool", vec![("PROBITY__CHAIN__POOL", USDC)]),
         ("pool", "chain.pool", vec![("PROBITY__CHAIN__POOL", OPERATOR)]),
         ("pool", "chain.quote_token", vec![("PROBITY__CHAIN__QUOTE_TOKEN", POOL)]),
-        ("depth", "max_trade_quote_usdc", vec![("PROBITY__MANDATE__MAX_TRADE_QUOTE_USDC", deep)]),
+        ("depth", "max_trade_quote_units", vec![("PROBITY__MANDATE__MAX_TRADE_QUOTE_UNITS", deep)]),
         ("depth", "max_slippage_bps", vec![("PROBITY__MANDATE__MAX_SLIPPAGE_BPS", "1")]),
-        ("first deposit", "agent.seed_quote_usdc", vec![("PROBITY__AGENT__SEED_QUOTE_USDC", "50001")]),
+        ("first deposit", "agent.seed_quote_units", vec![("PROBITY__AGENT__SEED_QUOTE_UNITS", "50001")]),
         ("operator", "keys.keystore", vec![("PROBITY__KEYS__KEYSTORE", "/nowhere")]),
         ("parameters", "proof.ptau_file", vec![("PROBITY__MANDATE__PROOF_ENGINE", "pairing"), ("PROBITY__PROOF__PTAU_FILE", &no_ptau)]),
         ("parameters", "params fetch", vec![("PROBITY__MANDATE__PROOF_ENGINE", "pairing")]),

@@ -1,6 +1,6 @@
 //! A run on paper, through the binary: nothing is sent, fills are what Uniswap's own router would give at that block, a kill loses
 //! nothing, and the log can be proven, compared with a backtest, and taken for a vault's by nobody.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
 
 use probity_tests::bad_day::Running;
 use probity_tests::door::Door;
@@ -14,14 +14,14 @@ use std::process::Command;
 /// Decisions of a run.
 const DECISIONS: usize = 5;
 
-/// The agent on paper, deciding every five seconds; no key is named anywhere.
+/// The agent on paper, deciding every four seconds; no key is named anywhere.
 fn agent(dir: &Path, url: &str, more: &[&str], env: &[(&str, &str)]) -> Running {
     let mut command = Command::new(binary("probity").unwrap());
     command
         .args(["run", "--paper", "--posting", "every", "--decisions", &DECISIONS.to_string(), "--rpc", url, "--dir"])
         .arg(dir)
         .args(more);
-    command.env_remove("PROBITY_OPERATOR_KEY").env("PROBITY__MANDATE__INTERVAL_S", "5").env("PROBITY__MANDATE__WARMUP_STEPS", "1");
+    command.env_remove("PROBITY_OPERATOR_KEY").env("PROBITY__MANDATE__INTERVAL_S", "4").env("PROBITY__MANDATE__WARMUP_STEPS", "1");
     command.env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2").env("PROBITY__CHAIN__POLL_INTERVAL_MS", "200");
     command.env("PROBITY__POSTING__EVERY_DECISIONS", "1000").env("PROBITY__SAFETY__FOLD", "later");
     command.env("PROBITY__SAFETY__CONFIRMATIONS", "1").env("PROBITY__MANDATE__MIN_TRADE_BPS", "2").envs(env.iter().copied());
@@ -156,8 +156,8 @@ fn fills_across_the_ticks_of_a_real_pool_are_the_routers() {
     let pool = ["--pool", "0x8ad599c3a0ff1de082011efddc58f1908eb6e6d8"];
     let env = [
         ("PROBITY__SAFETY__CONFIRMATIONS", "0"),
-        ("PROBITY__AGENT__SEED_QUOTE_USDC", "400000000"),
-        ("PROBITY__MANDATE__MAX_TRADE_QUOTE_USDC", "100000000"),
+        ("PROBITY__AGENT__SEED_QUOTE_UNITS", "400000000"),
+        ("PROBITY__MANDATE__MAX_TRADE_QUOTE_UNITS", "100000000"),
         ("PROBITY__MANDATE__MAX_SLIPPAGE_BPS", "3000"),
     ];
     let mut agent = agent(&dir, anvil.url(), &pool, &env);

@@ -99,7 +99,7 @@ pub(crate) struct SweepArgs {
 }
 
 /// Flags of `backtest compare`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct CompareArgs {
     /// The live decision log.
     #[arg(value_name = "LIVE_LOG")]
@@ -113,4 +113,10 @@ pub(crate) struct CompareArgs {
     /// OHLCV series to backtest on; the log's own prices if left out.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
+    /// Decimals of the log's quote token, which the log does not say: what the prices of --data are counted in.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(..=30))]
+    pub(crate) quote_decimals: u8,
+    /// Decimals of its base token.
+    #[arg(long, default_value_t = 18, value_parser = clap::value_parser!(u8).range(..=30))]
+    pub(crate) base_decimals: u8,
 }

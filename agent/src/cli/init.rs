@@ -29,10 +29,10 @@ pub(crate) struct InitArgs {
     /// The pool's token that values are counted in (setting chain.quote_token).
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub(crate) quote_token: Option<String>,
-    /// Largest trade, whole units of the quote token (setting mandate.max_trade_quote_usdc).
+    /// Largest trade, whole units of the quote token (setting mandate.max_trade_quote_units).
     #[arg(long, value_name = "UNITS", value_parser = value_parser!(u64).range(1..))]
     pub(crate) max_trade: Option<u64>,
-    /// First deposit, whole units of the quote token (setting agent.seed_quote_usdc).
+    /// First deposit, whole units of the quote token (setting agent.seed_quote_units).
     #[arg(long, value_name = "UNITS", value_parser = value_parser!(u64).range(1..))]
     pub(crate) first_deposit: Option<u64>,
     /// Time between two decisions (setting mandate.interval_s); 300 without a terminal.

@@ -35,9 +35,9 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "probity", version, about, after_help = "Exit codes: 0 done or accepted, 1 rejected, 2 could not tell or failed.")]
 pub(crate) struct Cli {
-    /// Settings file (TOML); see `probity config show`.
+    /// Settings file (TOML); see `probity config show`. `run` takes several, one a run.
     #[arg(long, global = true, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    pub(crate) config: Vec<PathBuf>,
     /// Machine-readable result on stdout.
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -50,9 +50,9 @@ pub(crate) struct DemoArgs {
 }
 
 /// Flags of `run`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
-    /// Folder of journal, keys, log and proof; an interrupted run in it goes on.
+    /// Folder of journal, keys, log and proof; an interrupted run in it goes on. With several --config, the folder of their folders.
     #[arg(long, value_name = "DIR", default_value = ".probity/run")]
     pub(crate) dir: PathBuf,
     /// Series that moves the development chain's pool (CSV, may be gzipped); a simulated one if left out.

@@ -26,9 +26,14 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("keys", "password_file", "File with the key file's password, mode 0600. Empty: PROBITY_KEYSTORE_PASSWORD, or it is asked for."),
     ("keys", "signer_url", "Signing service over JSON-RPC (clef), http or https; then keystore stays empty."),
     ("keys", "signer_address", "The service's account: 0x and 40 hex digits."),
-    ("agent", "seed_quote_usdc", "First deposit into a new vault, whole units of the quote token (whichever it is)."),
+    ("agent", "seed_quote_units", "First deposit into a new vault, whole units of the quote token (whichever it is)."),
+    (
+        "agent",
+        "model",
+        "Model file of a new run where --model names none; empty: the shipped strategy. A run that was begun keeps its own.",
+    ),
     ("mandate", "interval_s", "Seconds between two decisions."),
-    ("mandate", "max_trade_quote_usdc", "Largest trade, whole units of the quote token (whichever it is)."),
+    ("mandate", "max_trade_quote_units", "Largest trade, whole units of the quote token (whichever it is)."),
     ("mandate", "max_slippage_bps", "Most that a trade may lose to fee and price, hundredths of a percent."),
     ("mandate", "max_weight_bps", "Most of the assets in the base token, hundredths of a percent."),
     ("mandate", "max_trade_bps", "Largest trade, hundredths of a percent of the assets."),
@@ -105,7 +110,7 @@ mod tests {
         settings.chain.rpc_url = "https://host/a-key?\"quoted\"".into();
         settings.chain.chain_id = 5;
         settings.keys.keystore = "/tmp/a \\ strange\n\"place\" é".to_owned();
-        settings.mandate.max_trade_quote_usdc = u64::try_from(i64::MAX).unwrap();
+        settings.mandate.max_trade_quote_units = u64::try_from(i64::MAX).unwrap();
         let text = text(&settings).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         let keys = lines.windows(2).filter(|w| w[1].contains(" = "));
@@ -114,10 +119,10 @@ mod tests {
             assert!(pair[0].starts_with("# "), "{} has no words", pair[1]);
         }
         // A number that TOML does not have is an error, not another number.
-        settings.mandate.max_trade_quote_usdc = u64::MAX;
+        settings.mandate.max_trade_quote_units = u64::MAX;
         assert!(super::text(&settings).is_err());
         // A setting that is not written has to be the default.
-        settings.mandate.max_trade_quote_usdc = 1;
+        settings.mandate.max_trade_quote_units = 1;
         settings.market.seed += 1;
         assert!(super::text(&settings).is_err());
     }

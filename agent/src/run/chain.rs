@@ -8,7 +8,8 @@ use crate::settings::Settings;
 use crate::{keys, secret};
 use anyhow::{Context, Result, ensure};
 use probity_backtest::Scale;
-use probity_chain::{DevChain, Fees, Origin, PoolInfo, Sender, Tools};
+use probity_chain::{DevChain, Fees, Origin, PoolInfo, Sender, Signer, Tools, WETH};
+use probity_strategy::{MAX_X, MIN_X, price_x64};
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ impl Chain {
 }
 
 /// The chain that settings and flags name; the journal keeps which kind it is.
-pub(super) async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result<Chain> {
+pub(super) async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal, signer: Option<Signer>) -> Result<Chain> {
     if args.paper {
         return paper(args, settings, journal).await;
     }
@@ -46,7 +47,11 @@ pub(super) async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal
             args.market.is_none() && args.fork_url.is_none(),
             "chain.rpc_url: a real chain has its own market; leave out --market and --fork-url"
         );
-        let (signer, url) = (keys::operator(settings).await?, settings.chain.rpc_url.expose().to_owned());
+        let signer = match signer {
+            Some(signer) => signer,
+            None => keys::operator(settings).await?,
+        };
+        let url = settings.chain.rpc_url.expose().to_owned();
         let chain_id = chain_id(settings).await?;
         journal.bind("chain", &format!("real, id {chain_id}"))?;
         let sender = keys::sender(settings, signer, &url, chain_id).await?.with_fees(fees(settings));
@@ -67,9 +72,14 @@ pub(super) async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal
         Some(url) => Origin::Fork { url: url.clone() },
         None => {
             // The chain's clock starts an hour before the market does, at the market's first price.
-            let path = MarketPath::of(&choice(args, settings, journal)?, Scale::default())?;
+            let inverse = keys::address("chain.quote_token", &settings.chain.quote_token)? == WETH;
+            let scale = if inverse { Scale { quote_decimals: 18, base_decimals: 6 } } else { Scale::default() };
+            let path = MarketPath::of(&choice(args, settings, journal)?, scale)?;
             let first = path.bars.first().context("--market: expected at least one bar")?;
-            Origin::StandIn { time_s: first.open_s.saturating_sub(3_600), start_price_x64: first.price.x64() }
+            // Its pool's price is told in USDC raw a WETH raw.
+            let price = first.price.x64();
+            let start_price_x64 = if inverse { u128::MAX / price } else { price };
+            Origin::StandIn { time_s: first.open_s.saturating_sub(3_600), start_price_x64 }
         }
     };
     let what = match &origin {
@@ -111,7 +121,7 @@ fn choice(args: &RunArgs, settings: &Settings, journal: &Journal) -> Result<Mark
         }
         None => MarketChoice::Simulated {
             seed: args.seed.unwrap_or(settings.market.seed),
-            start_usdc: settings.market.start_usdc,
+            start_quote_units: settings.market.start_quote_units,
             step_bps: settings.market.step_bps,
             interval_s: settings.mandate.interval_s,
             bars: args.decisions.unwrap_or(96),
@@ -157,11 +167,23 @@ pub(super) async fn market(args: &RunArgs, settings: &Settings, journal: &Journa
     Ok(path)
 }
 
-/// The pool of the settings, seen from the quote token.
+/// The pool of the settings, seen from the quote token. Its price must be one that the engine can tell.
 pub(super) async fn pool(chain: &Chain, settings: &Settings) -> Result<PoolInfo> {
     let (pool, quote) =
         (keys::address("chain.pool", &settings.chain.pool)?, keys::address("chain.quote_token", &settings.chain.quote_token)?);
-    Ok(PoolInfo::read(chain.url(), pool, quote).await?)
+    let pool = PoolInfo::read(chain.url(), pool, quote).await?;
+    let (q, b) = (&pool.quote, &pool.base);
+    let told = (price_x64(MIN_X).x64()..=price_x64(MAX_X).x64()).contains(&pool.price_x64);
+    ensure!(
+        told,
+        "chain.pool: {} has {} decimals and {} {}: its price in raw units is beyond what the engine can tell, 2^-44 … 2^32 raw quote \
+             a raw base; name another pair, or its other token as chain.quote_token",
+        b.symbol,
+        b.decimals,
+        q.symbol,
+        q.decimals
+    );
+    Ok(pool)
 }
 
 /// What the settings say of gas.

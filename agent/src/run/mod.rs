@@ -1,6 +1,7 @@
 //! `probity run`: the live agent, on a development chain that it moves along a market, on a real chain, or on paper beside one.
 
 mod account;
+mod beside;
 mod book;
 mod chain;
 mod fault;
@@ -12,12 +13,16 @@ mod proving;
 mod sending;
 mod settling;
 mod setup;
+mod several;
 mod stop;
 mod summary;
+mod workers;
 mod world;
 
+pub(crate) use beside::Beside;
 pub(crate) use book::Book;
 pub(crate) use settling::send as send_settlement;
+pub(crate) use several::run as several;
 pub(crate) use summary::Summary;
 
 use crate::cli::{HaltArgs, RunArgs};
@@ -50,6 +55,18 @@ pub(crate) struct Finished {
 }
 
 impl Finished {
+    /// Ends the development chains of a sealed run, or says where they still are.
+    async fn settle_chain(self, args: &RunArgs) -> Result<()> {
+        if self.summary.sealed && !args.keep_chain {
+            return self.stop_chain().await;
+        }
+        if self.chain.is_some() {
+            let dir = args.dir.display();
+            output::talk(format!("the development chain is still up at {}; `probity chain stop --dir {dir}` ends it", self.url));
+        }
+        Ok(())
+    }
+
     /// Ends the development chains, if the run had any.
     pub(crate) async fn stop_chain(self) -> Result<()> {
         match self.chain {
@@ -65,20 +82,13 @@ pub(crate) fn run(args: &RunArgs, settings: &Settings, json: bool) -> Result<Exi
         let feed = Feed::default();
         let view = Terminal::start(args.plain || json, &feed)?;
         let seeing = Seeing::start(&args.serve, settings, &feed).await?;
-        let ran = execute(args, settings, &feed).await.inspect_err(|e| feed.tell(&Event::Fault { message: format!("{e:#}") }));
+        let ran =
+            execute(args, settings, &feed, Beside::alone()?).await.inspect_err(|e| feed.tell(&Event::Fault { message: format!("{e:#}") }));
         seeing.finish().await;
         drop(view);
         let finished = ran?;
         output::data(json, "run", &finished.summary, || finished.summary.text())?;
-        if finished.summary.sealed && !args.keep_chain {
-            finished.stop_chain().await?;
-        } else if finished.chain.is_some() {
-            output::talk(format!(
-                "the development chain is still up at {}; `probity chain stop --dir {}` ends it",
-                finished.url,
-                args.dir.display()
-            ));
-        }
+        finished.settle_chain(args).await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -118,9 +128,9 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
 }
 
 /// Runs the agent until its market ends, the number of decisions is reached or a stop is asked for.
-pub(crate) async fn execute(args: &RunArgs, settings: &Settings, feed: &Feed) -> Result<Finished> {
-    let stop = Stop::listen()?;
-    let (mut ready, _lock) = establish(args, settings, feed).await?;
+pub(crate) async fn execute(args: &RunArgs, settings: &Settings, feed: &Feed, beside: Beside) -> Result<Finished> {
+    let stop = beside.stop.clone();
+    let (mut ready, _lock) = establish(args, settings, feed, beside).await?;
     ready.agent.gate.started(&ready.agent.journal)?;
     ready.agent.replay()?;
     let mut guard = Guard::of(&ready, settings).await?;
@@ -135,7 +145,7 @@ pub(crate) async fn execute(args: &RunArgs, settings: &Settings, feed: &Feed) ->
 }
 
 /// Everything up to the first decision, and the folder's lock. Made once; found again on later starts.
-pub(crate) async fn establish(args: &RunArgs, settings: &Settings, feed: &Feed) -> Result<(Ready, File)> {
+pub(crate) async fn establish(args: &RunArgs, settings: &Settings, feed: &Feed, beside: Beside) -> Result<(Ready, File)> {
     std::fs::create_dir_all(&args.dir).with_context(|| format!("--dir {}: expected a folder that can be written", args.dir.display()))?;
     let lock = lock(&args.dir)?;
     if let Some(drill) = fault::prepare()? {
@@ -144,7 +154,7 @@ pub(crate) async fn establish(args: &RunArgs, settings: &Settings, feed: &Feed) 
     ensure!(settings.posting.every_decisions > 0, "posting.every_decisions: expected 1 or more, got 0");
     let journal = Journal::open(&args.dir)?;
     ensure!(journal.meta("sealed")?.is_none(), "{}: this run is sealed; start a new one in another --dir", args.dir.display());
-    Ok((setup::ready(args, settings, journal, feed).await?, lock))
+    Ok((setup::ready(args, settings, journal, feed, beside).await?, lock))
 }
 
 async fn decide_all(args: &RunArgs, ready: &mut Ready, guard: &mut Guard, stop: &Stop) -> Result<Asked> {
@@ -306,7 +316,7 @@ pub(crate) fn lock(dir: &Path) -> Result<File> {
 
 fn progress(most: Option<u32>) -> Result<ProgressBar> {
     let bar = most.map_or_else(ProgressBar::no_length, |m| ProgressBar::new(m.into()));
-    if terminal::is_wanted() {
+    if terminal::is_wanted() || !output::speaker().is_empty() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
     Ok(bar.with_style(ProgressStyle::with_template("{bar:32} {pos}/{len} decisions, {elapsed} so far, {eta} left")?))
@@ -344,10 +354,45 @@ fn words(line: &Line, quote_decimals: u8, base_decimals: u8) -> String {
     )
 }
 
-/// Raw units as a decimal with four digits behind the point, cut off.
+/// Raw units as a decimal, cut off: four digits behind the point at most, and of what is less than one as many as show four that count.
 pub(crate) fn units(raw: u128, decimals: u8) -> String {
-    let unit = 10u128.checked_pow(decimals.into()).unwrap_or(u128::MAX);
-    let rest = raw % unit;
-    let four = if decimals >= 4 { rest / 10u128.pow(u32::from(decimals) - 4) } else { rest * 10u128.pow(4 - u32::from(decimals)) };
-    format!("{}.{four:04}", raw / unit)
+    let digits = raw.to_string();
+    let behind = usize::from(decimals);
+    let (whole, rest) = digits.split_at_checked(digits.len().saturating_sub(behind)).unwrap_or(("", &digits));
+    if behind == 0 {
+        return whole.to_owned();
+    }
+    let rest = format!("{rest:0>behind$}");
+    let shown = match rest.find(|c| c != '0') {
+        Some(first) if whole.is_empty() => first.saturating_add(4),
+        _ => 4,
+    };
+    let shown: String = rest.chars().take(shown).collect();
+    format!("{}.{shown}", if whole.is_empty() { "0" } else { whole })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::units;
+
+    #[test]
+    fn amounts_of_any_decimals_are_told() {
+        for (raw, decimals, text) in [
+            (0, 0, "0"),
+            (7, 0, "7"),
+            (1_234_567, 2, "12345.67"),
+            (5, 2, "0.05"),
+            (1_500_000, 6, "1.5000"),
+            (999_999_999, 6, "999.9999"),
+            (0, 18, "0.0000"),
+            (123_456_789, 18, "0.0000000001234"),
+            (1_000_000_000_000_000_000_000, 21, "1.0000"),
+            (12, 27, "0.000000000000000000000000012"),
+            (u128::MAX, 38, "3.4028"),
+            (u128::MAX, 39, "0.3402"),
+            (u128::MAX, 255, &format!("0.{}3402", "0".repeat(216))),
+        ] {
+            assert_eq!(units(raw, decimals), text, "{raw} {decimals}");
+        }
+    }
 }

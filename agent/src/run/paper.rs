@@ -61,7 +61,7 @@ impl Paper {
             "paper.latency_blocks: expected 1 or more, got 0: no order is in the block it is decided in"
         );
         let view = PoolView::at(settings.chain.rpc_url.expose(), pool.address).await?;
-        let vault = PaperVault::seeded(mandate, super::setup::first_deposit(settings, pool)?).context("setting agent.seed_quote_usdc")?;
+        let vault = PaperVault::seeded(mandate, super::setup::first_deposit(settings, pool)?).context("setting agent.seed_quote_units")?;
         let (cap, gas) = (settings.safety.max_gas_price_gwei, &settings.backtest.execution);
         let terms = Terms {
             latency_blocks: settings.paper.latency_blocks.into(),

@@ -4,7 +4,9 @@
 //! once. It never decides: every record must be what the session decides again, or the run stops.
 
 use crate::journal::Journal;
+use crate::output;
 use crate::run::fault::{Boundary, reached};
+use crate::run::workers::Workers;
 use crate::see::{Event, Feed};
 use crate::settings::{FoldWhen, ProofSettings};
 use anyhow::{Context, Result, anyhow, ensure};
@@ -71,6 +73,8 @@ pub(crate) struct Secrets {
     pub(crate) proof: ProofSettings,
     /// When decisions are folded.
     pub(crate) fold: FoldWhen,
+    /// Who may prove.
+    pub(crate) workers: Workers,
 }
 
 impl Proving {
@@ -78,10 +82,13 @@ impl Proving {
     pub(crate) fn start(secrets: Secrets, feed: Feed) -> Result<Self> {
         let stats = Arc::new(Mutex::new(ProvingStats::default()));
         let (commands, inbox) = mpsc::unbounded_channel();
-        let of_thread = Arc::clone(&stats);
+        let (of_thread, speaker) = (Arc::clone(&stats), output::speaker());
         let thread = std::thread::Builder::new()
             .name("proving".into())
-            .spawn(move || Worker::resume(secrets, of_thread, feed)?.run(inbox))
+            .spawn(move || {
+                output::speak_as(&speaker);
+                Worker::resume(secrets, of_thread, feed)?.run(inbox)
+            })
             .context("starting the proving thread")?;
         Ok(Self { commands: Some(commands), thread: Some(thread), stats })
     }
@@ -150,11 +157,13 @@ struct Worker {
     fold: FoldWhen,
     stats: Arc<Mutex<ProvingStats>>,
     feed: Feed,
+    workers: Workers,
 }
 
 impl Worker {
     fn resume(secrets: Secrets, stats: Arc<Mutex<ProvingStats>>, feed: Feed) -> Result<Self> {
-        let Secrets { mandate, model, salt, dir, proof, fold } = secrets;
+        let Secrets { mandate, model, salt, dir, proof, fold, workers } = secrets;
+        let place = workers.turn();
         let started = Instant::now();
         let params = Arc::new(proof.params_for(&mandate).context("proof parameters")?);
         let params_s = started.elapsed().as_secs_f64();
@@ -166,11 +175,12 @@ impl Worker {
         } else {
             Session::start(params, mandate, model, salt)?
         };
+        drop(place);
         let journal = Journal::existing(&dir)?;
         let (folded, decided) = (session.decisions(), journal.len()?);
         ensure!(folded <= decided, "{}: holds {folded} decisions, the journal {decided}: it belongs to another run", checkpoint.display());
         feed.tell(&Event::Resumed { decisions: folded });
-        let worker = Self { session, journal, checkpoint, fold, stats, feed };
+        let worker = Self { session, journal, checkpoint, fold, stats, feed, workers };
         worker.note(|s| s.params_s = params_s);
         Ok(worker)
     }
@@ -214,9 +224,11 @@ impl Worker {
         let entries = self.journal.entries_from(from, most)?;
         ensure!(!entries.is_empty(), "proving: expected decision {from} in the journal, got none");
         let _span = tracing::info_span!("fold", from, decisions = entries.len()).entered();
+        let place = self.workers.turn();
         let started = Instant::now();
         let observations: Vec<_> = entries.iter().map(|e| e.record.observation.clone()).collect();
         let steps = self.session.fold(&observations)?;
+        drop(place);
         for (entry, step) in entries.iter().zip(&steps) {
             let at = entry.record.observation.step;
             ensure!(entry.record == step.record, "decision {at}: the proof's engine decides otherwise than the journal; this is a bug");
@@ -233,8 +245,10 @@ impl Worker {
 
     fn compress(&self) -> Result<Proof> {
         let _span = tracing::info_span!("compress", decisions = self.session.decisions()).entered();
+        let place = self.workers.turn();
         let started = Instant::now();
         let bytes = self.session.compress()?;
+        drop(place);
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!(seconds, bytes = bytes.len(), "compressed");
         self.note(|s| {

@@ -6,11 +6,12 @@
 use crate::journal::Journal;
 use crate::output;
 use crate::run::halt::{Gate, Mode};
+use crate::run::workers::Workers;
 use crate::see::{Event, Feed};
 use crate::settings::{Settings, SettlementMode, SettlementSettings};
 use crate::settle_desk::{Desk, Waiting, genesis_state};
 use anyhow::{Context, Result, bail, ensure};
-use probity_chain::{Address, Move, Observed, Outcome, Sender, SettlementVerifier, Terms, Vault};
+use probity_chain::{Address, Move, Observed, Outcome, Sender, SettlementVerifier, Standing, Terms, Vault};
 use probity_strategy::{Model, Record};
 use probity_verifier::{Header, Salt, SettlementSetup};
 use std::path::Path;
@@ -21,6 +22,7 @@ pub(crate) struct Settling {
     desk: Desk,
     settings: SettlementSettings,
     feed: Feed,
+    workers: Workers,
 }
 
 /// What a run brings to its settlements.
@@ -31,6 +33,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) model: Model,
     pub(crate) salt: Salt,
     pub(crate) feed: &'a Feed,
+    pub(crate) workers: Workers,
 }
 
 /// The parameters of a run's settlements.
@@ -68,7 +71,10 @@ impl Settling {
             armed || standing.steps == 0,
             "settlement.mode: expected off, since this vault was not armed before its first decision and cannot be now; a new run can"
         );
-        let setup = tokio::task::block_in_place(|| setup(settings, parts.header))?;
+        let setup = tokio::task::block_in_place(|| {
+            let _place = parts.workers.turn();
+            setup(settings, parts.header)
+        })?;
         let desk = Desk::new(parts.dir, Arc::new(setup), parts.header, parts.model, parts.salt)?;
         let (max_unproven_decisions, max_unproven_seconds) = settings.settlement.terms();
         let terms = |verifier| Terms {
@@ -94,7 +100,7 @@ impl Settling {
             max_unproven_decisions,
             max_unproven_seconds
         );
-        Ok(Some(Self { desk, settings: settings.settlement.clone(), feed: parts.feed.clone() }))
+        Ok(Some(Self { desk, settings: settings.settlement.clone(), feed: parts.feed.clone(), workers: parts.workers }))
     }
 
     /// Whether an order's own transaction has to carry its proof.
@@ -102,11 +108,19 @@ impl Settling {
         self.settings.mode == SettlementMode::Strict
     }
 
+    /// A settlement of what awaits one, when it is this run's turn to prove.
+    fn prove(&self, standing: &Standing, records: &[Record]) -> Result<Waiting> {
+        tokio::task::block_in_place(|| {
+            let _place = self.workers.turn();
+            self.desk.prove(standing, records)
+        })
+    }
+
     /// Sends a decision with a settlement of everything up to it.
     pub(crate) async fn carry(&self, vault: &Vault, journal: &Journal, gate: &Gate, seen: &Observed, made: &Move) -> Result<Outcome> {
         let standing = vault.view().standing().await?;
         let records: Vec<Record> = journal.entries()?.into_iter().map(|e| e.record).collect();
-        let waiting = tokio::task::block_in_place(|| self.desk.prove(&standing, &records))?;
+        let waiting = self.prove(&standing, &records)?;
         open(gate, journal)?;
         let outcome = vault.decide_settled(seen, made, &waiting.bytes()?).await?;
         self.desk.settled()?;
@@ -145,7 +159,7 @@ impl Settling {
         }
         let steps = usize::try_from(standing.steps)?;
         let records: Vec<Record> = journal.entries()?.into_iter().take(steps).map(|e| e.record).collect();
-        let waiting = tokio::task::block_in_place(|| self.desk.prove(&standing, &records))?;
+        let waiting = self.prove(&standing, &records)?;
         open(gate, journal)?;
         let gas_used = send(&self.desk, vault, &waiting).await?;
         self.feed.tell(&Event::Settled { decisions: waiting.to, gas_used });

@@ -7,6 +7,7 @@ use crate::journal::Journal;
 use crate::market::MarketPath;
 use crate::output;
 use crate::run::account::Account;
+use crate::run::beside::Beside;
 use crate::run::chain::{Chain, chain, market, pool, sender};
 use crate::run::halt::Gate;
 use crate::run::live::Agent;
@@ -42,10 +43,10 @@ pub(crate) struct Ready {
 }
 
 /// Makes a run ready in its folder.
-pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal, feed: &Feed) -> Result<Ready> {
+pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal, feed: &Feed, beside: Beside) -> Result<Ready> {
     let opening = opening(&args.dir, args.model.as_deref(), settings)?;
     let (file, salt) = (ModelFile::new(opening.shape, opening.reveal.model)?, opening.reveal.salt);
-    let chain = chain(args, settings, &journal).await?;
+    let chain = chain(args, settings, &journal, beside.signer).await?;
     let pool = pool(&chain, settings).await?;
     let market = match &chain {
         Chain::Development(dev) => Some(market(args, settings, &journal, &pool, dev).await?),
@@ -59,7 +60,15 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     let mandate = mandate(settings, &journal, &chain, vault.as_ref(), &pool, market.as_ref(), file.shape.clone()).await?;
     let commitment = commit_model(&mandate.model, &file.model, &salt);
     let header = Header::new(mandate.clone(), commitment);
-    let parts = Parts { dir: &args.dir, url: chain.url(), header: &header, model: file.model.clone(), salt: salt.clone(), feed };
+    let parts = Parts {
+        dir: &args.dir,
+        url: chain.url(),
+        header: &header,
+        model: file.model.clone(),
+        salt: salt.clone(),
+        feed,
+        workers: beside.workers.clone(),
+    };
     let (account, registered_block, settling) = match (vault, &sender) {
         (Some(vault), Some(sender)) => {
             let registered_block = register(&vault, &mandate, &header).await?;
@@ -80,6 +89,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
         dir: args.dir.clone(),
         proof: settings.proof.clone(),
         fold: settings.safety.fold,
+        workers: beside.workers,
     };
     let proving = Proving::start(secrets, feed.clone())?;
     let agent = Agent {
@@ -142,7 +152,8 @@ fn opening(dir: &Path, model: Option<&Path>, settings: &Settings) -> Result<Open
         let shape = ModelFile::load(&model_path)?.shape;
         return Ok(Opening { shape, reveal: secret::read_opening(&salt_path)? });
     }
-    let file = strategy_file::model(model)?;
+    let named = Some(Path::new(&settings.agent.model)).filter(|path| !path.as_os_str().is_empty());
+    let file = strategy_file::model(model.or(named))?;
     file.save(&model_path)?;
     let bound = commit::bind(&file, settings)?;
     // The opening comes last: it is what a restart looks for.
@@ -174,7 +185,7 @@ async fn vault(chain: &Chain, sender: Sender, settings: &Settings, args: &RunArg
         if let Chain::Development(dev) = chain {
             dev.fund_token(pool.quote.address, vault.account(), seed).await?;
         }
-        vault.seed(seed, 0).await.context("the first deposit (agent.seed_quote_usdc from the operator's account)")?;
+        vault.seed(seed, 0).await.context("the first deposit (agent.seed_quote_units from the operator's account)")?;
     }
     Ok(vault)
 }
@@ -182,8 +193,8 @@ async fn vault(chain: &Chain, sender: Sender, settings: &Settings, args: &RunArg
 /// The first deposit of the settings, raw.
 pub(super) fn first_deposit(settings: &Settings, pool: &PoolInfo) -> Result<Amount> {
     let unit = 10u128.checked_pow(pool.quote.decimals.into()).context("quote token: more decimals than 38")?;
-    let raw = u128::from(settings.agent.seed_quote_usdc).checked_mul(unit).context("setting agent.seed_quote_usdc")?;
-    Amount::new(raw).context("setting agent.seed_quote_usdc")
+    let raw = u128::from(settings.agent.seed_quote_units).checked_mul(unit).context("setting agent.seed_quote_units")?;
+    Amount::new(raw).context("setting agent.seed_quote_units")
 }
 
 /// The mandate: the journal's, or made now for this vault; on paper, for none.

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
         let about = about(&args.dir)?;
         let journal = Journal::open(&args.dir)?;
         let mut seen = show(&journal, &about, &feed)?;
-        let server = Server::start(args.listen, args.serve_beyond_loopback, feed.clone()).await?;
+        let server = Server::start(args.listen, args.serve_beyond_loopback, vec![(String::new(), feed.clone())]).await?;
         output::talk(format!("{} at http://{}/, metrics at /metrics; Ctrl-C ends it", args.dir.display(), server.address()));
         loop {
             tokio::select! {

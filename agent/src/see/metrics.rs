@@ -3,16 +3,15 @@
 use crate::see::Shown;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
-use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-/// The exposition in the OpenMetrics text format.
-pub(crate) fn exposition(shown: Shown) -> Result<String, std::fmt::Error> {
+/// The exposition in the OpenMetrics text format; runs that have names are told apart by the label `run`.
+pub(crate) fn exposition(runs: Vec<(String, Shown)>) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("probity");
-    registry.register_collector(Box::new(Now(shown)));
+    registry.register_collector(Box::new(Now(runs)));
     let mut text = String::new();
     text::encode(&mut text, &registry)?;
     Ok(text)
@@ -86,17 +85,66 @@ pub(crate) fn gauges(shown: &Shown) -> Vec<(&'static str, &'static str, f64)> {
 }
 
 #[derive(Debug)]
-struct Now(Shown);
+struct Now(Vec<(String, Shown)>);
 
 impl Collector for Now {
     fn encode(&self, mut to: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        Info::new(labels(&self.0)).encode(to.encode_descriptor("run", "The run", None, MetricType::Info)?)?;
-        for (name, help, value) in counters(&self.0) {
-            ConstCounter::new(value).encode(to.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        let infos = self.0.iter().map(|(run, shown)| (run.as_str(), Info::new(labels(shown)))).collect();
+        all(&mut to, ("run", "The run"), infos)?;
+        for (name, help, values) in by_name(self.0.iter().map(|(run, shown)| (run.as_str(), counters(shown)))) {
+            all(&mut to, (name, help), values.into_iter().map(|(run, v)| (run, ConstCounter::new(v))).collect())?;
         }
-        for (name, help, value) in gauges(&self.0) {
-            ConstGauge::new(value).encode(to.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        for (name, help, values) in by_name(self.0.iter().map(|(run, shown)| (run.as_str(), gauges(shown)))) {
+            all(&mut to, (name, help), values.into_iter().map(|(run, v)| (run, ConstGauge::new(v))).collect())?;
         }
         Ok(())
+    }
+}
+
+/// One metric of every run that has it.
+fn all<M: EncodeMetric>(to: &mut DescriptorEncoder<'_>, (name, help): (&str, &str), values: Vec<(&str, M)>) -> Result<(), std::fmt::Error> {
+    let Some((_, first)) = values.first() else { return Ok(()) };
+    let mut encoder = to.encode_descriptor(name, help, None, first.metric_type())?;
+    if let [("", only)] = values.as_slice() {
+        return only.encode(encoder);
+    }
+    for (run, value) in &values {
+        value.encode(encoder.encode_family(&[("run", *run)])?)?;
+    }
+    Ok(())
+}
+
+/// Name and help of a metric, and its value of each run that has one.
+type OfRuns<'a, V> = (&'static str, &'static str, Vec<(&'a str, V)>);
+
+/// The metrics of all runs, each metric once, in the order of the first run that has it.
+fn by_name<'a, V>(runs: impl Iterator<Item = (&'a str, Vec<(&'static str, &'static str, V)>)>) -> Vec<OfRuns<'a, V>> {
+    let mut all: Vec<OfRuns<'a, V>> = Vec::new();
+    for (run, metrics) in runs {
+        for (name, help, value) in metrics {
+            match all.iter_mut().find(|(known, ..)| *known == name) {
+                Some((.., values)) => values.push((run, value)),
+                None => all.push((name, help, vec![(run, value)])),
+            }
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests may panic")]
+mod tests {
+    use super::*;
+    use crate::see::Feed;
+
+    #[test]
+    fn runs_are_told_apart_and_each_metric_is_described_once() {
+        let text = exposition(vec![("one".into(), Feed::default().shown()), ("two".into(), Feed::default().shown())]).unwrap();
+        for line in ["probity_decisions_total{run=\"one\"} 0", "probity_decisions_total{run=\"two\"} 0", "probity_active{run=\"two\"}"] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        assert_eq!(text.matches("# TYPE probity_decisions counter").count(), 1, "{text}");
+        let alone = exposition(vec![(String::new(), Feed::default().shown())]).unwrap();
+        assert!(alone.contains("probity_decisions_total 0") && !alone.contains("run=\""), "{alone}");
     }
 }

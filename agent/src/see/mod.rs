@@ -31,34 +31,54 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use view::View;
 
-/// What listens to a run: dashboard, alerts, telemetry, each only where it was asked for.
+/// A run among others, for whoever looks.
+#[derive(Clone)]
+pub(crate) struct Named<'a> {
+    /// Its name; empty where it is the only one.
+    pub(crate) name: String,
+    /// Its settings.
+    pub(crate) settings: &'a Settings,
+    /// What it tells.
+    pub(crate) feed: Feed,
+}
+
+/// What listens to the runs of a process: dashboard, alerts, telemetry, each only where it was asked for.
 pub(crate) struct Seeing {
     server: Option<Server>,
-    alerts: Option<Alerts>,
-    telemetry: Option<Telemetry>,
+    alerts: Vec<Alerts>,
+    telemetry: Vec<Telemetry>,
 }
 
 impl Seeing {
     /// Starts what the flags and settings ask for.
     pub(crate) async fn start(flags: &ServeFlags, settings: &Settings, feed: &Feed) -> Result<Self> {
+        Self::start_several(flags, vec![Named { name: String::new(), settings, feed: feed.clone() }]).await
+    }
+
+    /// The same for several runs: one server, alerts and telemetry by each one's settings.
+    pub(crate) async fn start_several(flags: &ServeFlags, runs: Vec<Named<'_>>) -> Result<Self> {
         let server = match flags.address {
-            Some(address) => Some(Server::start(address, flags.beyond_loopback, feed.clone()).await?),
+            Some(address) => {
+                let feeds = runs.iter().map(|run| (run.name.clone(), run.feed.clone())).collect();
+                Some(Server::start(address, flags.beyond_loopback, feeds).await?)
+            }
             None => None,
         };
         if let Some(server) = &server {
             output::talk(format!("dashboard at http://{}/, metrics at /metrics", server.address()));
         }
-        Ok(Self { server, alerts: Alerts::start(&settings.alerts, feed)?, telemetry: Telemetry::start(&settings.telemetry, feed)? })
+        let (mut alerts, mut telemetry) = (Vec::new(), Vec::new());
+        for run in &runs {
+            alerts.extend(Alerts::start(&run.settings.alerts, &run.feed)?);
+            telemetry.extend(Telemetry::start(&run.settings.telemetry, &run.feed)?);
+        }
+        Ok(Self { server, alerts, telemetry })
     }
 
     /// Sends what is left and ends.
     pub(crate) async fn finish(self) {
-        if let Some(alerts) = self.alerts {
-            alerts.finish().await;
-        }
-        if let Some(telemetry) = self.telemetry {
-            telemetry.finish().await;
-        }
+        futures_util::future::join_all(self.alerts.into_iter().map(Alerts::finish)).await;
+        futures_util::future::join_all(self.telemetry.into_iter().map(Telemetry::finish)).await;
         drop(self.server);
     }
 }

@@ -7,8 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{MethodRouter, get};
 use futures_util::Stream;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -24,15 +24,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens. Beyond this machine only if `beyond_loopback` says so: there is no password.
-    pub(crate) async fn start(address: SocketAddr, beyond_loopback: bool, feed: Feed) -> Result<Self> {
+    /// Listens, for one run without a name or for several with theirs. Beyond this machine only if `beyond_loopback` says so: there is no password.
+    pub(crate) async fn start(address: SocketAddr, beyond_loopback: bool, feeds: Vec<(String, Feed)>) -> Result<Self> {
         ensure!(
             beyond_loopback || address.ip().is_loopback(),
             "--serve {address}: expected an address of this machine only (127.0.0.1 or [::1]); --serve-beyond-loopback shows the run to everyone who reaches this address"
         );
         let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("--serve {address}: expected a free port"))?;
         let address = listener.local_addr()?;
-        let app = router(feed, beyond_loopback);
+        let app = router(feeds, beyond_loopback);
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
                 tracing::error!(%error, "the dashboard's server ended");
@@ -53,17 +53,56 @@ impl Drop for Server {
     }
 }
 
-fn router(feed: Feed, beyond_loopback: bool) -> Router {
-    let page = |kind: &'static str, text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, kind)], text) });
+/// One run at the root; several below `/run/NAME/`, with a list of them at the root. Metrics are of all.
+fn router(feeds: Vec<(String, Feed)>, beyond_loopback: bool) -> Router {
+    let mut all = Router::new().route("/metrics", get(scrape).with_state(feeds.clone()));
+    match feeds.as_slice() {
+        [(name, feed)] if name.is_empty() => all = all.merge(dashboard("", feed)),
+        several => {
+            all = all.route("/", get(list).with_state(feeds.clone())).route("/dashboard.css", page("text/css; charset=utf-8", CSS));
+            for (name, feed) in several {
+                let at = format!("/run/{name}");
+                let there = Redirect::permanent(&format!("{at}/"));
+                all = all.merge(dashboard(&at, feed)).route(&at, get(move || async move { there }));
+            }
+        }
+    }
+    all.layer(middleware::from_fn_with_state(beyond_loopback, guard))
+}
+
+const CSS: &str = include_str!("web/dashboard.css");
+
+fn page<S: Clone + Send + Sync + 'static>(kind: &'static str, text: &'static str) -> MethodRouter<S> {
+    get(move || async move { ([(header::CONTENT_TYPE, kind)], text) })
+}
+
+/// The dashboard of one run below a path; its page asks for everything relative to itself.
+fn dashboard(at: &str, feed: &Feed) -> Router {
     Router::new()
-        .route("/", page("text/html; charset=utf-8", include_str!("web/dashboard.html")))
-        .route("/dashboard.css", page("text/css; charset=utf-8", include_str!("web/dashboard.css")))
-        .route("/dashboard.js", page("text/javascript; charset=utf-8", include_str!("web/dashboard.js")))
-        .route("/api/view", get(view))
-        .route("/api/events", get(events))
-        .route("/metrics", get(scrape))
-        .with_state(feed)
-        .layer(middleware::from_fn_with_state(beyond_loopback, guard))
+        .route(&format!("{at}/"), page("text/html; charset=utf-8", include_str!("web/dashboard.html")))
+        .route(&format!("{at}/dashboard.css"), page("text/css; charset=utf-8", CSS))
+        .route(&format!("{at}/dashboard.js"), page("text/javascript; charset=utf-8", include_str!("web/dashboard.js")))
+        .route(&format!("{at}/api/view"), get(view))
+        .route(&format!("{at}/api/events"), get(events))
+        .with_state(feed.clone())
+}
+
+/// The runs of this process, as a page without a script.
+async fn list(State(feeds): State<Vec<(String, Feed)>>) -> Html<String> {
+    let rows = feeds.iter().map(|(name, feed)| {
+        let shown = feed.shown();
+        let (pair, state) = (&shown.about.pair, &shown.health.state);
+        let paper = if shown.about.paper { ", on paper" } else { "" };
+        let (base, quote) = (plain(&pair.base), plain(&pair.quote));
+        let decided = shown.figures.decided;
+        format!("<tr><td><a href=\"/run/{name}/\">{name}</a></td><td>{base}/{quote}{paper}</td><td>{state}</td><td class=\"n\">{decided}</td></tr>")
+    });
+    Html(include_str!("web/runs.html").replace("{rows}", &rows.collect::<String>()))
+}
+
+/// What a token calls itself, without what a page would take for its own.
+fn plain(symbol: &str) -> String {
+    symbol.chars().filter(|c| !"<>&\"'".contains(*c)).collect()
 }
 
 /// Names can be pointed at this machine by anyone (DNS rebinding): only addresses and `localhost` are answered.
@@ -105,8 +144,9 @@ async fn view(State(feed): State<Feed>) -> axum::response::Result<Response> {
     Ok(([(header::CONTENT_TYPE, "application/json")], text).into_response())
 }
 
-async fn scrape(State(feed): State<Feed>) -> axum::response::Result<Response> {
-    let text = metrics::exposition(feed.shown()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+async fn scrape(State(feeds): State<Vec<(String, Feed)>>) -> axum::response::Result<Response> {
+    let text = metrics::exposition(feeds.iter().map(|(name, feed)| (name.clone(), feed.shown())).collect())
+        .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }
 

@@ -169,6 +169,7 @@ fn number(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 1_000.0 => 2,
         v if v >= 1.0 => 4,
+        v if v > 0.0 && v < 0.001 => return format!("{value:.3e}"),
         _ => 6,
     };
     let text = format!("{value:.digits$}");

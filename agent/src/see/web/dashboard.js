@@ -3,10 +3,11 @@
 const at = id => document.getElementById(id);
 const make = (name, text, cls) => { const e = document.createElement(name); if (text !== undefined) e.textContent = text; if (cls) e.className = cls; return e; };
 const svg = (name, set = {}, text) => { const e = document.createElementNS('http://www.w3.org/2000/svg', name); for (const k in set) e.setAttribute(k, set[k]); if (text !== undefined) e.textContent = text; return e; };
+const tiny = v => v !== 0 && Math.abs(v) < 1e-3;
 const number = (v, digits) => v == null ? '–' : v.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const whole = v => number(v, 0);
-const money = v => number(v, Math.abs(v ?? 0) < 10 ? 4 : 2);
-const amount = v => number(v, Math.abs(v ?? 0) < 100 ? 4 : 2);
+const money = v => v != null && tiny(v) ? v.toExponential(3) : number(v, Math.abs(v ?? 0) < 10 ? 4 : 2);
+const amount = v => v != null && tiny(v) ? v.toExponential(3) : number(v, Math.abs(v ?? 0) < 100 ? 4 : 2);
 const percent = (bps, sign) => bps == null ? '–' : (sign && bps > 0 ? '+' : '') + number(bps / 100, 2).replace('-', '−') + ' %';
 const utc = s => new Date(s * 1000).toISOString().slice(0, 19).replace('T', ' ');
 const day = (s, span) => { const t = new Date(s * 1000).toISOString(); return span > 3 * 86400 ? t.slice(0, 10) : t.slice(5, 16).replace('T', ' '); };
@@ -58,7 +59,7 @@ function chart(id, label, points, lines, marks) {
   const root = svg('svg', { viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': label });
   root.append(svg('title', {}, label));
   const [levels, digits] = ticks(lo, hi, 4);
-  for (const v of levels) root.append(svg('line', { class: 'grid', x1: left, x2: W - right, y1: y(v), y2: y(v) }), svg('text', { x: W - right + 8, y: y(v) + 4 }, number(v, digits)));
+  for (const v of levels) root.append(svg('line', { class: 'grid', x1: left, x2: W - right, y1: y(v), y2: y(v) }), svg('text', { x: W - right + 8, y: y(v) + 4 }, tiny(hi) ? v.toExponential(2) : number(v, digits)));
   const count = W < 420 ? 2 : 4;
   for (let i = 0; i <= count; i++) {
     const t = t0 + (t1 - t0) * i / count;
@@ -161,6 +162,6 @@ document.addEventListener('click', e => { const hash = e.target.dataset?.hash; i
 new ResizeObserver(() => last && charts(last)).observe(at('equity'));
 setInterval(health, 1000);
 
-const source = new EventSource('/api/events');
+const source = new EventSource('api/events');
 source.addEventListener('view', e => { at('link').textContent = ''; show(JSON.parse(e.data)); });
 source.onerror = () => { at('link').textContent = 'connection lost, trying again'; if (!last) { at('state').textContent = 'no connection'; at('state').dataset.state = 'lost'; } };
