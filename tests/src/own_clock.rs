@@ -22,6 +22,7 @@ pub struct OwnClock {
 impl OwnClock {
     /// Starts it.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "a test may panic")]
     pub fn start() -> Self {
         let temp = tempfile::tempdir().expect("a temporary folder");
         let dir = temp.path().join("dev");

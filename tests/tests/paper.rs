@@ -1,6 +1,6 @@
 //! A run on paper, through the binary: nothing is sent, fills are what Uniswap's own router would give at that block, a kill loses
 //! nothing, and the log can be proven, compared with a backtest, and taken for a vault's by nobody.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
 
 use probity_tests::bad_day::Running;
 use probity_tests::door::Door;

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &RunArgs, files: &[PathBuf], json: bool) -> Result<ExitC
             let name = run.name.clone();
             let beside = Beside { signer: run.signer.clone(), ..beside.clone() };
             // A thread each: what one computes or writes holds up no other, and if one breaks, the others do not.
-            under_way.push((name, tokio::task::spawn_blocking(move || Handle::current().block_on(run.to_its_end(beside)))));
+            under_way.push((name, tokio::task::spawn_blocking(move || Handle::current().block_on(run.carried_out(beside)))));
         }
         for (name, work) in under_way {
             let result = work.await.unwrap_or_else(|broken| Err(anyhow!("it broke: {broken}; this is a bug")));
@@ -116,7 +116,7 @@ impl Run {
     }
 
     /// Runs it; its lines bear its name.
-    async fn to_its_end(self, beside: Beside) -> Result<Summary> {
+    async fn carried_out(self, beside: Beside) -> Result<Summary> {
         output::speak_as(&self.name);
         let ended = self.ended(beside).await.inspect_err(|error| {
             self.feed.tell(&Event::Fault { message: format!("{error:#}") });
