@@ -92,7 +92,7 @@ pub fn audit_parts(
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
     use super::{HeadsPart, ProofPart, audit_parts};
     use crate::selftest::{VECTOR_LOG, VECTOR_PROOF};
