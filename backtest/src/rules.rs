@@ -18,12 +18,11 @@ pub struct Ruled {
 
 /// Trades to the weight a rule names at each close (bps; none: stays where it is).
 fn follow(
-    data: &Dataset,
+    feed: &Feed,
     terms: &Terms,
     quote: Amount,
     mut target: impl FnMut(usize, Price, i64) -> Option<i64>,
 ) -> Result<Ruled, BacktestError> {
-    let feed = Feed::of(data, true);
     let mut venue = Venue::new(terms, true, quote.raw(), 0)?;
     let (mut equity, mut trades) = (Vec::with_capacity(feed.quotes.len()), Vec::new());
     let over = || BacktestError::Series { field: "base value", expected: "below 2^128".into(), got: "more".into() };
@@ -77,12 +76,17 @@ fn order(venue: &Venue, change: i64, nav: u128, value: u128, gas: u128) -> Optio
 
 /// The whole capital in base while the close is above the mean of the last `window` closes, else none of it.
 pub fn moving_average(data: &Dataset, terms: &Terms, quote: Amount, window: usize) -> Result<Ruled, BacktestError> {
+    moving_average_of(&Feed::of(data, true), data, terms, quote, window)
+}
+
+/// The same on a feed that was made of the data before, with base as token1.
+pub fn moving_average_of(feed: &Feed, data: &Dataset, terms: &Terms, quote: Amount, window: usize) -> Result<Ruled, BacktestError> {
     if window == 0 {
         return Err(BacktestError::Series { field: "moving average", expected: "at least 1 bar".into(), got: "0".into() });
     }
     let closes: Vec<f64> = data.bars.iter().map(|b| float(b.close.x64())).collect();
     let (mut sum, mut inside) = (0.0, false);
-    follow(data, terms, quote, |i, _, _| {
+    follow(feed, terms, quote, |i, _, _| {
         let close = closes.get(i).copied()?;
         sum += close;
         if i >= window {
@@ -122,7 +126,7 @@ pub fn shifted(run: &Backtest, data: &Dataset, terms: &Terms, quote: Amount, shi
             *m += if t.side == Side::Buy { share } else { -share };
         }
     }
-    follow(data, terms, quote, |i, _, weight| moves.get(i).filter(|m| **m != 0).map(|m| (weight + m).clamp(0, 10_000)))
+    follow(&Feed::of(data, true), terms, quote, |i, _, weight| moves.get(i).filter(|m| **m != 0).map(|m| (weight + m).clamp(0, 10_000)))
 }
 
 #[cfg(test)]

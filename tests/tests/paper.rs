@@ -22,7 +22,7 @@ fn agent(dir: &Path, url: &str, more: &[&str], env: &[(&str, &str)]) -> Running 
         .arg(dir)
         .args(more);
     command.env_remove("PROBITY_OPERATOR_KEY").env("PROBITY__MANDATE__INTERVAL_S", "4").env("PROBITY__MANDATE__WARMUP_STEPS", "1");
-    command.env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "2").env("PROBITY__CHAIN__POLL_INTERVAL_MS", "200");
+    command.env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1").env("PROBITY__CHAIN__POLL_INTERVAL_MS", "200");
     command.env("PROBITY__POSTING__EVERY_DECISIONS", "1000").env("PROBITY__SAFETY__FOLD", "later");
     command.env("PROBITY__SAFETY__CONFIRMATIONS", "1").env("PROBITY__MANDATE__MIN_TRADE_BPS", "2").envs(env.iter().copied());
     Running::start(&mut command)
@@ -37,7 +37,9 @@ fn held_against_the_router(seen: &Value, trader: &Trader<'_>, newest: u64) -> us
     let mut checked = 0;
     for (record, outcome) in seen["last"].as_array().unwrap().iter().zip(seen["last_outcomes"].as_array().unwrap()) {
         let order = &record["decision"]["order"];
-        let block: u64 = outcome["tx_hash"].as_str().unwrap().strip_prefix("paper, block ").unwrap().parse().unwrap();
+        // A decision that was just made waits for the block that it is to be in.
+        let Some(place) = outcome["tx_hash"].as_str() else { continue };
+        let block: u64 = place.strip_prefix("paper, block ").unwrap().parse().unwrap();
         if order.is_null() || outcome["executed"] != true || block + 28 < newest {
             continue;
         }

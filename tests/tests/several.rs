@@ -51,7 +51,7 @@ impl Desk {
         let [seed, most] = units;
         let text = format!(
             "[chain]\nrpc_url = {:?}\npool = {:?}\nquote_token = {:?}\npoll_interval_ms = 200\n[mandate]\ninterval_s = 4\nwarmup_steps = 1\n\
-             decisions_per_fold = 2\nmin_trade_bps = 2\nmax_slippage_bps = 500\nmax_trade_quote_units = {most}\n[agent]\nseed_quote_units = {seed}\n\
+             decisions_per_fold = 1\nmin_trade_bps = 2\nmax_slippage_bps = 500\nmax_trade_quote_units = {most}\n[agent]\nseed_quote_units = {seed}\n\
              [posting]\npolicy = \"every\"\nevery_decisions = 1000\n[safety]\nconfirmations = 0\nfold = \"later\"\n\
              [keys]\nkeystore = {keystore:?}\npassword_file = {:?}\n",
             self.url,

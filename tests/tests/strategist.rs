@@ -305,7 +305,7 @@ fn a_model_with_a_memory_goes_from_training_to_an_audited_proof() {
     assert_eq!(public["shape"], shape);
 
     // Engine, candle and circuit decide alike, whatever comes later; then the proof, and what an auditor says of it.
-    std::fs::write(dir.join("small.toml"), "[mandate]\ndecisions_per_fold = 2\nwarmup_steps = 1\n").unwrap();
+    std::fs::write(dir.join("small.toml"), "[mandate]\ndecisions_per_fold = 1\nwarmup_steps = 1\n").unwrap();
     let (first, last, end) = (at(1_500), at(1_600), at(1_503));
     let test = ["--config", "small.toml", "backtest"];
     let looked = ["lookahead", "--data", "series.csv", "--model", "model.json", "--from", &first, "--to", &last, "--circuit", "1"];

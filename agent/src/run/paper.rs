@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// The vault of a mandate on paper: the zero address, which no vault can have.
 pub(crate) const NOWHERE: &str = "0x0000000000000000000000000000000000000000";
 /// Gas of a decision that holds, as measured of an unarmed vault (docs/performance.md).
-const GAS_HOLD: u64 = 70_000;
+const GAS_HOLD: u64 = 63_000;
 /// Gas of a byte of a proof, and of a transaction and its bytes where the floor on data applies (EIP-7623).
 const GAS_BYTE: u64 = 16;
 const GAS_BASE: u64 = 21_000;

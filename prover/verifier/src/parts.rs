@@ -96,7 +96,7 @@ mod tests {
 
     use super::{HeadsPart, ProofPart, audit_parts};
     use crate::selftest::{VECTOR_LOG, VECTOR_PROOF};
-    use crate::{Code, Evidence, Keys, LogReader, audit};
+    use crate::{Code, Evidence, Keys, LogReader, Verdict, audit};
     use std::sync::Arc;
 
     #[test]
@@ -107,7 +107,7 @@ mod tests {
         let keys = Arc::new(Keys::for_mandate(&header.mandate).unwrap());
         let part = ProofPart::of(&header, evidence, |_| Ok(keys.clone()));
         let whole = audit(log, evidence, |_| Ok(keys.clone()));
-        assert_eq!(whole.findings, []);
+        assert_eq!(whole.verdict, Verdict::Accepted);
         let heads = HeadsPart::from_bytes(&HeadsPart::of(log).to_bytes()).unwrap();
         assert_eq!(heads, HeadsPart::of(log));
         let nobody = |_: &_| -> Result<Arc<Keys>, crate::KeysError> { panic!("the part serves") };
@@ -128,7 +128,7 @@ mod tests {
         let other = Evidence { proof: Some(&flipped), ..Evidence::default() };
         let report = audit_parts(log, other, Some(&part), None, |_| Ok(keys.clone()));
         assert_eq!(report, audit(log, other, |_| Ok(keys.clone())));
-        assert_ne!(report.findings, []);
+        assert_eq!(report.verdict, Verdict::Rejected);
         let commitment = header.model_commitment.to_string();
         let other = VECTOR_LOG.replacen(&commitment, &header.mandate_digest.to_string(), 1);
         let report = audit_parts(other.as_bytes(), evidence, Some(&part), None, |_| Ok(keys.clone()));
