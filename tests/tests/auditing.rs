@@ -89,7 +89,6 @@ fn changed(line: &str, pointer: &str, to: Value) -> String {
 }
 
 #[test]
-#[ignore = "eight minutes: every process derives its keys again; passes with --run-ignored all"]
 fn a_later_audit_starts_where_the_last_one_ended() {
     let p = Proven::new();
     let early = p.write("early.jsonl", &p.first(8));
@@ -171,7 +170,6 @@ fn other_states(p: &Proven, log: &str, proof: &str, state: &str) {
 }
 
 #[test]
-#[ignore = "eight minutes: every process derives its keys again; passes with --run-ignored all"]
 fn a_disclosed_range_is_held_to_its_proofs_and_to_the_promised_mandate() {
     let p = Proven::new();
     let (one, two, three) = (p.path("proof.1"), p.path("proof.2"), p.path("proof"));
