@@ -6,7 +6,8 @@
 
 use probity_backtest::v3::{Direction, Exact, Pool, U256, sqrt_ratio_at_tick};
 use probity_backtest::{
-    Bar, Dataset, Feed, Frictions, Gaps, Grid, Market, Ruled, Scale, Terms, moving_average, moving_average_of, price_from_decimal, run, sweep,
+    Bar, Dataset, Feed, Frictions, Gaps, Grid, Market, Ruled, Scale, Terms, moving_average, moving_average_of, price_from_decimal, run,
+    sweep,
 };
 use probity_strategy::{Amount, Engine, Limits, Mandate, Model, ModelShape, Price, ProofEngine, State};
 use std::{collections::BTreeMap, hint::black_box, path::Path, time::Instant};

@@ -1,6 +1,6 @@
 //! Reorganisations deeper than the confirmations, under a decision, under what it observed and under a post, and a transaction that is
 //! mined and reverted. The chain goes back to a snapshot and takes another way from there. `docs/operators/faults.md` says what is to happen.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::panic, reason = "a test may panic")]
 
 use probity_tests::bad_day::{BadDay, Running};
 use probity_tests::own_clock::OPERATOR;
