@@ -12,15 +12,8 @@ impl Audits {
     pub(crate) fn audit(&self, log: &str, evidence: Evidence<'_>, keys: &Arc<Keys>) -> Report {
         let fit = |m: &Mandate| if keys.fit(m) { Ok(keys.clone()) } else { Keys::for_mandate(m).map(Arc::new) };
         let Ok(reader) = LogReader::new(log.as_bytes()) else { return audit(log.as_bytes(), evidence, fit) };
-        let header = reader.header();
-        if header.mandate.validate().is_err() {
-            return audit(log.as_bytes(), evidence, fit);
-        }
         let mut known = self.0.lock().unwrap();
-        let at = known.iter().position(|part| part.serves(header, evidence)).unwrap_or_else(|| {
-            known.push(ProofPart::of(header, evidence, fit));
-            known.len() - 1
-        });
-        audit_parts(log.as_bytes(), evidence, known.get(at), None, fit)
+        let part = ProofPart::among(&mut known, reader.header(), evidence, fit);
+        audit_parts(log.as_bytes(), evidence, Some(part), None, fit)
     }
 }

@@ -238,8 +238,8 @@ fn pass<R: BufRead>(
 ) -> (Report, Option<Walk>, LogReader<R>) {
     let header = reader.header().clone();
     let mut findings = check_header(&header);
-    if let Err(e) = header.mandate.validate() {
-        findings.push(Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)));
+    if let Err(finding) = check_mandate(&header) {
+        findings.push(finding);
         return (Report::new(None, None, Coverage::default(), findings), None, reader);
     }
     if is_nowhere(&header.mandate) {
@@ -409,6 +409,14 @@ pub(crate) fn log_finding(error: &LogError) -> Finding {
         LogError::Io(e) => Finding::error(Code::LogUnreadable, e.to_string()),
         LogError::Malformed { line, problem } => Finding::error(Code::LogMalformed, problem.clone()).on_line(*line),
     }
+}
+
+/// Nothing may be laid out, allocated or derived for a mandate before this.
+pub(crate) fn check_mandate(header: &Header) -> Result<(), Finding> {
+    let invalid = |e: probity_strategy::DomainError| {
+        Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field))
+    };
+    header.mandate.validate().map_err(invalid)
 }
 
 fn check_header(header: &Header) -> Vec<Finding> {

@@ -3,7 +3,7 @@
 //!
 //! Parts save time and decide nothing: each says what it is of, and what is of something else is made anew.
 
-use crate::audit::{Checked, audit_with, batch, hashed, prove};
+use crate::audit::{Checked, audit_with, batch, check_mandate, hashed, prove};
 use crate::{Digest, Evidence, Header, Keys, KeysError, LogReader, Report};
 use probity_strategy::Mandate;
 use sha2::{Digest as _, Sha256};
@@ -18,9 +18,24 @@ pub struct ProofPart {
 }
 
 impl ProofPart {
-    /// Verifies the proofs for the mandate and the commitment of a log's header.
+    /// Verifies the proofs for the mandate and the commitment of a log's header. A mandate out of range asks for no keys.
     pub fn of(header: &Header, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Self {
-        Self { proofs: proofs(evidence), header: header.clone(), outcome: prove(header, evidence, keys) }
+        let outcome = check_mandate(header).and_then(|()| prove(header, evidence, keys));
+        Self { proofs: proofs(evidence), header: header.clone(), outcome }
+    }
+
+    /// The part of `known` that serves, or a new one, which is known from then on.
+    pub fn among<'a>(
+        known: &'a mut Vec<Self>,
+        header: &Header,
+        evidence: Evidence<'_>,
+        keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
+    ) -> &'a Self {
+        let at = known.iter().position(|part| part.serves(header, evidence)).unwrap_or(known.len());
+        if at == known.len() {
+            known.push(Self::of(header, evidence, keys));
+        }
+        &known[at]
     }
 
     /// Whether this is what verifying the evidence under that header would come to. The rest of the header has no part in it.
@@ -121,6 +136,12 @@ mod tests {
         // Heads of the edited log itself are those that it should have, not those that it has.
         let heads = HeadsPart::of(edited.as_bytes());
         assert_eq!(audit_parts(edited.as_bytes(), evidence, Some(&part), Some(heads), nobody), report);
+
+        // A mandate out of range: nothing is laid out for it.
+        let mut wrong = header.clone();
+        wrong.mandate.decisions_per_fold = 0;
+        let part = ProofPart::of(&wrong, evidence, nobody);
+        assert_eq!(part.outcome.unwrap_err().code, Code::MandateInvalid);
 
         // Another proof, another commitment: verified, not taken over.
         let mut flipped = VECTOR_PROOF.to_vec();

@@ -83,13 +83,7 @@ pub fn selftest() -> Result<Vec<Outcome>, KeysError> {
     let done: RefCell<Vec<ProofPart>> = RefCell::default();
     let proven = |header: &Header, proof: &[u8]| {
         let evidence = Evidence { proof: (!proof.is_empty()).then_some(proof), ..Evidence::default() };
-        if let Some(part) = done.borrow().iter().find(|part| part.serves(header, evidence)) {
-            return part.outcome.clone();
-        }
-        let part = ProofPart::of(header, evidence, keys);
-        let outcome = part.outcome.clone();
-        done.borrow_mut().push(part);
-        outcome
+        ProofPart::among(&mut done.borrow_mut(), header, evidence, keys).outcome.clone()
     };
     Ok(attacks().into_iter().map(|attack| judge(attack, &proven)).collect())
 }
