@@ -43,6 +43,7 @@ mod time;
 mod train;
 mod vault_status;
 mod walk;
+mod whole;
 
 use anyhow::Result;
 use clap::Parser;

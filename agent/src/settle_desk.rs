@@ -11,8 +11,7 @@ use probity_prover::{Position, Settler};
 use probity_strategy::{Model, Observation, Record};
 use probity_verifier::{Claim, Digest, Header, Salt, Scalar, SettlementDomain, SettlementSetup, Trail, genesis_z, verify_settlement};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::Write;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -201,12 +200,7 @@ impl Desk {
     }
 
     fn keep(&self, waiting: &Waiting) -> Result<()> {
-        let temporary = self.path.with_extension("json.tmp");
-        let mut file =
-            File::create(&temporary).with_context(|| format!("{}: expected a folder that can be written", temporary.display()))?;
-        file.write_all(&serde_json::to_vec(waiting)?)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &self.path).with_context(|| format!("{}", self.path.display()))
+        crate::whole::write(&self.path, &serde_json::to_vec(waiting)?)
     }
 
     /// The vault has it: nothing waits any more.

@@ -32,6 +32,7 @@ use crate::output;
 use crate::see::terminal::{self, Terminal};
 use crate::see::{Event, Feed, Seeing};
 use crate::settings::Settings;
+use crate::whole;
 use account::Account;
 use anyhow::{Context, Result, ensure};
 use guard::Guard;
@@ -43,7 +44,7 @@ use probity_strategy::{Amount, Observation, Side, Valuation};
 use probity_verifier::{Header, LogWriter};
 use setup::Ready;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use stop::{Asked, Stop};
 use world::{Turn, World};
@@ -230,7 +231,7 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
             "proving all decisions and posting what is not on chain yet …"
         });
         let proof = agent.post().await?;
-        write(&proof_path, &proof.bytes)?;
+        whole::write(&proof_path, &proof.bytes)?;
         agent.settle_all().await?;
     }
     let entries = agent.journal.entries()?;
@@ -295,13 +296,6 @@ pub(crate) fn export(path: &Path, header: &Header, entries: &[Entry], seal: bool
     if seal {
         log.seal()?;
     }
-    File::open(&temporary)?.sync_all()?;
-    std::fs::rename(&temporary, path).with_context(|| format!("{}", path.display()))
-}
-
-fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
-    let temporary = path.with_extension("bin.tmp");
-    std::fs::write(&temporary, bytes).with_context(|| format!("{}", temporary.display()))?;
     File::open(&temporary)?.sync_all()?;
     std::fs::rename(&temporary, path).with_context(|| format!("{}", path.display()))
 }

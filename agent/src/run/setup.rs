@@ -216,13 +216,8 @@ async fn mandate(
         Some(bar) => bar.open_s,
         None => Survey::at(chain.url())?.newest().await?.time_s,
     };
-    let chain_id = match chain {
-        Chain::Development(dev) => dev.chain_id(),
-        Chain::Real { url, .. } => probity_chain::chain_id(url).await?,
-        Chain::Paper { chain_id, .. } => *chain_id,
-    };
     let place = strategy_file::Place {
-        chain_id,
+        chain_id: chain.id(),
         vault: vault.map_or_else(|| NOWHERE.to_owned(), |v| format!("{:?}", v.view().address())),
         pool: format!("{:?}", pool.address),
         base_is_token1: pool.base_is_token1,

@@ -26,6 +26,13 @@ pub(crate) struct SafetySettings {
     pub(crate) fold: FoldWhen,
 }
 
+impl SafetySettings {
+    /// Most that is offered for gas, wei.
+    pub(crate) fn cap_wei(&self) -> Option<u128> {
+        (self.max_gas_price_gwei > 0).then(|| u128::from(self.max_gas_price_gwei).saturating_mul(1_000_000_000))
+    }
+}
+
 /// When decisions are folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
