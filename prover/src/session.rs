@@ -307,5 +307,9 @@ pub(crate) fn check(mandate: &Mandate, state: &State, obs: &Observation) -> Resu
     if obs.mean_tick.unsigned_abs() > 887_272 {
         return Err(DomainError::new("observation.mean_tick", "within ±887272", obs.mean_tick));
     }
+    if obs.shares.raw() == 0 {
+        // The circuit would take it, and no audit the log: a loss a share cannot be told.
+        return Err(DomainError::new("observation.shares", "1 or more", 0));
+    }
     Ok(())
 }

@@ -140,8 +140,8 @@ mod tests {
         // A mandate out of range: nothing is laid out for it.
         let mut wrong = header.clone();
         wrong.mandate.decisions_per_fold = 0;
-        let part = ProofPart::of(&wrong, evidence, nobody);
-        assert_eq!(part.outcome.unwrap_err().code, Code::MandateInvalid);
+        let refused = ProofPart::of(&wrong, evidence, nobody);
+        assert_eq!(refused.outcome.unwrap_err().code, Code::MandateInvalid);
 
         // Another proof, another commitment: verified, not taken over.
         let mut flipped = VECTOR_PROOF.to_vec();
