@@ -3,7 +3,7 @@
 use crate::cli::{SettleArgs, VerifyCodeArgs};
 use crate::run::{Book, lock, on_runtime};
 use crate::settings::Settings;
-use crate::settle_desk::{Desk, vault_of};
+use crate::settle_desk::{Desk, forget, vault_of};
 use crate::{keys, output, secret};
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::{Address, DevChain, Sender, SettlementVerifier, Vault, VaultView};
@@ -88,6 +88,7 @@ pub(crate) fn settle(args: &SettleArgs, settings: &Settings, json: bool) -> Resu
             standing.terms.verifier != Address::zero(),
             "the vault {vault:?} is not armed: nothing can be settled (setting settlement.mode)"
         );
+        forget(&args.dir, standing.proven_steps)?;
         ensure!(standing.steps > standing.proven_steps, "every one of the vault's {} decisions is settled", standing.steps);
         let setup = setup(&book.header.mandate, settings)?;
         let insecure_params = setup.key.origin().is_insecure();
@@ -105,7 +106,7 @@ pub(crate) fn settle(args: &SettleArgs, settings: &Settings, json: bool) -> Resu
         output::talk(format!("proving {} decisions …", standing.steps.saturating_sub(standing.proven_steps)));
         let waiting = tokio::task::block_in_place(|| desk.prove(&standing, &records))?;
         let vault = Vault::at(sender(&args.dir, &url, settings, chain_id).await?, vault);
-        let sent = crate::run::send_settlement(&desk, &vault, &waiting).await;
+        let sent = crate::run::send_settlement(&desk, &vault, &waiting, &mut ()).await;
         let gas_used = sent.context("the proof waits in the run's folder; the same command sends it again")?;
         let done = Settled { from: waiting.from, to: waiting.to, settlement_bytes: waiting.bytes()?.len(), gas_used, insecure_params };
         output::data(json, "settled", &done, || {

@@ -36,6 +36,35 @@ pub(crate) struct Waiting {
     settlement: String,
 }
 
+/// Removes the proof that waits in a run's folder if the vault has proven all that it proves: it was sent, and whoever sent it ended
+/// before it could tell. A file that cannot be read is left to whoever proves next.
+pub(crate) fn forget(dir: &Path, proven: u32) -> Result<()> {
+    let path = dir.join(WAITING);
+    match waiting(&path) {
+        Ok(Some(old)) if old.to <= proven => remove(&path),
+        _ => Ok(()),
+    }
+}
+
+/// The proof that waits for its transaction, if there is one.
+fn waiting(path: &Path) -> Result<Option<Waiting>> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("{}", path.display())),
+    };
+    let waiting: Waiting = serde_json::from_slice(&text)
+        .with_context(|| format!("{}: expected a settlement that waits; remove the file to make a new one", path.display()))?;
+    Ok((waiting.version == 1).then_some(waiting))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).with_context(|| format!("{}", path.display())),
+        _ => Ok(()),
+    }
+}
+
 impl Waiting {
     /// The bytes for the vault.
     pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
@@ -116,7 +145,7 @@ impl Desk {
             z: self.settler.z(&position),
         };
         let expected = hex::encode(claim.to_bytes());
-        if let Some(waiting) = self.waiting()? {
+        if let Some(waiting) = waiting(&self.path)? {
             if self.holds(&waiting, &claim, &expected, &end)? {
                 return Ok(waiting);
             }
@@ -187,27 +216,12 @@ impl Desk {
         Ok((position, before, trail, records.iter().skip(proven).map(|r| r.observation.clone()).collect()))
     }
 
-    /// The proof that waits for its transaction, if there is one.
-    fn waiting(&self) -> Result<Option<Waiting>> {
-        let text = match std::fs::read(&self.path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e).with_context(|| format!("{}", self.path.display())),
-        };
-        let waiting: Waiting = serde_json::from_slice(&text)
-            .with_context(|| format!("{}: expected a settlement that waits; remove the file to make a new one", self.path.display()))?;
-        Ok((waiting.version == 1).then_some(waiting))
-    }
-
     fn keep(&self, waiting: &Waiting) -> Result<()> {
         crate::whole::write(&self.path, &serde_json::to_vec(waiting)?)
     }
 
     /// The vault has it: nothing waits any more.
     pub(crate) fn settled(&self) -> Result<()> {
-        match std::fs::remove_file(&self.path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).with_context(|| format!("{}", self.path.display())),
-            _ => Ok(()),
-        }
+        remove(&self.path)
     }
 }

@@ -197,7 +197,11 @@ pub(super) async fn pool(chain: &Chain, settings: &Settings) -> Result<PoolInfo>
 /// What the settings say of gas.
 fn fees(settings: &Settings) -> Fees {
     let after = settings.safety.replace_after_s;
-    Fees { cap_wei: settings.safety.cap_wei(), replace_after: (after > 0).then(|| Duration::from_secs(after)) }
+    Fees {
+        cap_wei: settings.safety.cap_wei(),
+        tip_wei: Some(settings.safety.tip_wei()),
+        replace_after: (after > 0).then(|| Duration::from_secs(after)),
+    }
 }
 
 /// The operator's account: from the environment on a real chain, made for the run on a development chain; none on paper.

@@ -47,10 +47,18 @@ pub(crate) enum Boundary {
     PostMined,
     /// The journal knows.
     Posted,
+    /// A settlement's proof is on disk, its transaction is not signed.
+    SettleProven,
+    /// It is signed, it has not left.
+    SettleSigned,
+    /// It left.
+    SettleSent,
+    /// It has a receipt, the proof still lies on disk.
+    SettleMined,
 }
 
 /// All of them with their names.
-const NAMES: [(Boundary, &str); 17] = [
+const NAMES: [(Boundary, &str); 21] = [
     (Boundary::DeploySigned, "deploy_signed"),
     (Boundary::DeploySent, "deploy_sent"),
     (Boundary::DeployMined, "deploy_mined"),
@@ -68,6 +76,10 @@ const NAMES: [(Boundary, &str); 17] = [
     (Boundary::PostSent, "post_sent"),
     (Boundary::PostMined, "post_mined"),
     (Boundary::Posted, "posted"),
+    (Boundary::SettleProven, "settle_proven"),
+    (Boundary::SettleSigned, "settle_signed"),
+    (Boundary::SettleSent, "settle_sent"),
+    (Boundary::SettleMined, "settle_mined"),
 ];
 
 struct Drill {

@@ -12,6 +12,8 @@ pub(crate) enum What {
     Decision(u32),
     /// A proof.
     Post,
+    /// A settlement, alone or with a decision.
+    Settlement,
     /// The vault itself.
     Deploy,
 }
@@ -27,11 +29,12 @@ pub(crate) struct Following<'a> {
 }
 
 impl Following<'_> {
-    const fn pick(&self, decision: Boundary, post: Boundary, deploy: Boundary) -> Boundary {
+    const fn pick(&self, decision: Boundary, post: Boundary, deploy: Boundary, settle: Boundary) -> Boundary {
         match self.what {
             What::Decision(_) => decision,
             What::Post => post,
             What::Deploy => deploy,
+            What::Settlement => settle,
         }
     }
 }
@@ -46,23 +49,23 @@ impl Notes for Following<'_> {
         let (step, of) = match self.what {
             What::Decision(step) => (Some(step), format!("of step {step}")),
             What::Deploy => (Some(DEPLOYING), "that deploys".to_owned()),
-            What::Post => (None, String::new()),
+            What::Post | What::Settlement => (None, String::new()),
         };
         if let Some(step) = step {
             let noted = self.journal.attempt(step, attempt);
             noted.map_err(|e| stopped(format!("journal: the transaction {of} could not be noted, nothing was sent: {e:#}")))?;
         }
-        reached(self.pick(Boundary::DecideSigned, Boundary::PostSigned, Boundary::DeploySigned));
+        reached(self.pick(Boundary::DecideSigned, Boundary::PostSigned, Boundary::DeploySigned, Boundary::SettleSigned));
         Ok(())
     }
 
     fn sent(&mut self) -> Result<(), ChainError> {
-        reached(self.pick(Boundary::DecideSent, Boundary::PostSent, Boundary::DeploySent));
+        reached(self.pick(Boundary::DecideSent, Boundary::PostSent, Boundary::DeploySent, Boundary::SettleSent));
         Ok(())
     }
 
     fn mined(&mut self) -> Result<(), ChainError> {
-        reached(self.pick(Boundary::DecideMined, Boundary::PostMined, Boundary::DeployMined));
+        reached(self.pick(Boundary::DecideMined, Boundary::PostMined, Boundary::DeployMined, Boundary::SettleMined));
         Ok(())
     }
 }

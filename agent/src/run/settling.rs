@@ -5,20 +5,23 @@
 
 use crate::journal::Journal;
 use crate::output;
+use crate::run::fault::{Boundary, reached};
 use crate::run::halt::{Gate, Mode};
+use crate::run::sending::{Following, What};
 use crate::run::workers::Workers;
 use crate::see::{Event, Feed};
 use crate::settings::{Settings, SettlementMode, SettlementSettings};
-use crate::settle_desk::{Desk, Waiting, genesis_state};
+use crate::settle_desk::{Desk, Waiting, forget, genesis_state};
 use anyhow::{Context, Result, bail, ensure};
-use probity_chain::{Address, Move, Observed, Outcome, Sender, SettlementVerifier, Standing, Terms, Vault};
+use probity_chain::{Address, Move, Notes, Observed, Outcome, Sender, SettlementVerifier, Standing, Terms, Vault};
 use probity_strategy::{Model, Record};
 use probity_verifier::{Header, Salt, SettlementSetup};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Settling of a run.
 pub(crate) struct Settling {
+    dir: PathBuf,
     desk: Desk,
     settings: SettlementSettings,
     feed: Feed,
@@ -100,7 +103,7 @@ impl Settling {
             max_unproven_decisions,
             max_unproven_seconds
         );
-        Ok(Some(Self { desk, settings: settings.settlement.clone(), feed: parts.feed.clone(), workers: parts.workers }))
+        Ok(Some(Self { dir: parts.dir.to_owned(), desk, settings: settings.settlement.clone(), feed: parts.feed.clone(), workers: parts.workers }))
     }
 
     /// Whether an order's own transaction has to carry its proof.
@@ -112,7 +115,9 @@ impl Settling {
     fn prove(&self, standing: &Standing, records: &[Record]) -> Result<Waiting> {
         tokio::task::block_in_place(|| {
             let _place = self.workers.turn();
-            self.desk.prove(standing, records)
+            let waiting = self.desk.prove(standing, records)?;
+            reached(Boundary::SettleProven);
+            Ok(waiting)
         })
     }
 
@@ -122,7 +127,8 @@ impl Settling {
         let records: Vec<Record> = journal.entries()?.into_iter().map(|e| e.record).collect();
         let waiting = self.prove(&standing, &records)?;
         open(gate, journal)?;
-        let outcome = vault.decide_settled(seen, made, &waiting.bytes()?).await?;
+        let mut notes = Following { journal, gate, what: What::Settlement };
+        let outcome = vault.decide_settled_noting(seen, made, &waiting.bytes()?, &mut notes).await?;
         self.desk.settled()?;
         self.feed.tell(&Event::Settled { decisions: waiting.to, gas_used: 0 });
         tracing::info!(from = waiting.from, to = waiting.to, gas_used = outcome.gas_used, "settled with a trade");
@@ -144,6 +150,8 @@ impl Settling {
 
     async fn due(&self, vault: &Vault) -> Result<bool> {
         let standing = vault.view().standing().await?;
+        // The last start may have ended between a settlement's transaction and here.
+        forget(&self.dir, standing.proven_steps)?;
         // A reorganisation can take a settlement back.
         self.feed.tell(&Event::Settled { decisions: standing.proven_steps, gas_used: 0 });
         let unproven = standing.steps.saturating_sub(standing.proven_steps);
@@ -155,13 +163,14 @@ impl Settling {
     pub(crate) async fn settle(&self, vault: &Vault, journal: &Journal, gate: &Gate) -> Result<u32> {
         let standing = vault.view().standing().await?;
         if standing.steps == standing.proven_steps {
+            forget(&self.dir, standing.proven_steps)?;
             return Ok(0);
         }
         let steps = usize::try_from(standing.steps)?;
         let records: Vec<Record> = journal.entries()?.into_iter().take(steps).map(|e| e.record).collect();
         let waiting = self.prove(&standing, &records)?;
         open(gate, journal)?;
-        let gas_used = send(&self.desk, vault, &waiting).await?;
+        let gas_used = send(&self.desk, vault, &waiting, &mut Following { journal, gate, what: What::Settlement }).await?;
         self.feed.tell(&Event::Settled { decisions: waiting.to, gas_used });
         output::talk(format!("settled decisions {} … {} ({gas_used} gas)", waiting.from, waiting.to));
         Ok(waiting.to.saturating_sub(waiting.from))
@@ -177,8 +186,8 @@ fn open(gate: &Gate, journal: &Journal) -> Result<()> {
 }
 
 /// Sends a settlement that waits; it waits on if that fails.
-pub(crate) async fn send(desk: &Desk, vault: &Vault, waiting: &Waiting) -> Result<u64> {
-    let gas_used = vault.settle(&waiting.bytes()?).await?;
+pub(crate) async fn send(desk: &Desk, vault: &Vault, waiting: &Waiting, notes: &mut dyn Notes) -> Result<u64> {
+    let gas_used = vault.settle_noting(&waiting.bytes()?, notes).await?;
     desk.settled()?;
     Ok(gas_used)
 }
