@@ -34,7 +34,8 @@ struct Agent<'a> {
 
 impl Agent<'_> {
     fn start(&self, more: &[(&'static str, &str)]) -> std::process::Output {
-        let mut args = vec!["--json", "run", "--dir", self.run.dir(), "--rpc", self.url, "--decisions", "4", "--posting", "every", "--deploy"];
+        let mut args =
+            vec!["--json", "run", "--dir", self.run.dir(), "--rpc", self.url, "--decisions", "4", "--posting", "every", "--deploy"];
         if !self.run.dir.join("opening.json").exists() {
             args.extend(["--model", self.run.model.to_str().unwrap()]);
         }
@@ -108,14 +109,19 @@ async fn the_whole_path_under_another_chain_id_and_a_settlement_for_it_is_refuse
     let code = agent.with(&["--json", "settlement", "verify-code"]);
     assert_eq!(code["matches"], true, "{code}");
     let status = agent.with(&["--json", "vault", "status"]);
-    assert_eq!((&status["promise_matches"], &status["code_matches"], &status["chain_id"]), (&true.into(), &true.into(), &8_453.into()), "{status}");
+    assert_eq!(
+        (&status["promise_matches"], &status["code_matches"], &status["chain_id"]),
+        (&true.into(), &true.into(), &8_453.into()),
+        "{status}"
+    );
     let log = run.dir.join("decisions.jsonl");
     let audit = run_with("probity", &["--json", "audit", "--log", log.to_str().unwrap(), "--rpc", l2.url()], &[]);
     assert_eq!(audit.status.code(), Some(0), "{}", json(&audit));
     assert_eq!(json(&audit)["result"]["chain"]["decisions"], 4);
 
     // What was paid: the base fee and the tip that was asked for. The node charges nothing for data on another chain.
-    let logs = l2.call("eth_getLogs", &object!([{ "fromBlock": "0x0", "address": format!("{:?}", vault.view().address()), "topics": [SETTLED] }]));
+    let logs =
+        l2.call("eth_getLogs", &object!([{ "fromBlock": "0x0", "address": format!("{:?}", vault.view().address()), "topics": [SETTLED] }]));
     assert_eq!(logs.as_array().unwrap().len(), 2);
     for log in logs.as_array().unwrap() {
         let receipt = l2.call("eth_getTransactionReceipt", &object!([log["transactionHash"]]));

@@ -103,7 +103,13 @@ impl Settling {
             max_unproven_decisions,
             max_unproven_seconds
         );
-        Ok(Some(Self { dir: parts.dir.to_owned(), desk, settings: settings.settlement.clone(), feed: parts.feed.clone(), workers: parts.workers }))
+        Ok(Some(Self {
+            dir: parts.dir.to_owned(),
+            desk,
+            settings: settings.settlement.clone(),
+            feed: parts.feed.clone(),
+            workers: parts.workers,
+        }))
     }
 
     /// Whether an order's own transaction has to carry its proof.

@@ -38,7 +38,6 @@ impl SafetySettings {
     pub(crate) fn tip_wei(&self) -> u128 {
         u128::from(self.tip_mgwei).saturating_mul(1_000_000)
     }
-    }
 }
 
 /// When decisions are folded.
