@@ -1,5 +1,5 @@
 //! Invariants of the vault under random calls of everybody: after each one, what the tokens and the vault say is held against what may be.
-//! `PROBITY_FUZZ_CALLS` calls a vault (75), of two vaults: one plain, one armed with a verifier that lies and with a bond.
+//! `PROBITY_FUZZ_CALLS` calls a vault (150), of two vaults: one plain, one armed with a verifier that lies and with a bond.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 #[path = "common/books.rs"]
@@ -644,7 +644,7 @@ impl Fuzz {
 }
 
 async fn fuzz(seed: u64, armed: bool, must: &[&str]) {
-    let calls = std::env::var("PROBITY_FUZZ_CALLS").map_or(75, |n| n.parse().unwrap());
+    let calls = std::env::var("PROBITY_FUZZ_CALLS").map_or(150, |n| n.parse().unwrap());
     let mut fuzz = Fuzz::open(seed, armed).await;
     for _ in 0..calls {
         fuzz.step().await;

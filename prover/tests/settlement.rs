@@ -108,7 +108,9 @@ fn settlements_chain_and_every_change_is_refused() {
 fn ranges_that_start_with_an_announcement_and_a_take_over_settle() {
     let mut world = World::new();
     let mandate = mandate(world.settler.setup().model.clone(), 4);
-    let other = model(&mandate.model, 2);
+    let mut other = model(&mandate.model, 2);
+    let last = other.biases.len() - 3;
+    other.biases[last..].copy_from_slice(&[-400_000, 0, 400_000]);
     let genesis = world.settler.genesis();
     let unknown = Rotation { commitment: Digest::from_scalar(Scalar::from(5)), at_step: 12 };
     let early = world.settler.announce(&genesis, &Rotation { at_step: 11, ..unknown }).unwrap_err().to_string();
