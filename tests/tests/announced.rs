@@ -21,7 +21,8 @@ fn an_announcement_is_held_against_the_vault_both_ways() {
     // The log without its seal: more may follow.
     let text = std::fs::read_to_string(dir.join("decisions.jsonl")).unwrap();
     let open: Vec<&str> = text.lines().filter(|line| !line.starts_with("{\"seal\"")).collect();
-    let mut reader = LogReader::new(open.join("\n").as_bytes()).unwrap();
+    let whole = open.join("\n") + "\n";
+    let mut reader = LogReader::new(whole.as_bytes()).unwrap();
     let mut head = reader.header().genesis_head;
     while let Some(line) = reader.next_line().unwrap() {
         let Line::Entry(entry) = line else { unreachable!("decisions only") };
