@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use probity_chain::{Decided, HeaderPart, HeaderSeen, Posted, VaultView, vault_storage};
 use probity_strategy::Side;
 use probity_verifier::{
-    ChainFacts, ChainMark, DecisionSeen, FeeSeen, Header, HeaderField, PoolSeen, PostedSeen, REORG_MARGIN, RegistrationSeen, StateSeen,
-    SwapSeen, VaultSlots, is_nowhere,
+    AnnouncedSeen, ChainFacts, ChainMark, DecisionSeen, FeeSeen, Header, HeaderField, PoolSeen, PostedSeen, REORG_MARGIN, RegistrationSeen,
+    RotatedSeen, StateSeen, SwapSeen, VaultSlots, is_nowhere,
 };
 
 /// Facts, and the proof bytes of the post that reaches farthest.
@@ -60,6 +60,16 @@ impl Seen {
         let posted = view.posted(block).await?;
         let fees = view.flows(from).await?.into_iter().filter(probity_chain::Flow::is_fee);
         let fees = fees.map(|f| FeeSeen { account: format!("{:?}", f.account), shares: f.shares }).collect();
+        let announced = view.announced(block).await?.into_iter().map(|a| AnnouncedSeen {
+            step: a.step,
+            commitment: a.announce.commitment,
+            at_step: a.announce.at_step,
+            head_before: a.announce.head_before,
+            head_after: a.announce.head_after,
+            tx_hash: a.tx_hash,
+        });
+        let rotated = view.rotated(block).await?.into_iter();
+        let rotated = rotated.map(|r| RotatedSeen { step: r.step, commitment: r.commitment, tx_hash: r.tx_hash });
         let (_, head) = view.position().await?;
         let facts = ChainFacts {
             node: probity_chain::host_of(url),
@@ -69,6 +79,8 @@ impl Seen {
             code_matches: view.code_matches().await?,
             registration,
             decisions,
+            announced: announced.collect(),
+            rotated: rotated.collect(),
             swaps: swaps.iter().map(|s| SwapSeen { tx_hash: s.tx_hash, amount0: s.amount0, amount1: s.amount1 }).collect(),
             posted: posted.iter().map(|p| PostedSeen { steps: p.steps, head: p.head, tx_hash: p.tx_hash }).collect(),
             fees,

@@ -103,12 +103,20 @@ pub(crate) fn settle(args: &SettleArgs, settings: &Settings, json: bool) -> Resu
             entries.len()
         );
         let records: Vec<Record> = entries.into_iter().take(steps).map(|e| e.record).collect();
-        output::talk(format!("proving {} decisions …", standing.steps.saturating_sub(standing.proven_steps)));
-        let waiting = tokio::task::block_in_place(|| desk.prove(&standing, &records))?;
         let vault = Vault::at(sender(&args.dir, &url, settings, chain_id).await?, vault);
-        let sent = crate::run::send_settlement(&desk, &vault, &waiting, &mut ()).await;
-        let gas_used = sent.context("the proof waits in the run's folder; the same command sends it again")?;
-        let done = Settled { from: waiting.from, to: waiting.to, settlement_bytes: waiting.bytes()?.len(), gas_used, insecure_params };
+        let (from, to) = (standing.proven_steps, standing.steps);
+        let mut done = Settled { from, to, settlement_bytes: 0, gas_used: 0, insecure_params };
+        let mut standing = standing;
+        // Range by range: no settlement goes over an announcement of other weights or their take-over.
+        while standing.proven_steps < to {
+            let end = to.min(standing.settles_to);
+            output::talk(format!("proving {} decisions …", end.saturating_sub(standing.proven_steps)));
+            let waiting = tokio::task::block_in_place(|| desk.prove(&standing, &records))?;
+            let sent = crate::run::send_settlement(&desk, &vault, &waiting, &mut ()).await;
+            done.gas_used += sent.context("the proof waits in the run's folder; the same command sends it again")?;
+            done.settlement_bytes += waiting.bytes()?.len();
+            standing = view.standing().await?;
+        }
         output::data(json, "settled", &done, || {
             format!("settled decisions {} … {} ({} bytes, {} gas)", done.from, done.to, done.settlement_bytes, done.gas_used)
         })

@@ -9,9 +9,11 @@ use anyhow::{Context, Result, ensure};
 use probity_chain::{Address, SettlementVerifier, Standing};
 use probity_prover::{Position, Settler};
 use probity_strategy::{Model, Observation, Record};
-use probity_verifier::{Claim, Digest, Header, Salt, Scalar, SettlementDomain, SettlementSetup, Trail, genesis_z, verify_settlement};
+use probity_verifier::{
+    Claim, Digest, Header, Rotation, Salt, Scalar, SettlementDomain, SettlementSetup, Trail, genesis_z, verify_settlement,
+};
 use serde::{Deserialize, Serialize};
-
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -75,6 +77,8 @@ impl Waiting {
 /// A run's settlements.
 pub(crate) struct Desk {
     settler: Settler,
+    /// Announcements of other weights, each with the number of decisions before it.
+    announced: BTreeMap<u32, Rotation>,
     header: Header,
     vault: Address,
     path: PathBuf,
@@ -97,7 +101,16 @@ impl Desk {
     pub(crate) fn new(dir: &Path, setup: Arc<SettlementSetup>, header: &Header, model: Model, salt: Salt) -> Result<Self> {
         let settler = Settler::new(setup, header.mandate.clone(), model, salt)?;
         ensure!(settler.commitment() == header.model_commitment, "opening: commits to another model than the run's");
-        Ok(Self { settler, header: header.clone(), vault: vault_of(header)?, path: dir.join(WAITING) })
+        Ok(Self { settler, announced: BTreeMap::new(), header: header.clone(), vault: vault_of(header)?, path: dir.join(WAITING) })
+    }
+
+    /// Notes that other weights were announced after so many decisions, and what opens their commitment.
+    #[expect(dead_code, reason = "a run announces nothing yet")]
+    pub(crate) fn announced(&mut self, before: u32, rotation: Rotation, model: Model, salt: Salt) -> Result<()> {
+        let commitment = self.settler.provide(model, salt)?;
+        ensure!(commitment == rotation.commitment, "opening: expected the weights behind {}, got {commitment}", rotation.commitment);
+        self.announced.insert(before, rotation);
+        Ok(())
     }
 
     /// Table of constants of the verifier.
@@ -132,18 +145,12 @@ impl Desk {
         .digest()
     }
 
-    /// A proof of all of these decisions after the proven ones: the one that waits, or a new one. They must be what the vault recorded, as far
-    /// as it has; one more may follow, which its own transaction then brings.
+    /// A proof of these decisions after the proven ones, up to where the vault lets one settlement go: the one that waits, or a new one. They
+    /// must be what the vault recorded, as far as it has; one more may follow, which its own transaction then brings.
     pub(crate) fn prove(&self, standing: &Standing, records: &[Record]) -> Result<Waiting> {
-        let (from, to) = (standing.proven_steps, u32::try_from(records.len())?);
-        let (position, trail, end, observations) = self.replay(standing, records)?;
-        let claim = Claim {
-            domain: self.domain(from, to),
-            trail: trail.value,
-            decisions: to - from,
-            fingerprint: trail.fingerprint,
-            z: self.settler.z(&position),
-        };
+        let (from, to) = (standing.proven_steps, u32::try_from(records.len())?.min(standing.settles_to));
+        let (position, trail, end, observations) = self.replay(standing, records, to)?;
+        let claim = self.settler.claim(&position, trail, self.domain(from, to), to - from);
         let expected = hex::encode(claim.to_bytes());
         if let Some(waiting) = waiting(&self.path)? {
             if self.holds(&waiting, &claim, &expected, &end)? {
@@ -174,8 +181,9 @@ impl Desk {
         Ok(shown.is_ok_and(|shown| shown.trail == end.value && shown.fingerprint == end.fingerprint))
     }
 
-    /// Replays the decisions; the vault's trail must be theirs where it is proven and where it stands.
-    fn replay(&self, standing: &Standing, records: &[Record]) -> Result<(Position, Trail, Trail, Vec<Observation>)> {
+    /// Replays the decisions; the vault's trail must be theirs where it is proven and where it stands. Returns where the proven ones end, the
+    /// trail there and after `to` decisions, and the observations in between.
+    fn replay(&self, standing: &Standing, records: &[Record], to: u32) -> Result<(Position, Trail, Trail, Vec<Observation>)> {
         let (proven, steps) = (usize::try_from(standing.proven_steps)?, usize::try_from(standing.steps)?);
         ensure!(proven < records.len(), "every one of the {} decisions is settled", records.len());
         ensure!(
@@ -186,34 +194,40 @@ impl Desk {
         let settler = &self.settler;
         let mut position = settler.genesis();
         let mut trail = Trail { value: self.domain(0, 0), fingerprint: Scalar::from(0) };
-        let mut start = None;
-        let parts = [records.get(..proven), records.get(proven..steps), records.get(steps..)];
-        for (i, part) in parts.into_iter().map(Option::unwrap_or_default).enumerate() {
-            let observations: Vec<Observation> = part.iter().map(|r| r.observation.clone()).collect();
-            let (after, made) = settler.advance(&position, &observations)?;
-            if let Some((_, was)) = made.iter().zip(part).find(|(made, was)| made != was) {
-                anyhow::bail!("decision {} of the journal is not what the model decides", was.observation.step);
-            }
-            settler.follow(&mut trail, &position, &made);
-            position = after;
-            let (value, fingerprint, head) = match i {
-                0 => (standing.proven_trail, standing.proven_fingerprint, standing.proven_head),
-                1 => (standing.trail, standing.fingerprint, standing.head),
-                _ => break,
-            };
+        let (mut start, mut end) = (None, trail);
+        let same = |trail: &Trail, head: Digest, place: (&[u8; 32], &[u8; 32], &[u8; 32]), at: u32| {
             ensure!(
-                trail.value == value
-                    && Digest::from_scalar(trail.fingerprint).to_bytes() == fingerprint
-                    && position.head().to_bytes() == head,
-                "the vault recorded other decisions than this journal up to decision {}: nothing can settle them",
-                position.decisions()
+                (&trail.value, &Digest::from_scalar(trail.fingerprint).to_bytes(), &head.to_bytes()) == place,
+                "the vault recorded other decisions than this journal up to decision {at}: nothing can settle them"
             );
-            if i == 0 {
+            Ok(())
+        };
+        for count in 0..=u32::try_from(records.len())? {
+            if count == standing.proven_steps {
+                let place = (&standing.proven_trail, &standing.proven_fingerprint, &standing.proven_head);
+                same(&trail, position.decided(), place, count)?;
+            }
+            if let Some(rotation) = self.announced.get(&count) {
+                position = settler.announce(&position, rotation)?;
+            }
+            if count == standing.proven_steps {
                 start = Some((position.clone(), trail));
             }
+            if count == standing.steps {
+                same(&trail, position.head(), (&standing.trail, &standing.fingerprint, &standing.head), count)?;
+            }
+            if count == to {
+                end = trail;
+            }
+            let Some(record) = records.get(usize::try_from(count)?) else { break };
+            let (after, made) = settler.advance(&position, std::slice::from_ref(&record.observation))?;
+            ensure!(made.first() == Some(record), "decision {count} of the journal is not what the model decides");
+            settler.follow(&mut trail, &position, &made);
+            position = after;
         }
         let (position, before) = start.context("the proven position; this is a bug")?;
-        Ok((position, before, trail, records.iter().skip(proven).map(|r| r.observation.clone()).collect()))
+        let stretch = records.iter().take(usize::try_from(to)?).skip(proven);
+        Ok((position, before, end, stretch.map(|r| r.observation.clone()).collect()))
     }
 
     fn keep(&self, waiting: &Waiting) -> Result<()> {

@@ -13,7 +13,7 @@ import {VaultBond} from "./VaultBond.sol";
 /// @notice Holds the funds, records every decision with the observation as the chain sees it, and trades only in one pool.
 /// Section numbers (S0 … S9) are those of docs/design/step.md.
 ///
-/// There is no owner and nothing to upgrade. The operator can only register, arm, pledge, decide, post, close, and take his bond back after closing, and make the first deposit.
+/// There is no owner and nothing to upgrade. The operator can only register, arm, pledge, announce other weights, decide, post, close, and take his bond back after closing, and make the first deposit.
 /// Who holds which share is in the share contract that the vault creates; through it depositors can leave at any time, in kind.
 ///
 /// What it does not do:

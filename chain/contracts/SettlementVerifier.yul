@@ -8,7 +8,8 @@
 // table of 26 words behind the code, written by the constructor from its arguments; the digest of that table is the first thing
 // absorbed, so no constant can be other than the one a proof was made for.
 //
-// Call data, no selector: domain, trail, decisions, fingerprint, z (one word an element): all from the vault; then the settlement's bytes.
+// Call data, no selector: domain, trail, decisions, fingerprint, z (one word an element), and what the first block leaves of the weights: commitment
+// in force, commitment and step of the rotation ahead. All from the vault; then the settlement's bytes.
 // Returns trail, fingerprint, z (after). Reverts with one word, the number of the failure, if anything is wrong.
 object "SettlementVerifier" {
     code {
@@ -37,7 +38,7 @@ object "SettlementVerifier" {
             function logRows() -> v { v := K(21) }
             function logSize() -> v { v := K(22) }
             function arity() -> v { v := K(23) }
-            // Bytes of z's first words, which no block may change (model, mandate, rotation ahead: FIXED of the reference); of what each block
+            // Bytes of z's first words, which no block brings (model, mandate, rotation ahead: FIXED of the reference); of what each block
             // brings, behind the step.
             function fixedBytes() -> v { v := 128 }
             function restBytes() -> v { v := sub(shl(5, sub(arity(), 1)), fixedBytes()) }
@@ -201,14 +202,14 @@ object "SettlementVerifier" {
                 let snark := add(mul(96, add(logRows(), logSize())), 1696)
                 if iszero(eq(calldatasize(), add(proof, snark))) { fail(1) }
             }
-            function claimBytes() -> v { v := shl(5, add(4, arity())) }
+            function claimBytes() -> v { v := shl(5, add(7, arity())) }
 
             // ------------------------------------------------------------ V2: challenges and folds
             function fold(decisions) -> trail {
                 let b := BUF()
                 let at := claimBytes()
                 // h₀ = keccak(tag ‖ configuration ‖ claim ‖ mask)
-                mstore(b, 0x70726f626974792e736574746c656d656e742e322e7374617274000000000000)
+                mstore(b, 0x70726f626974792e736574746c656d656e742e332e7374617274000000000000)
                 mstore(add(b, 32), keccak256(0x400, 0x340))
                 calldatacopy(add(b, 64), 0, add(at, 128))
                 let h := keccak256(b, add(192, at))
@@ -220,14 +221,19 @@ object "SettlementVerifier" {
                 mstore(add(Z(), shl(5, count)), scalarAt(0x60))
                 at := add(at, 128)
                 trail := calldataload(0x20)
-                for {} decisions {} {
-                    let live := perBlock()
-                    if gt(live, decisions) { live := decisions }
-                    decisions := sub(decisions, live)
-                    h, trail := foldBlock(h, trail, at, live)
-                    at := add(at, add(160, add(restBytes(), shl(4, live))))
+                let first
+                {
+                    let start := at
+                    for {} decisions {} {
+                        let live := perBlock()
+                        if gt(live, decisions) { live := decisions }
+                        decisions := sub(decisions, live)
+                        h, trail := foldBlock(h, trail, at, live)
+                        if eq(at, start) { first := mload(U()) }
+                        at := add(at, add(160, add(restBytes(), shl(4, live))))
+                    }
                 }
-                foldFixed()
+                foldFixed(first)
                 unblind(at)
             }
             /// h' = keccak(tag ‖ h ‖ block); ρ = its low 128 bits; running += ρ·block.
@@ -235,7 +241,7 @@ object "SettlementVerifier" {
                 let b := BUF()
                 let zBytes := restBytes()
                 let size := add(160, add(zBytes, shl(4, live)))
-                mstore(b, 0x70726f626974792e736574746c656d656e742e322e626c6f636b000000000000)
+                mstore(b, 0x70726f626974792e736574746c656d656e742e332e626c6f636b000000000000)
                 mstore(add(b, 32), h)
                 calldatacopy(add(b, 64), at, size)
                 next := keccak256(b, add(64, size))
@@ -278,13 +284,25 @@ object "SettlementVerifier" {
                     mstore(x, addmod(mload(x), mulmod(rho, mload(from), r), r))
                 }
             }
-            /// What no block changes is the same before and after every block: Σ ρ of each.
-            function foldFixed() {
+            /// What no block brings: before the first block (whose ρ is `first`) the claim's z, after it the claim's mandate and weights, before
+            /// and after every later block the same. Σ ρ of each; z after is left with the latter.
+            function foldFixed(first) {
+                let r := R()
+                let u := mload(U())
+                let rest := addmod(u, sub(r, first), r)
                 let after := add(add(X(), shl(5, add(arity(), 1))), shl(5, perBlock()))
+                let weights := sub(claimBytes(), 96)
                 for { let i := 0 } lt(i, fixedBytes()) { i := add(i, 32) } {
-                    let v := times(mload(U()), mload(add(Z(), i)))
-                    mstore(add(X(), i), v)
-                    mstore(add(after, i), v)
+                    let v := mload(add(Z(), i))
+                    let then := v
+                    // The mandate, the second, stays.
+                    if iszero(eq(i, 32)) {
+                        then := scalarAt(weights)
+                        weights := add(weights, 32)
+                    }
+                    mstore(add(Z(), i), then)
+                    mstore(add(X(), i), addmod(mulmod(first, v, r), mulmod(rest, then, r), r))
+                    mstore(add(after, i), mulmod(u, then, r))
                 }
             }
             /// W −= r_W·h, E −= r_E·h.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-import {VaultState} from "./VaultState.sol";
+import {VaultRotation} from "./VaultRotation.sol";
 
 /// @title Settlement: proofs that the vault verifies itself (docs/design/settlement.md)
-abstract contract VaultSettlement is VaultState {
+abstract contract VaultSettlement is VaultRotation {
     /// Names the verifier and the terms, once, after registration and before the first decision.
     function arm(Terms calldata t) external onlyOperator {
         if (registeredBlock == 0) revert NotRegistered();
@@ -13,39 +13,22 @@ abstract contract VaultSettlement is VaultState {
         (verifier, maxUnprovenDecisions, maxUnprovenSeconds, genesisState) = (t.verifier, t.maxUnprovenDecisions, t.maxUnprovenSeconds, t.genesisState);
         _armed = true;
         trail = _domain(0, 0);
-        (provenTrail, provenHead, provenState) = (trail, head, t.genesisState);
+        // The genesis head, whatever has been announced since.
+        (provenTrail, provenHead, provenState) = (trail, _registration.genesisHead, t.genesisState);
         emit Armed(t, trail);
     }
 
     /// Proves every decision up to now. Anybody may; nothing depends on who does. A settlement that does not hold changes nothing.
     function settle(bytes calldata settlement) external nonReentrant {
         if (!_armed) revert NotArmed();
-        _settle(_now(), settlement);
-    }
-
-    /// Ends an epoch here, so that a settlement up to here stays good whatever is decided meanwhile. Anybody may: an epoch more binds
-    /// nobody, since a settlement may go to the end of any of them.
-    function closeEpoch() external nonReentrant returns (uint32 index) {
-        if (!_armed) revert NotArmed();
-        if (nextStep == provenSteps || _epochEndsHere) revert NothingToSettle();
-        index = uint32(_epochs.length);
-        _epochs.push(_now());
-        _epochEndsHere = true;
-        emit EpochClosed(index, nextStep, head);
+        // Where an epoch ends here its head is the last decision's; the vault's own may be that after an announcement.
+        _settle(_marks & EPOCH_ENDS_HERE != 0 ? _epochs[_epochs.length - 1] : _now(), settlement);
     }
 
     /// Proves every decision up to the end of a closed epoch. Anybody may.
     function settleEpoch(uint32 epoch_, bytes calldata settlement) external nonReentrant {
         if (epoch_ >= _epochs.length) revert NoSuchEpoch(uint32(_epochs.length));
         _settle(_epochs[epoch_], settlement);
-    }
-
-    function epochs() external view returns (uint32) {
-        return uint32(_epochs.length);
-    }
-
-    function epoch(uint32 index) external view returns (Epoch memory) {
-        return _epochs[index];
     }
 
     function _now() private view returns (Epoch memory) {
@@ -62,28 +45,31 @@ abstract contract VaultSettlement is VaultState {
     function _settle(Epoch memory e, bytes calldata settlement) private {
         (uint32 from, uint32 to) = (provenSteps, e.steps);
         if (from >= to) revert NothingToSettle();
+        (Weights memory w, Weights memory then, uint32 end, uint32 past) = _stretch();
+        if (to > end) revert CrossesRotation(end);
         bytes memory claim = abi.encodePacked(
             _domain(from, to),
             provenTrail,
             uint256(to - from),
             provenFingerprint,
-            _registration.commitment,
+            w.commitment,
             _registration.mandateDigest,
-            uint256(0), // no rotation is ahead: a vault settles unrotated ranges
-            uint256(0),
+            w.ahead,
+            uint256(w.aheadStep),
             uint256(from),
             provenHead,
             provenState,
+            abi.encode(then),
             settlement
         );
         (bool holds, bytes memory answer) = verifier.staticcall(claim);
         if (!holds || answer.length != 9 * 32) revert SettlementRefused(answer.length == 32 ? uint256(bytes32(answer)) : 0);
-        // Model, mandate and rotation ahead are those of the claim: the verifier lets no block change them.
+        // Mandate, weights and rotation ahead are those of the claim: the verifier lets no block have others.
         (bytes32 t, uint256 f,,,,, uint256 step, bytes32 h, bytes32 state) =
             abi.decode(answer, (bytes32, uint256, bytes32, bytes32, bytes32, uint256, uint256, bytes32, bytes32));
         if (t != e.trail || f != e.fingerprint || step != to || h != e.head) revert SettlesOtherDecisions();
         (provenTrail, provenFingerprint, provenHead, provenState) = (t, f, h, state);
-        (provenSteps, firstUnprovenTime) = (to, e.nextTime);
+        (provenSteps, firstUnprovenTime, _provenRotations) = (to, e.nextTime, past);
         emit Settled(to, h, state, t, f);
     }
 
@@ -96,8 +82,8 @@ abstract contract VaultSettlement is VaultState {
         trail = keccak256(abi.encodePacked(trail, uint128(mark)));
         fingerprint = addmod(fingerprint, _evaluate(d, o, mark), R);
         if (unproven == 1) firstUnprovenTime = uint64(block.timestamp);
-        if (_epochEndsHere) {
-            _epochEndsHere = false;
+        if (_marks & EPOCH_ENDS_HERE != 0) {
+            _marks &= ~EPOCH_ENDS_HERE;
             _epochs[_epochs.length - 1].nextTime = uint64(block.timestamp);
         }
         if (settlement.length != 0) {

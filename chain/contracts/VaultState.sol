@@ -37,6 +37,8 @@ abstract contract VaultState is ReentrancyGuardTransient {
     uint256 internal constant BPS = 10_000;
     /// Most decisions that may await their proof: a settlement of them must fit into a transaction.
     uint32 public constant MOST_UNPROVEN = 1_024;
+    /// Fewest decisions between the announcement of other weights and the first that they make (C12).
+    uint32 public constant NOTICE = 12;
     /// Order of BN254's scalar field.
     uint256 internal constant R = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
     bytes32 internal constant TAG_DOMAIN = "probity.settlement.1.domain";
@@ -113,6 +115,42 @@ abstract contract VaultState is ReentrancyGuardTransient {
         uint256 fingerprint;
     }
 
+    /// The announcement of other weights.
+    struct Rotation {
+        bytes32 commitment;
+        /// Decisions before it.
+        uint32 announced;
+        /// The first decision that they make.
+        uint32 atStep;
+    }
+
+    /// Weights as the circuit's z has them: the commitment in force and the rotation ahead; 0, 0 without one.
+    struct Weights {
+        bytes32 commitment;
+        bytes32 ahead;
+        uint32 aheadStep;
+    }
+
+    /// Where settlement stands: the terms, the position now, the proven position with the weights there, and how far the next settlement may go.
+    struct Standing {
+        address verifier;
+        bytes32 genesisState;
+        uint32 maxUnprovenDecisions;
+        uint32 maxUnprovenSeconds;
+        uint32 steps;
+        bytes32 head;
+        bytes32 trail;
+        uint256 fingerprint;
+        uint32 provenSteps;
+        bytes32 provenHead;
+        bytes32 provenState;
+        bytes32 provenTrail;
+        uint256 provenFingerprint;
+        Weights weights;
+        uint64 firstUnprovenTime;
+        uint32 settlesTo;
+    }
+
     IERC20 public immutable quote;
     IERC20 public immutable base;
     IPool public immutable pool;
@@ -151,24 +189,32 @@ abstract contract VaultState is ReentrancyGuardTransient {
     uint64 public firstUnprovenTime;
     /// The pool's cumulative tick at `lastTime`, once there is a decision: a closed fact, and half of the next mean.
     int56 internal _lastCumulative;
+    /// Of the two below, those that are so.
+    uint8 internal _marks;
     /// The newest closed epoch ends at `nextStep`.
-    bool internal _epochEndsHere;
+    uint8 internal constant EPOCH_ENDS_HERE = 1;
+    /// Announced weights have not taken over yet.
+    uint8 internal constant ROTATION_AHEAD = 2;
     /// What the pool may still ask for in the swap that runs; zero when none runs.
     uint96 internal transient _due;
 
     /// Settlement (docs/design/settlement.md): the verifier and the terms.
-    address public verifier;
-    uint32 public maxUnprovenDecisions;
-    uint32 public maxUnprovenSeconds;
-    bytes32 public genesisState;
+    address internal verifier;
+    uint32 internal maxUnprovenDecisions;
+    uint32 internal maxUnprovenSeconds;
+    /// Rotations that took over within the proven decisions.
+    uint32 internal _provenRotations;
+    bytes32 internal genesisState;
     /// The chain of challenges and the fingerprint of the vault's own records, up to now and up to the last proven decision.
-    bytes32 public trail;
-    uint256 public fingerprint;
-    bytes32 public provenTrail;
-    uint256 public provenFingerprint;
-    bytes32 public provenHead;
-    bytes32 public provenState;
+    bytes32 internal trail;
+    uint256 internal fingerprint;
+    bytes32 internal provenTrail;
+    uint256 internal provenFingerprint;
+    bytes32 internal provenHead;
+    bytes32 internal provenState;
     Epoch[] internal _epochs;
+    /// Every announcement of other weights, oldest first: each later than the take-over of the one before.
+    Rotation[] internal _rotations;
 
     /// The operator's bond in quote, no part of the accounts, and how long the first unproven decision may wait before it is lost.
     uint96 public bond;
@@ -181,6 +227,8 @@ abstract contract VaultState is ReentrancyGuardTransient {
     event ProofPosted(uint32 indexed steps, bytes32 indexed head, bytes32 digest, uint256 length);
     event Armed(Terms terms, bytes32 trail);
     event Settled(uint32 indexed steps, bytes32 indexed head, bytes32 state, bytes32 trail, uint256 fingerprint);
+    event Announced(uint32 indexed step, bytes32 commitment, uint32 atStep, bytes32 headBefore, bytes32 headAfter);
+    event Rotated(uint32 indexed step, bytes32 commitment);
     event EpochClosed(uint32 indexed epoch, uint32 steps, bytes32 head);
     event Pledged(uint96 bond, uint32 settleWithin);
     event DeadlineMissed(uint96 bond, uint64 firstUnprovenTime);
@@ -216,6 +264,10 @@ abstract contract VaultState is ReentrancyGuardTransient {
     error SettlesOtherDecisions();
     error TooManyUnproven(uint32 most);
     error NoSuchEpoch(uint32 epochs);
+    error CrossesRotation(uint32 until);
+    error RotationAhead(uint32 atStep);
+    error TooLittleNotice(uint256 least);
+    error NotAScalar();
     error OnlyHolds();
     error AlreadyPledged();
     error DeadlineNotMissed(uint64 until);

@@ -49,6 +49,7 @@ abstract contract VaultTrading is VaultObservation, VaultSettlement {
         Observation memory o = _observed(d.time, d.blockNumber, d.blockHash, tick);
         if (keccak256(abi.encode(o)) != d.observationDigest) revert ObservationMismatch(o);
 
+        if (_marks & ROTATION_AHEAD != 0) _takeOver();
         bool executed;
         uint96 amountOut;
         bool fresh = block.timestamp < uint256(d.time) + interval && !withdrawOnly;
@@ -75,7 +76,7 @@ abstract contract VaultTrading is VaultObservation, VaultSettlement {
     }
 
     /// Announces a proof of the first `steps` decisions, whose bytes are this call's data. The vault holds the head against its own if
-    /// that is the newest one; older heads it no longer has, and they are held against its events by whoever audits.
+    /// that is the newest decision's; older heads it no longer has, and they are held against its events by whoever audits.
     function postProof(uint32 steps, bytes32 head_, bytes32 digest, bytes calldata proof) external onlyOperator {
         _post(steps, head_, digest, proof);
     }
@@ -83,7 +84,7 @@ abstract contract VaultTrading is VaultObservation, VaultSettlement {
     function _post(uint32 steps, bytes32 head_, bytes32 digest, bytes calldata proof) private {
         if (registeredBlock == 0) revert NotRegistered();
         if (steps > nextStep) revert WrongStep(nextStep);
-        if (steps == nextStep && head_ != head) revert WrongHead(head);
+        if (steps == nextStep && head_ != head && !_announcedHere()) revert WrongHead(head);
         if (keccak256(proof) != digest) revert ProofMismatch();
         emit ProofPosted(steps, head_, digest, proof.length);
     }

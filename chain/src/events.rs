@@ -122,7 +122,12 @@ impl VaultView {
         found.into_iter().map(of).collect()
     }
 
-    async fn logs<E: EthEvent>(&self, address: Address, from_block: u64, topics: [Option<H256>; 2]) -> Result<Vec<(E, Place)>, ChainError> {
+    pub(crate) async fn logs<E: EthEvent>(
+        &self,
+        address: Address,
+        from_block: u64,
+        topics: [Option<H256>; 2],
+    ) -> Result<Vec<(E, Place)>, ChainError> {
         let [one, two] = topics;
         logs(&self.rpc, &self.host, address, from_block, [one, two, None]).await
     }

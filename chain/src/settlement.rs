@@ -4,6 +4,7 @@ use crate::ChainError;
 use crate::attempt::Notes;
 use crate::contracts::{SETTLEMENTVERIFIER_BYTECODE, SETTLEMENTVERIFIER_DEPLOYED_BYTECODE, SettledFilter, Terms as ContractTerms};
 use crate::record::{Move, Observed, Outcome};
+use crate::rotation::Weights;
 use crate::rpc::{Rpc, connect, failure, host_of};
 use crate::send::Sender;
 use crate::vault::{Vault, encoded};
@@ -67,6 +68,10 @@ pub struct Standing {
     pub fingerprint: [u8; 32],
     /// Time of the first decision that awaits its proof, unix seconds; 0 if none does.
     pub first_unproven_time_s: u64,
+    /// Weights at the proven position, what is announced there not yet among them.
+    pub weights: Weights,
+    /// Decisions up to which the next settlement may go: the next announcement or take-over; `u32::MAX` if none is ahead.
+    pub settles_to: u32,
 }
 
 fn bytes(value: U256) -> [u8; 32] {
@@ -183,26 +188,26 @@ impl Vault {
 impl VaultView {
     /// Where the settlement stands.
     pub async fn standing(&self) -> Result<Standing, ChainError> {
-        let c = &self.contract;
-        let say = |call: &'static str| move |e: ethers::contract::ContractError<Rpc>| self.refused(call, &e);
-        let (steps, head) = self.position().await?;
+        let s = self.contract.standing().call().await.map_err(|e| self.refused("standing", &e))?;
         Ok(Standing {
             terms: Terms {
-                verifier: c.verifier().call().await.map_err(say("verifier"))?,
-                genesis_state: c.genesis_state().call().await.map_err(say("genesisState"))?,
-                max_unproven_decisions: c.max_unproven_decisions().call().await.map_err(say("maxUnprovenDecisions"))?,
-                max_unproven_seconds: c.max_unproven_seconds().call().await.map_err(say("maxUnprovenSeconds"))?,
+                verifier: s.verifier,
+                genesis_state: s.genesis_state,
+                max_unproven_decisions: s.max_unproven_decisions,
+                max_unproven_seconds: s.max_unproven_seconds,
             },
-            steps,
-            head,
-            proven_steps: c.proven_steps().call().await.map_err(say("provenSteps"))?,
-            proven_head: c.proven_head().call().await.map_err(say("provenHead"))?,
-            proven_state: c.proven_state().call().await.map_err(say("provenState"))?,
-            proven_trail: c.proven_trail().call().await.map_err(say("provenTrail"))?,
-            proven_fingerprint: bytes(c.proven_fingerprint().call().await.map_err(say("provenFingerprint"))?),
-            trail: c.trail().call().await.map_err(say("trail"))?,
-            fingerprint: bytes(c.fingerprint().call().await.map_err(say("fingerprint"))?),
-            first_unproven_time_s: c.first_unproven_time().call().await.map_err(say("firstUnprovenTime"))?,
+            steps: s.steps,
+            head: s.head,
+            proven_steps: s.proven_steps,
+            proven_head: s.proven_head,
+            proven_state: s.proven_state,
+            proven_trail: s.proven_trail,
+            proven_fingerprint: bytes(s.proven_fingerprint),
+            trail: s.trail,
+            fingerprint: bytes(s.fingerprint),
+            first_unproven_time_s: s.first_unproven_time,
+            weights: Weights { commitment: s.weights.commitment, ahead: s.weights.ahead, ahead_step: s.weights.ahead_step },
+            settles_to: s.settles_to,
         })
     }
 

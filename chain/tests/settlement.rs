@@ -6,6 +6,7 @@
 mod agent;
 mod common;
 #[path = "common/settling.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
 mod settling;
 #[path = "../../prover/verifier/tests/ptau/mod.rs"]
 mod writer;
@@ -13,8 +14,10 @@ mod writer;
 use common::{DOLLAR, ETHER, OPERATOR, World, refused};
 use probity_chain::{Move, SettlementVerifier, Vault, Verdict};
 use probity_prover::{Settlement, Settler};
-use probity_strategy::{Model, ModelShape};
-use probity_verifier::{Claim, Digest, ParamsSource, Rejected, Scalar, SettlementKey, SettlementSetup, Trail, verify_settlement};
+use probity_strategy::{Model, ModelShape, Observation};
+use probity_verifier::{
+    Claim, Digest, ParamsSource, Rejected, Rotation, Salt, Scalar, SettlementKey, SettlementSetup, Trail, verify_settlement,
+};
 use settling::Armed;
 use std::sync::Arc;
 use std::time::Instant;
@@ -95,7 +98,7 @@ impl Judges<'_> {
 }
 
 /// A settlement with the table it was made for, as it stands in the tree: the contract must go on accepting it. `BLESS=1` writes it anew.
-const VECTOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/settlement-2.json");
+const VECTOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/settlement-3.json");
 
 fn bless(key: &SettlementKey, s: &Settlement) {
     if std::env::var_os("BLESS").is_none() {
@@ -103,7 +106,7 @@ fn bless(key: &SettlementKey, s: &Settlement) {
     }
     let text = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let vector = serde_json::json!({
-        "version": 2,
+        "version": 3,
         "parameters": "insecure: powers of the tau 5",
         "table": text(key.table()),
         "claim": text(&s.claim.to_bytes()),
@@ -118,7 +121,7 @@ fn bless(key: &SettlementKey, s: &Settlement) {
 async fn the_vector_still_holds() {
     let vector: serde_json::Value = serde_json::from_slice(&std::fs::read(VECTOR).unwrap()).unwrap();
     let part = |name: &str| hex::decode(vector[name].as_str().unwrap()).unwrap();
-    assert_eq!(vector["version"], 2);
+    assert_eq!(vector["version"], 3);
     let world = World::stand_in().await;
     let sender = world.account(OPERATOR).await;
     let (contract, _) = SettlementVerifier::deploy(&sender, &part("table")).await.unwrap();
@@ -186,6 +189,10 @@ async fn claims(judges: &Judges<'_>, s: &Settlement, other: &Settlement) {
     for i in 0..s.claim.z.len() {
         judges.refuse("z", &with(&|c| c.z[i] += Scalar::from(1)), &s.bytes).await;
     }
+    for i in 0..3 {
+        let word = |c: &mut Claim| *[&mut c.after.commitment, &mut c.after.ahead, &mut c.after.ahead_step][i] += Scalar::from(1);
+        judges.refuse("weights after", &with(&word), &s.bytes).await;
+    }
     // F6: numbers of decisions.
     for n in [0, 1, s.claim.decisions - 1, s.claim.decisions + 1, 4096, 4097, u32::MAX] {
         judges.refuse("decisions", &with(&|c| c.decisions = n), &s.bytes).await;
@@ -197,7 +204,7 @@ async fn claims(judges: &Judges<'_>, s: &Settlement, other: &Settlement) {
         assert_eq!(judges.contract.ask(data).await.unwrap(), Verdict::Refused(1), "n + {k}·2^251");
     }
     // Not canonical in the claim: only the contract can be asked.
-    for word in 3..4 + s.claim.z.len() {
+    for word in 3..7 + s.claim.z.len() {
         let mut data = s.claim.to_bytes();
         add_at(&mut data, 32 * word, &R);
         data.extend(&s.bytes);
@@ -222,11 +229,32 @@ async fn claims(judges: &Judges<'_>, s: &Settlement, other: &Settlement) {
     judges.refuse("blocks swapped", &s.claim, &swapped).await;
 }
 
+/// A range of two blocks that starts with an announcement: both hold the first block's weights after, and both blocks of the second, to the claim's.
+async fn rotated(judges: &Judges<'_>, settler: &mut Settler, observations: &[Observation]) {
+    let commitment = settler.provide(agent::model(&shape(), 2), Salt::new([9; 32])).unwrap();
+    let from = settler.announce(&settler.genesis(), &Rotation { commitment, at_step: 12 }).unwrap();
+    let start = Trail { value: [9; 32], fingerprint: Scalar::from(0) };
+    let done = settler.settle(&from, start, [7; 32], &observations[..3]).unwrap();
+    judges.ask("an announcement and three decisions", &done.claim, &done.bytes).await.unwrap();
+    let (z, after) = (done.claim.z.clone(), done.claim.after);
+    assert_eq!((z[2], z[3], after.ahead, after.ahead_step), (Scalar::from(0), Scalar::from(0), commitment.to_scalar(), Scalar::from(12)));
+    for i in 0..3 {
+        let mut claim = done.claim.clone();
+        *[&mut claim.after.commitment, &mut claim.after.ahead, &mut claim.after.ahead_step][i] += Scalar::from(1);
+        judges.refuse("other weights after", &claim, &done.bytes).await;
+    }
+    let mut claim = done.claim.clone();
+    (claim.z[2], claim.z[3]) = (after.ahead, after.ahead_step);
+    judges.refuse("announced before", &claim, &done.bytes).await;
+    (claim.z, claim.after.ahead, claim.after.ahead_step) = (z, Scalar::from(0), Scalar::from(0));
+    judges.refuse("nothing announced", &claim, &done.bytes).await;
+}
+
 async fn differential(world: &World, setup: &Arc<SettlementSetup>) -> SettlementVerifier {
     let mandate = agent::mandate(shape(), 4);
     let model = agent::model(&shape(), 1);
     let observations = agent::observations(&mandate, &model, 8);
-    let settler = Settler::new(setup.clone(), mandate, model, agent::salt()).unwrap();
+    let mut settler = Settler::new(setup.clone(), mandate, model, agent::salt()).unwrap();
     let sender = world.account(OPERATOR).await;
     let (contract, gas) = SettlementVerifier::deploy(&sender, setup.key.table()).await.unwrap();
     let code = SettlementVerifier::code(setup.key.table());
@@ -255,6 +283,7 @@ async fn differential(world: &World, setup: &Arc<SettlementSetup>) -> Settlement
     let mask = 128;
     assert!((0..mask - 31).step_by(32).all(|at| again.bytes[at..at + 32] != first.bytes[at..at + 32]));
 
+    rotated(&judges, &mut settler, &observations).await;
     let started = Instant::now();
     claims(&judges, &first, &again).await;
     every_word(&judges, &first).await;

@@ -8,6 +8,7 @@
 mod agent;
 mod common;
 #[path = "common/settling.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
 mod settling;
 #[path = "../../prover/verifier/tests/ptau/mod.rs"]
 mod writer;

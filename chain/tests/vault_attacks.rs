@@ -123,6 +123,7 @@ async fn a_token_that_calls_back_gets_nowhere() {
         of_vault("settle", std::slice::from_ref(&nothing)),
         of_vault("settleEpoch", &[uint(0), nothing.clone()]),
         of_vault("closeEpoch", &[]),
+        of_vault("announce", &[hash([1; 32]), uint(20), hash(GENESIS), hash([2; 32])]),
         of_vault("pledge", &[uint(0), uint(2_000_000)]),
         of_vault("miss", &[]),
         of_vault("close", &[]),

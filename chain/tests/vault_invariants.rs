@@ -1,5 +1,5 @@
 //! Invariants of the vault under random calls of everybody: after each one, what the tokens and the vault say is held against what may be.
-//! `PROBITY_FUZZ_CALLS` calls a vault (75), of two vaults: one plain, one armed with a verifier that lies and with a bond.
+//! `PROBITY_FUZZ_CALLS` calls a vault (150), of two vaults: one plain, one armed with a verifier that lies and with a bond.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 #[path = "common/books.rs"]
@@ -16,7 +16,9 @@ use common::{DEPOSITOR, DOLLAR, Desk, ETHER, INTERVAL, PRICE, World, hold, order
 use ethers::abi::Token;
 use ethers::types::U256;
 use hostile::{of_shares, of_token, of_vault, uint};
-use probity_chain::{ChainError, Move, Observed, POOL_500, Rpc, ShareFacts, ShareTerms, Terms, USDC, Vault, WETH, connect};
+use probity_chain::{
+    Announce, ChainError, Move, Observed, POOL_500, Rpc, ShareFacts, ShareTerms, Terms, USDC, Vault, WETH, Weights, connect,
+};
 use std::collections::BTreeMap;
 
 /// Key of whoever gets the fees.
@@ -63,6 +65,8 @@ struct Fuzz {
     random: Random,
     armed: bool,
     last_n: u64,
+    /// Announcements that were taken, and the decisions before each.
+    rotations: Vec<(u32, Announce)>,
     counts: BTreeMap<String, u32>,
 }
 
@@ -75,8 +79,11 @@ fn head(after: u32) -> [u8; 32] {
     bytes
 }
 
-fn heads(m: Move, step: u32) -> Move {
-    Move { head_before: head(step), head_after: head(step + 1), ..m }
+/// Head after an announcement.
+fn announced(step: u32) -> [u8; 32] {
+    let mut bytes = head(step);
+    bytes[0] = 1;
+    bytes
 }
 
 impl Fuzz {
@@ -104,7 +111,100 @@ impl Fuzz {
         let accounts: Vec<_> = [desk.view().address(), desk.pool.address].into_iter().chain(of).chain([recipient.account()]).collect();
         let reader = Reader::new(&desk.vault, accounts).await;
         let parties = parties.try_into().unwrap();
-        Self { desk, rpc, reader, parties, recipient, terms, random: Random(seed), armed, last_n: 0, counts: BTreeMap::new() }
+        Self {
+            desk,
+            rpc,
+            reader,
+            parties,
+            recipient,
+            terms,
+            random: Random(seed),
+            armed,
+            last_n: 0,
+            rotations: Vec::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// The head that decision `step` is made on.
+    fn head(&self, step: u32) -> [u8; 32] {
+        let here = self.rotations.last().is_some_and(|(before, _)| *before == step);
+        if here { announced(step) } else { head(step) }
+    }
+
+    fn heads(&self, m: Move, step: u32) -> Move {
+        Move { head_before: self.head(step), head_after: head(step + 1), ..m }
+    }
+
+    /// The weights in z after so many decisions, and how far a settlement from there may go.
+    async fn weights(&self, proven: u32) -> (Weights, u32) {
+        let commitment = self.desk.view().registration().await.unwrap().0.commitment;
+        let (mut w, mut to) = (Weights { commitment, ahead: [0; 32], ahead_step: 0 }, u32::MAX);
+        for (before, a) in self.rotations.iter().rev() {
+            to = if *before > proven {
+                *before
+            } else if a.at_step > proven {
+                a.at_step
+            } else {
+                to
+            };
+        }
+        for (before, a) in &self.rotations {
+            if a.at_step < proven {
+                w.commitment = a.commitment;
+            } else if *before < proven {
+                (w.ahead, w.ahead_step) = (a.commitment, a.at_step);
+            }
+        }
+        (w, to)
+    }
+
+    /// Other weights are announced, or it is refused.
+    async fn announce(&mut self, b: &Books) -> (bool, May) {
+        let step = u32::try_from(b.steps).unwrap();
+        let (wrong, bad) = (self.random.below(6) == 0, self.random.below(6) == 0);
+        let at_step = step + 10 + u32::try_from(self.random.below(6)).unwrap();
+        let commitment = if bad { [0; 32] } else { announced(at_step) };
+        let (before, after) = (if wrong { [7; 32] } else { self.head(step) }, announced(step));
+        let a = Announce { commitment, at_step, head_before: before, head_after: after };
+        let ahead = self.rotations.last().is_some_and(|(_, r)| r.at_step >= step);
+        let foreseen = match () {
+            () if b.withdraw_only => Some("WithdrawOnly"),
+            () if wrong => Some("WrongHead"),
+            () if ahead => Some("RotationAhead"),
+            () if at_step < step + 12 => Some("TooLittleNotice"),
+            () => bad.then_some("NotAScalar"),
+        };
+        let result = self.parties[0].announce(&a).await;
+        let done = self.took("announcement", result, foreseen);
+        if done {
+            self.rotations.push((step, a));
+        }
+        (done, May::Nobody)
+    }
+
+    /// What the vault says of its weights is what was announced to it.
+    async fn rotated(&mut self, after: &Books) {
+        let steps = u32::try_from(after.steps).unwrap();
+        let (standing, now) = (self.desk.view().standing().await.unwrap(), self.desk.view().weights().await.unwrap());
+        let (z, to) = self.weights(standing.proven_steps).await;
+        if self.armed {
+            assert_eq!((standing.weights, standing.settles_to), (z, to), "{:?}", self.rotations);
+        }
+        assert_eq!(standing.head, self.head(steps));
+        let last = self.rotations.last();
+        assert_eq!(now.ahead_step, last.map_or(0, |(_, a)| if a.at_step > steps { a.at_step } else { 0 }));
+        let over: Vec<_> = self.rotations.iter().filter(|(_, a)| a.at_step < steps).map(|(_, a)| (a.at_step, a.commitment)).collect();
+        let seen = self.desk.view().rotated(0).await.unwrap();
+        assert_eq!(seen.iter().map(|r| (r.step, r.commitment)).collect::<Vec<_>>(), over);
+        if !over.is_empty() {
+            self.counts.insert("take-over".into(), u32::try_from(over.len()).unwrap());
+        }
+        // A settlement can end at every place that none may go over.
+        let ends: Vec<u32> = self.desk.view().epochs().await.unwrap().iter().map(|e| e.steps).collect();
+        if self.armed && to < steps {
+            assert!(to <= standing.proven_steps || ends.contains(&to), "{to} of {ends:?}");
+        }
     }
 
     fn pick(&mut self) -> usize {
@@ -135,7 +235,7 @@ impl Fuzz {
     async fn step(&mut self) {
         let before = self.reader.read().await;
         let facts = self.desk.view().share_facts().await.unwrap();
-        let kind = self.random.below(14);
+        let kind = self.random.below(15);
         let (done, may) = match kind {
             0 => self.deposit(&before).await,
             2 => self.withdraw(&before).await,
@@ -147,6 +247,7 @@ impl Fuzz {
             10 => self.trespass(&before).await,
             11 => self.settle(&before).await,
             12 => self.pass_on(&before).await,
+            13 => self.announce(&before).await,
             _ => self.others(&before).await,
         };
         let after = self.reader.read().await;
@@ -155,6 +256,7 @@ impl Fuzz {
         }
         self.hold(&before, &after, &may);
         self.charged(&before, &after, &facts).await;
+        self.rotated(&after).await;
     }
 
     /// The invariants that know nothing of the call but who may gain by it.
@@ -319,7 +421,7 @@ impl Fuzz {
             _ if buy => order(&seen, true, self.random.amount((b.accounts[0] / 4).min(28_000 * DOLLAR)), slippage),
             _ => order(&seen, false, self.random.amount((b.accounts[1] / 4).min(14 * ETHER)), slippage),
         };
-        let made = heads(made, seen.step);
+        let made = self.heads(made, seen.step);
         let since = self.desk.view().standing().await.unwrap().first_unproven_time_s;
         let many = self.armed && b.steps + 1 - b.proven > u128::from(MAX_UNPROVEN);
         let old = self.armed && b.steps > b.proven && self.now_s().await + 60 > since + u64::from(SETTLE_WITHIN_S);
@@ -361,11 +463,11 @@ impl Fuzz {
     async fn decide_holds(&mut self, b: &Books) -> (bool, May) {
         let count = 1 + u32::try_from(self.random.below(3)).unwrap();
         let (n, first) = self.next().await;
-        let mut all = vec![(first.clone(), heads(hold(0), first.step))];
+        let mut all = vec![(first.clone(), self.heads(hold(0), first.step))];
         for i in 1..count {
             let mut seen = self.desk.observe(n + u64::from(i)).await;
             (seen.step, seen.quote, seen.base, seen.shares, seen.fill) = (first.step + i, b.accounts[0], b.accounts[1], b.total, None);
-            all.push((seen, heads(hold(0), first.step + i)));
+            all.push((seen, self.heads(hold(0), first.step + i)));
         }
         let bad = self.random.below(3) == 0;
         if bad {
@@ -402,7 +504,7 @@ impl Fuzz {
     /// A stranger does what is the operator's.
     async fn trespass(&mut self, b: &Books) -> (bool, May) {
         let stranger = self.parties[1 + usize::try_from(self.random.below(2)).unwrap()].clone();
-        let (now, kind) = (self.now_s().await, self.random.below(9));
+        let (now, kind) = (self.now_s().await, self.random.below(10));
         let step = u32::try_from(b.steps).unwrap();
         let result = match kind {
             0 => stranger.seed(DOLLAR, ETHER).await,
@@ -411,14 +513,18 @@ impl Fuzz {
             3 => stranger.pledge(DOLLAR, SETTLE_WITHIN_S).await,
             4 => stranger.close().await,
             5 => stranger.reclaim().await,
+            9 => {
+                let a = Announce { commitment: [1; 32], at_step: step + 12, head_before: self.head(step), head_after: [1; 32] };
+                stranger.announce(&a).await.map(drop)
+            }
             6 => stranger.post_proof(step, head(step), b"x").await.map(drop),
             7 => {
                 let (_, seen) = self.next().await;
-                stranger.decide(&seen, &heads(hold(0), seen.step), &[]).await.map(drop)
+                stranger.decide(&seen, &self.heads(hold(0), seen.step), &[]).await.map(drop)
             }
             _ => {
                 let (_, seen) = self.next().await;
-                stranger.decide_holds(&[(seen.clone(), heads(hold(0), seen.step))]).await.map(drop)
+                stranger.decide_holds(&[(seen.clone(), self.heads(hold(0), seen.step))]).await.map(drop)
             }
         };
         (self.took("trespass", result, Some("NotOperator")), May::Nobody)
@@ -436,7 +542,8 @@ impl Fuzz {
         }
         let standing = self.desk.view().standing().await.unwrap();
         let (mut words, mut epoch) = ([[0; 32]; 9], None);
-        (words[0], words[1], words[7]) = (standing.trail, standing.fingerprint, standing.head);
+        // Without an announcement: no proof ends at the head after one.
+        (words[0], words[1], words[7]) = (standing.trail, standing.fingerprint, head(standing.steps));
         words[6][28..].copy_from_slice(&standing.steps.to_be_bytes());
         let epochs = self.desk.view().epochs().await.unwrap();
         if self.random.below(2) == 0 && !epochs.is_empty() {
@@ -451,7 +558,12 @@ impl Fuzz {
             words[[0, 1, 6, 7][usize::try_from(self.random.below(4)).unwrap()]][31] ^= 1;
         }
         let bytes = words.concat();
-        let foreseen = if nothing { Some("NothingToSettle") } else { bad.then_some("SettlesOtherDecisions") };
+        let crosses = epoch.map_or(standing.steps, |(_, steps)| steps) > self.weights(standing.proven_steps).await.1;
+        let foreseen = match () {
+            () if nothing => Some("NothingToSettle"),
+            () if crosses => Some("CrossesRotation"),
+            () => bad.then_some("SettlesOtherDecisions"),
+        };
         let result = match epoch {
             Some((index, _)) => caller.settle_epoch(index, &bytes).await,
             None => caller.settle(&bytes).await,
@@ -505,7 +617,7 @@ impl Fuzz {
         if self.armed && !b.withdraw_only {
             if b.steps == b.proven {
                 let (_, seen) = self.next().await;
-                self.desk.vault.decide(&seen, &heads(hold(0), seen.step), &[]).await.unwrap();
+                self.desk.vault.decide(&seen, &self.heads(hold(0), seen.step), &[]).await.unwrap();
                 b = self.reader.read().await;
             }
             let since = self.desk.view().standing().await.unwrap().first_unproven_time_s;
@@ -532,7 +644,7 @@ impl Fuzz {
 }
 
 async fn fuzz(seed: u64, armed: bool, must: &[&str]) {
-    let calls = std::env::var("PROBITY_FUZZ_CALLS").map_or(75, |n| n.parse().unwrap());
+    let calls = std::env::var("PROBITY_FUZZ_CALLS").map_or(150, |n| n.parse().unwrap());
     let mut fuzz = Fuzz::open(seed, armed).await;
     for _ in 0..calls {
         fuzz.step().await;
@@ -557,6 +669,9 @@ async fn a_plain_vault_keeps_its_invariants() {
             "late decision done",
             "holds done",
             "gift done",
+            "announcement done",
+            "announcement refused",
+            "take-over",
             "quote deposit done",
             "quote redeem done",
             "fee",
@@ -578,6 +693,8 @@ async fn an_armed_vault_keeps_its_invariants() {
             "settlement done",
             "settlement refused",
             "epoch done",
+            "announcement done",
+            "take-over",
             "miss done",
             "quote mint done",
             "fee",

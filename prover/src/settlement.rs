@@ -13,9 +13,9 @@ use nova_snark::traits::commitment::CommitmentEngineTrait as _;
 use nova_snark::traits::snark::RelaxedR1CSSNARKTrait;
 use probity_strategy::{DomainError, Engine, Mandate, Model, Observation, Record, State};
 use probity_verifier::{
-    Challenges, Claim, Digest, End, FoldCircuit, FoldWitness, Mark, Pairing, Salt, Scalar, SettleCircuit, SettlePoint, SettlementSetup,
-    SettlementSnark as Snark, System, Trail, commit_model, genesis_head, genesis_z, mandate_digest, next_head, state_digest,
-    verify_settlement, z_at,
+    Challenges, Claim, Digest, End, FoldCircuit, FoldWitness, Mark, Pairing, Rotation, Salt, Scalar, SettleCircuit, SettlePoint,
+    SettlementSetup, SettlementSnark as Snark, SettlementWeights, System, Trail, commit_model, genesis_head, genesis_z, mandate_digest,
+    next_head, rotation_head, state_digest, verify_settlement, z_at,
 };
 use rand_core::OsRng;
 use sha2::{Digest as _, Sha256};
@@ -24,11 +24,26 @@ use std::sync::Arc;
 type E1 = <Pairing as System>::E1;
 type Commitments = <E1 as nova_snark::traits::Engine>::CE;
 
+/// Weights with what opens their commitment.
+struct Weights {
+    engine: Engine,
+    salt: Salt,
+    commitment: Digest,
+}
+
 /// Where a chain of decisions stands, as its operator knows it: the state is private.
 #[derive(Clone)]
 pub struct Position {
     state: State,
+    /// Head after the last decision.
+    decided: Digest,
+    /// The same, or that after an announcement.
     head: Digest,
+    /// In force at the last decision.
+    weights: Arc<Weights>,
+    ahead: Option<Rotation>,
+    /// Announced here: in the head, and in z once the next decision is.
+    announced: Option<Rotation>,
 }
 
 impl std::fmt::Debug for Position {
@@ -44,10 +59,40 @@ impl Position {
         self.state.step
     }
 
-    /// Log head.
+    /// Log head that the next decision is made on.
     #[must_use]
     pub const fn head(&self) -> Digest {
         self.head
+    }
+
+    /// Log head after the last decision: the same, unless an announcement followed.
+    #[must_use]
+    pub const fn decided(&self) -> Digest {
+        self.decided
+    }
+
+    /// The rotation that is ahead, the one announced here included; its weights may be those of the next decision.
+    #[must_use]
+    pub fn ahead(&self) -> Option<Rotation> {
+        self.announced.or(self.ahead)
+    }
+
+    /// The rotation whose weights make the next decision.
+    fn due(&self) -> Option<Rotation> {
+        self.ahead.filter(|r| r.at_step == self.state.step)
+    }
+
+    /// What z says of the weights after the next decision.
+    fn weights_after(&self) -> SettlementWeights {
+        let (commitment, ahead) = match self.due() {
+            Some(due) => (due.commitment, self.announced),
+            None => (self.weights.commitment, self.ahead()),
+        };
+        SettlementWeights {
+            commitment: commitment.to_scalar(),
+            ahead: ahead.map_or(Scalar::ZERO, |r| r.commitment.to_scalar()),
+            ahead_step: ahead.map_or(Scalar::ZERO, |r| Scalar::from(u64::from(r.at_step))),
+        }
     }
 }
 
@@ -62,13 +107,13 @@ pub struct Settlement {
     pub end: End,
 }
 
-/// Makes settlements of one mandate and model.
+/// Makes settlements of one mandate, of its model and of those that were announced to take over.
 pub struct Settler {
     setup: Arc<SettlementSetup>,
-    engine: Engine,
-    salt: Salt,
-    commitment: Digest,
-    mandate: Digest,
+    mandate: Mandate,
+    digest: Digest,
+    first: Arc<Weights>,
+    later: Vec<Arc<Weights>>,
 }
 
 impl std::fmt::Debug for Settler {
@@ -105,15 +150,30 @@ impl Mask {
     }
 }
 
+impl Weights {
+    fn new(mandate: &Mandate, model: Model, salt: Salt) -> Result<Self, ProverError> {
+        let commitment = commit_model(&mandate.model, &model, &salt);
+        Ok(Self { engine: Engine::new(mandate.clone(), model)?, salt, commitment })
+    }
+}
+
 impl Settler {
     /// The parameters must be those of the mandate's model; their block may hold another number of decisions than the mandate's fold.
     pub fn new(setup: Arc<SettlementSetup>, mandate: Mandate, model: Model, salt: Salt) -> Result<Self, ProverError> {
         if setup.model != mandate.model {
             return Err(DomainError::new("settlement parameters", "those of the mandate's model shape", "others").into());
         }
-        let commitment = commit_model(&mandate.model, &model, &salt);
         let digest = mandate_digest(&mandate);
-        Ok(Self { setup, engine: Engine::new(mandate, model)?, salt, commitment, mandate: digest })
+        let first = Arc::new(Weights::new(&mandate, model, salt)?);
+        Ok(Self { setup, mandate, digest, first, later: Vec::new() })
+    }
+
+    /// Hands in other weights, for when they take over; returns their commitment.
+    pub fn provide(&mut self, model: Model, salt: Salt) -> Result<Digest, ProverError> {
+        let weights = Weights::new(&self.mandate, model, salt)?;
+        let commitment = weights.commitment;
+        self.later.push(Arc::new(weights));
+        Ok(commitment)
     }
 
     /// The parameters.
@@ -122,43 +182,72 @@ impl Settler {
         &self.setup
     }
 
-    /// Commitment to the model.
+    /// Commitment to the model that decides first.
     #[must_use]
-    pub const fn commitment(&self) -> Digest {
-        self.commitment
+    pub fn commitment(&self) -> Digest {
+        self.first.commitment
     }
 
     /// Before the first decision.
     #[must_use]
     pub fn genesis(&self) -> Position {
-        Position { state: State::genesis(self.engine.mandate()), head: genesis_head(&self.mandate, &self.commitment) }
+        let head = genesis_head(&self.digest, &self.first.commitment);
+        let weights = self.first.clone();
+        Position { state: State::genesis(&self.mandate), decided: head, head, weights, ahead: None, announced: None }
+    }
+
+    /// Announces other weights before the next decision; returns where that leads.
+    pub fn announce(&self, at: &Position, rotation: &Rotation) -> Result<Position, ProverError> {
+        rotation.check(at.state.step)?;
+        if let Some(other) = at.ahead() {
+            return Err(DomainError::new("rotation", "one at a time", format!("another one, of step {}", other.at_step)).into());
+        }
+        Ok(Position { head: rotation_head(&at.head, rotation), announced: Some(*rotation), ..at.clone() })
+    }
+
+    /// The weights that make the next decision.
+    fn deciding(&self, at: &Position) -> Result<Arc<Weights>, ProverError> {
+        let Some(due) = at.due() else { return Ok(at.weights.clone()) };
+        let found = [&self.first].into_iter().chain(&self.later).find(|w| w.commitment == due.commitment);
+        let expected = || format!("the weights behind {}, which take over at step {}", due.commitment, due.at_step);
+        Ok(found.ok_or_else(|| DomainError::new("model", expected(), "none"))?.clone())
     }
 
     /// Decides on observations; returns where that leads and the records.
     pub fn advance(&self, from: &Position, observations: &[Observation]) -> Result<(Position, Vec<Record>), ProverError> {
         let (mut position, mut records) = (from.clone(), Vec::with_capacity(observations.len()));
         for observation in observations {
-            crate::session::check(self.engine.mandate(), &position.state, observation)?;
-            let step = self.engine.step(&position.state, observation);
-            position.head = next_head(&position.head, &step.record);
-            position.state = step.next_state;
+            crate::session::check(&self.mandate, &position.state, observation)?;
+            let weights = self.deciding(&position)?;
+            let still = position.ahead.filter(|_| position.due().is_none());
+            let step = weights.engine.step(&position.state, observation);
+            let head = next_head(&position.head, &step.record);
+            let ahead = position.announced.or(still);
+            position = Position { state: step.next_state, decided: head, head, weights, ahead, announced: None };
             records.push(step.record);
         }
         Ok((position, records))
     }
 
-    /// z at a position, as a settlement that ends or starts there shows it.
+    /// z at a position, as a settlement that ends or starts there shows it: what was announced there is not in it yet.
     #[must_use]
     pub fn z(&self, at: &Position) -> Vec<Scalar> {
         if at.state.step == 0 {
-            return genesis_z(self.engine.mandate(), &self.commitment).to_vec();
+            return genesis_z(&self.mandate, &self.first.commitment).to_vec();
         }
         let state = state_digest(&at.state, &self.blind(at));
-        z_at(&self.commitment, &self.mandate, None, at.state.step, &at.head, state).to_vec()
+        z_at(&at.weights.commitment, &self.digest, at.ahead.as_ref(), at.state.step, &at.decided, state).to_vec()
     }
 
-    /// Blinds the digest of the state at a position: a function of the salt, so that a settlement can go on from any earlier one
-    /// without anything else having been kept.
+    /// What a settlement of so many decisions from a position on is held against, for a vault whose trail and domain are given.
+    #[must_use]
+    pub fn claim(&self, from: &Position, trail: Trail, domain: [u8; 32], decisions: u32) -> Claim {
+        let (fingerprint, trail) = (trail.fingerprint, trail.value);
+        Claim { domain, trail, decisions, fingerprint, z: self.z(from), after: from.weights_after() }
+    }
+
+    /// Blinds the digest of the state at a position: a function of the salt of the weights in force, so that a settlement can go on from any
+    /// earlier one without anything else having been kept, and whoever gets to know one salt sees through no other's.
     fn blind(&self, at: &Position) -> Scalar {
         if at.state.step == 0 {
             return Scalar::ZERO;
@@ -168,10 +257,10 @@ impl Settler {
             let hash = Sha256::new()
                 .chain_update(b"probity settlement blind")
                 .chain_update([number])
-                .chain_update(self.salt.expose())
-                .chain_update(self.mandate.to_bytes())
-                .chain_update(self.commitment.to_bytes())
-                .chain_update(at.head.to_bytes());
+                .chain_update(at.weights.salt.expose())
+                .chain_update(self.digest.to_bytes())
+                .chain_update(at.weights.commitment.to_bytes())
+                .chain_update(at.decided.to_bytes());
             half.copy_from_slice(&hash.finalize());
         }
         Scalar::from_uniform_bytes(&wide)
@@ -185,7 +274,14 @@ impl Settler {
             let expected = format!("1 … {}", probity_verifier::MAX_DECISIONS);
             return Err(DomainError::new("settlement.decisions", expected, decisions).into());
         }
-        let claim = Claim { domain, trail: trail.value, decisions, fingerprint: trail.fingerprint, z: self.z(from) };
+        if let Some(r) =
+            from.ahead().filter(|r| (from.state.step.saturating_add(1)..from.state.step.saturating_add(decisions)).contains(&r.at_step))
+        {
+            let most = r.at_step.saturating_sub(from.state.step);
+            let expected = format!("at most {most}: other weights take over at step {}", r.at_step);
+            return Err(DomainError::new("settlement.decisions", expected, decisions).into());
+        }
+        let claim = self.claim(from, trail, domain, decisions);
         let bytes = self.prove(from, trail, &claim, observations)?;
         let end = verify_settlement(&self.setup.key, &claim, &bytes)?;
         Ok(Settlement { claim, bytes, end })
@@ -254,13 +350,14 @@ impl Settler {
     ) -> Result<SettleCircuit, ProverError> {
         let per_block = self.setup.key.per_block();
         let slots = u16::try_from(per_block).map_err(|_| DomainError::new("settlement block", "at most 65535 decisions", per_block))?;
+        let weights = self.deciding(from)?;
         let witness = FoldWitness {
-            mandate: self.engine.mandate().clone(),
-            model: self.engine.model().clone(),
-            salt: self.salt.clone(),
+            mandate: self.mandate.clone(),
+            model: weights.engine.model().clone(),
+            salt: weights.salt.clone(),
             state: from.state.clone(),
-            head: from.head,
-            announce: None,
+            head: from.decided,
+            announce: from.announced,
             observations: observations.to_vec(),
             blind_in: self.blind(from),
             blind_out: self.blind(to),

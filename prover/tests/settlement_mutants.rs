@@ -18,9 +18,9 @@ use nova_snark::traits::commitment::CommitmentEngineTrait as _;
 use nova_snark::traits::snark::RelaxedR1CSSNARKTrait as _;
 use probity_strategy::{Engine, Mandate, Model, ModelShape, Observation, State};
 use probity_verifier::{
-    Claim, Digest, FoldCircuit, FoldWitness, Pairing, ParamsSource, Proof, Scalar, SettleCircuit, SettlePoint, SettlementKey,
-    SettlementSetup, SettlementSnark as Snark, System, TAG_BLOCK, TAG_START, Trail, check, commit_model, fold, genesis_head, genesis_z,
-    next_head, state_digest, verify_settlement,
+    ARITY, Claim, Digest, FoldCircuit, FoldWitness, Pairing, ParamsSource, Proof, Scalar, SettleCircuit, SettlePoint, SettlementKey,
+    SettlementSetup, SettlementSnark as Snark, SettlementWeights, System, TAG_BLOCK, TAG_START, Trail, check, commit_model, fold,
+    genesis_head, genesis_z, next_head, state_digest, verify_settlement,
 };
 use rand_core::OsRng;
 use sha3::{Digest as _, Keccak256};
@@ -40,7 +40,14 @@ enum Forgets {
     State,
     /// Chain, vault, promise and range.
     Domain,
+    /// One of the three words of the weights after: commitment, ahead, its step.
+    After(usize),
 }
+
+/// Bytes of the claim before the weights after.
+const WEIGHTS: usize = 32 * (4 + ARITY);
+/// Elements of z that they are.
+const PLACES: [usize; 3] = [0, 2, 3];
 
 fn hash(parts: &[&[u8]]) -> [u8; 32] {
     parts.iter().fold(Keccak256::new(), |h, part| h.chain_update(part)).finalize().into()
@@ -52,9 +59,13 @@ struct Challenges([u8; 32], Forgets);
 impl Challenges {
     fn start(key: &SettlementKey, claim: &Claim, mask: &[u8], forgets: Forgets) -> Self {
         let claim = claim.to_bytes();
-        let claim = if forgets == Forgets::Domain { &claim[32..] } else { &claim };
+        let claim = match forgets {
+            Forgets::Domain => claim[32..].to_vec(),
+            Forgets::After(word) => [&claim[..WEIGHTS + 32 * word], &claim[WEIGHTS + 32 * (word + 1)..]].concat(),
+            _ => claim,
+        };
         let mask = if forgets == Forgets::MaskError { &mask[..64] } else { mask };
-        Self(hash(&[&TAG_START, &key.config(), claim, mask]), forgets)
+        Self(hash(&[&TAG_START, &key.config(), &claim, mask]), forgets)
     }
 
     fn block(&mut self, raw: &[u8]) -> Scalar {
@@ -122,12 +133,13 @@ impl Forger {
         let engine = Engine::new(self.mandate.clone(), self.model.clone()).unwrap();
         let mut z = genesis_z(&self.mandate, &commitment).to_vec();
         let mut trail = Trail { value: [3; 32], fingerprint: Scalar::ZERO };
-        let claim = Claim {
+        let mut claim = Claim {
             domain: [4; 32],
             trail: trail.value,
             decisions: u32::try_from(blocks).unwrap(),
             fingerprint: Scalar::ZERO,
             z: z.clone(),
+            after: SettlementWeights::of(&z).unwrap(),
         };
         let (mut state, mut head) =
             (State::genesis(&self.mandate), genesis_head(&probity_verifier::mandate_digest(&self.mandate), &commitment));
@@ -172,18 +184,22 @@ impl Forger {
             if lies {
                 public[at] += Scalar::ONE;
             }
-            let told = R1CSInstance::new(shape, honest.comm_W(), &public).unwrap();
+            let mut told = R1CSInstance::new(shape, honest.comm_W(), &public).unwrap();
+            if let Forgets::After(word) = forgets {
+                // What one more in that word of z after leaves open.
+                public[ARITY + 2 + PLACES[word]] += Scalar::ONE;
+            }
             let full = [secret.W().to_vec(), vec![Scalar::ONE], public.clone()].concat();
             let (a, b, c) = shape.multiply_vec(&full).unwrap();
             let residual: Vec<Scalar> = a.iter().zip(&b).zip(&c).map(|((a, b), c)| a * b - c).collect();
-            assert_eq!(residual.iter().any(|r| *r != Scalar::ZERO), lies);
+            assert_eq!(residual.iter().any(|r| *r != Scalar::ZERO), lies || matches!(forgets, Forgets::After(_)));
 
             // commit_T holds the residual once too often for the forger's purpose: T = cross + R.
             let r_t = Scalar::random(OsRng);
             let (mut cross, _) = shape.commit_T(ck, &u, &w, &told, &secret, &r_t).unwrap();
             let raw = |t: &SettlePoint| {
                 [
-                    point(told.comm_W()),
+                    point(honest.comm_W()),
                     point(t),
                     be(&z[5]).to_vec(),
                     be(&public[at]).to_vec(),
@@ -195,6 +211,9 @@ impl Forger {
             let shift = |cross: &mut Vec<Scalar>, by: Scalar| cross.iter_mut().zip(&residual).for_each(|(t, r)| *t += by * r);
             if forgets == Forgets::MaskError && lies {
                 shift(&mut cross, -Scalar::ONE);
+            }
+            if let Forgets::After(_) = forgets {
+                shift(&mut cross, Scalar::ONE);
             }
             let mut commitment = Commitments::commit(ck, &cross, &r_t);
             let rho = challenges.block(&raw(&commitment));
@@ -210,6 +229,15 @@ impl Forger {
                     let comm_e = Commitments::commit(ck, w.E(), &r_e);
                     u = RelaxedR1CSInstance::new(shape, *u.comm_W(), comm_e, u.u(), u.X().to_vec()).unwrap();
                     out = mask(&u);
+                }
+                Forgets::After(word) => {
+                    // The word is chosen once ρ is known: the cross term, which was fixed before, leaves room for 1/ρ in it.
+                    let by = rho.invert().unwrap();
+                    let mut public = honest.X().to_vec();
+                    public[ARITY + 2 + PLACES[word]] += by;
+                    told = R1CSInstance::new(shape, honest.comm_W(), &public).unwrap();
+                    let after = &mut claim.after;
+                    *[&mut after.commitment, &mut after.ahead, &mut after.ahead_step][word] += by;
                 }
                 _ => {}
             }
@@ -244,7 +272,9 @@ impl Forger {
 fn a_verifier_that_forgets_a_field_can_be_forged_for() {
     let forger = Forger::new();
     let key = &forger.setup.key;
-    for (forgets, blocks) in [(Forgets::Cross, 1), (Forgets::MaskError, 1), (Forgets::State, 3), (Forgets::Domain, 1)] {
+    let words = [0, 1, 2].map(|word| (Forgets::After(word), 1));
+    let others = [(Forgets::Cross, 1), (Forgets::MaskError, 1), (Forgets::State, 3), (Forgets::Domain, 1)];
+    for (forgets, blocks) in others.into_iter().chain(words) {
         let (claim, bytes) = forger.forge(blocks, forgets);
         assert!(mutant(key, &claim, &bytes, forgets), "the mutant that forgets {forgets:?} has to accept, or nothing is shown");
         assert!(verify_settlement(key, &claim, &bytes).is_err(), "{forgets:?}");

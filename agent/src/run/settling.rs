@@ -129,8 +129,13 @@ impl Settling {
 
     /// Sends a decision with a settlement of everything up to it.
     pub(crate) async fn carry(&self, vault: &Vault, journal: &Journal, gate: &Gate, seen: &Observed, made: &Move) -> Result<Outcome> {
-        let standing = vault.view().standing().await?;
         let records: Vec<Record> = journal.entries()?.into_iter().map(|e| e.record).collect();
+        let mut standing = vault.view().standing().await?;
+        // No settlement goes over an announcement or a take-over: what lies before is settled by itself.
+        while standing.settles_to < u32::try_from(records.len())? {
+            self.stretch(&standing, records.get(..usize::try_from(standing.steps)?).unwrap_or_default(), vault, journal, gate).await?;
+            standing = vault.view().standing().await?;
+        }
         let waiting = self.prove(&standing, &records)?;
         open(gate, journal)?;
         let mut notes = Following { journal, gate, what: What::Settlement };
@@ -165,21 +170,30 @@ impl Settling {
         Ok(self.settings.due(unproven, waited_s, vault.view().base_fee_wei().await?))
     }
 
-    /// Settles everything that the vault has, if anything is left; returns how many decisions.
+    /// Settles everything that the vault has, if anything is left, range by range; returns how many decisions.
     pub(crate) async fn settle(&self, vault: &Vault, journal: &Journal, gate: &Gate) -> Result<u32> {
-        let standing = vault.view().standing().await?;
-        if standing.steps == standing.proven_steps {
-            forget(&self.dir, standing.proven_steps)?;
+        let mut standing = vault.view().standing().await?;
+        let (from, steps) = (standing.proven_steps, standing.steps);
+        if from == steps {
+            forget(&self.dir, from)?;
             return Ok(0);
         }
-        let steps = usize::try_from(standing.steps)?;
-        let records: Vec<Record> = journal.entries()?.into_iter().take(steps).map(|e| e.record).collect();
-        let waiting = self.prove(&standing, &records)?;
+        let records: Vec<Record> = journal.entries()?.into_iter().take(usize::try_from(steps)?).map(|e| e.record).collect();
+        while standing.proven_steps < steps {
+            self.stretch(&standing, &records, vault, journal, gate).await?;
+            standing = vault.view().standing().await?;
+        }
+        Ok(steps.saturating_sub(from))
+    }
+
+    /// Settles the decisions that the vault has, as far as one settlement goes.
+    async fn stretch(&self, standing: &Standing, records: &[Record], vault: &Vault, journal: &Journal, gate: &Gate) -> Result<()> {
+        let waiting = self.prove(standing, records)?;
         open(gate, journal)?;
         let gas_used = send(&self.desk, vault, &waiting, &mut Following { journal, gate, what: What::Settlement }).await?;
         self.feed.tell(&Event::Settled { decisions: waiting.to, gas_used });
         output::talk(format!("settled decisions {} … {} ({gas_used} gas)", waiting.from, waiting.to));
-        Ok(waiting.to.saturating_sub(waiting.from))
+        Ok(())
     }
 }
 
@@ -191,9 +205,15 @@ fn open(gate: &Gate, journal: &Journal) -> Result<()> {
     Ok(())
 }
 
-/// Sends a settlement that waits; it waits on if that fails.
+/// Sends a settlement that waits; it waits on if that fails. Where the vault has decided more since, to the end of a closed epoch, if one is there.
 pub(crate) async fn send(desk: &Desk, vault: &Vault, waiting: &Waiting, notes: &mut dyn Notes) -> Result<u64> {
-    let gas_used = vault.settle_noting(&waiting.bytes()?, notes).await?;
+    let (bytes, view) = (waiting.bytes()?, vault.view());
+    let ends_here = view.position().await?.0 == waiting.to;
+    let epoch = if ends_here { None } else { view.epochs().await?.iter().position(|e| e.steps == waiting.to) };
+    let gas_used = match epoch {
+        Some(epoch) => vault.settle_epoch_noting(u32::try_from(epoch)?, &bytes, notes).await?,
+        None => vault.settle_noting(&bytes, notes).await?,
+    };
     desk.settled()?;
     Ok(gas_used)
 }

@@ -5,7 +5,7 @@ pragma solidity 0.8.30;
 /// @notice What a vault refuses in front of it, it refuses whatever a prover can do.
 contract TellsVerifier {
     /// Bytes of a claim before the settlement.
-    uint256 private constant CLAIM = 352;
+    uint256 private constant CLAIM = 448;
 
     fallback(bytes calldata claim) external returns (bytes memory) {
         return claim[CLAIM:];

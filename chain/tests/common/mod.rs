@@ -152,7 +152,7 @@ impl Desk {
 
 /// Head after a step.
 pub(crate) fn head(after: u32) -> [u8; 32] {
-    if after == 0 { GENESIS } else { [u8::try_from(after).unwrap(); 32] }
+    if after == 0 { GENESIS } else { [u8::try_from(after % 256).unwrap(); 32] }
 }
 
 pub(crate) fn hold(step: u32) -> Move {

@@ -2,11 +2,20 @@
 
 use crate::agent;
 use crate::common::{DOLLAR, ETHER, INTERVAL, OPERATOR, World, refused};
-use probity_chain::{Address, Move, Observed, Outcome, POOL_500, PoolInfo, Promise, SettlementVerifier, Terms, USDC, Vault, WETH};
+use probity_chain::{
+    Address, Announce, Move, Observed, Outcome, POOL_500, PoolInfo, Promise, SettlementVerifier, Terms, USDC, Vault, WETH,
+};
 use probity_prover::{Position, Settlement, Settler};
 use probity_strategy::{Mandate, Model, Observation, Side};
-use probity_verifier::{Digest, Scalar, SettlementDomain, SettlementSetup, Trail};
+use probity_verifier::{Digest, Rotation, Salt, Scalar, SettlementDomain, SettlementSetup, Trail};
 use std::sync::Arc;
+
+/// What a settlement can be made of: decisions between two places where a range has to end.
+pub(crate) struct Stretch {
+    pub(crate) from: Position,
+    trail: Trail,
+    observations: Vec<Observation>,
+}
 
 /// A vault with its operator's knowledge of it.
 pub(crate) struct Armed<'a> {
@@ -20,6 +29,8 @@ pub(crate) struct Armed<'a> {
     settled_trail: Trail,
     /// Observations that await their settlement.
     waiting: Vec<Observation>,
+    /// Before an announcement or a take-over, what awaited its settlement there.
+    pub(crate) ended: Vec<Stretch>,
 }
 
 fn address(a: Address) -> String {
@@ -78,6 +89,7 @@ impl<'a> Armed<'a> {
             position: genesis.clone(),
             settled: genesis,
             waiting: Vec::new(),
+            ended: Vec::new(),
         };
         let start = Trail { value: desk.domain(0, 0), fingerprint: Scalar::from(0) };
         Self { trail: start, settled_trail: start, ..desk }
@@ -99,8 +111,46 @@ impl<'a> Armed<'a> {
         .digest()
     }
 
+    /// What other weights' announcement before the next decision would be, and where it leads.
+    pub(crate) fn announcement(&mut self, model: Model, salt: Salt, at_step: u32) -> (Announce, Position) {
+        let commitment = self.settler.provide(model, salt).unwrap();
+        let position = self.settler.announce(&self.position, &Rotation { commitment, at_step }).unwrap();
+        let (before, after) = (self.position.head().to_bytes(), position.head().to_bytes());
+        (Announce { commitment: commitment.to_bytes(), at_step, head_before: before, head_after: after }, position)
+    }
+
+    /// It was announced: no settlement goes over this place.
+    pub(crate) fn announced(&mut self, position: Position) {
+        self.cut();
+        (self.position, self.settled) = (position.clone(), position);
+    }
+
+    fn cut(&mut self) {
+        if !self.waiting.is_empty() {
+            let observations = std::mem::take(&mut self.waiting);
+            self.ended.push(Stretch { from: self.settled.clone(), trail: self.settled_trail, observations });
+            self.done();
+        }
+    }
+
+    /// A settlement of one stretch.
+    pub(crate) fn stretch(&self, s: &Stretch) -> Settlement {
+        let to = s.from.decisions() + u32::try_from(s.observations.len()).unwrap();
+        self.settler.settle(&s.from, s.trail, self.domain(s.from.decisions(), to), &s.observations).unwrap()
+    }
+
+    /// The first stretch that ended, settled as an epoch; returns the gas used.
+    pub(crate) async fn settle_ended(&mut self, epoch: u32) -> u64 {
+        let stretch = self.ended.remove(0);
+        let settlement = self.stretch(&stretch);
+        self.vault.settle_epoch(epoch, &settlement.bytes).await.unwrap()
+    }
+
     /// Observes at the nth interval and decides.
     pub(crate) async fn next(&mut self, n: u64) -> (Observed, Move) {
+        if self.position.ahead().is_some_and(|r| r.at_step == self.position.decisions()) {
+            self.cut();
+        }
         let due = self.mandate.genesis_time_s + n * u64::from(INTERVAL);
         if self.world.chain.time_s().await.unwrap() < due {
             self.world.chain.advance_to(due).await.unwrap();

@@ -128,6 +128,14 @@ pub enum Code {
     DecisionNotOnChain,
     /// A decision of the vault that the log does not have.
     DecisionNotInLog,
+    /// An announcement of the log that the vault does not have.
+    AnnouncementNotOnChain,
+    /// An announcement of the vault that the log does not have.
+    AnnouncementNotInLog,
+    /// The vault took another announcement than the log's.
+    AnnouncementMismatch,
+    /// Weights took over at the vault where the log has no such take-over, or the reverse.
+    TakeOverMismatch,
     /// A swap of the vault that no decision ordered.
     SwapWithoutDecision,
     /// A fill that the pool's own event contradicts.

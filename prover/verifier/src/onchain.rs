@@ -1,9 +1,10 @@
-//! The log against what the chain recorded: registration, observations, orders, fills, posted heads; complete both ways.
+//! The log against what the chain recorded: registration, observations, orders, fills, announcements, posted heads; complete both ways.
 //!
 //! Pure comparison: the caller brings [`ChainFacts`] from a node it trusts, and the report names that node. Nothing here
 //! looks at the proof.
 
 use crate::finding::{Code, Finding, Severity};
+use crate::onchain_rotations::{AnnouncedSeen, RotatedSeen, Said, compare as compare_rotations};
 use crate::since::ChainMark;
 use crate::{Digest, Entry, Header, Line, LogReader, mandate_digest};
 use probity_strategy::{Decision, Observation, Side};
@@ -101,6 +102,10 @@ pub struct ChainFacts {
     pub registration: Option<RegistrationSeen>,
     /// Every recorded decision.
     pub decisions: Vec<DecisionSeen>,
+    /// Every announcement of other weights, whatever was compared before.
+    pub announced: Vec<AnnouncedSeen>,
+    /// Every take-over, whatever was compared before.
+    pub rotated: Vec<RotatedSeen>,
     /// Every swap of the vault in the pool.
     pub swaps: Vec<SwapSeen>,
     /// Every posted proof.
@@ -174,8 +179,19 @@ pub fn audit_chain_since<R: BufRead>(
         swaps.entry(swap.tx_hash).or_default().push(swap);
     }
     let mut head_before = header.genesis_head;
+    let (mut said, mut made) = (Vec::new(), 0u32);
     while let Ok(Some(line)) = reader.next_line() {
-        let Line::Entry(entry) = line else { continue };
+        let entry = match line {
+            Line::Entry(entry) => entry,
+            Line::Announcement(announcement) => {
+                let head = announcement.head;
+                said.push(Said { line: reader.line(), step: made, head_before, announcement });
+                head_before = head;
+                continue;
+            }
+            Line::Seal(_) => continue,
+        };
+        made = made.saturating_add(1);
         let (at, step) = (reader.line(), entry.record.observation.step);
         if passed < from {
             passed = passed.saturating_add(1);
@@ -217,13 +233,15 @@ pub fn audit_chain_since<R: BufRead>(
         findings
             .push(Finding::error(Code::SwapWithoutDecision, format!("the vault swapped in transaction {}, and no decision did", hash(tx))));
     }
+    let taken = from.saturating_add(u32::try_from(facts.decisions.len()).unwrap_or(u32::MAX));
+    let complete = compare_rotations(&said, &facts.announced, &facts.rotated, taken, &mut findings);
     posted(facts, &heads, &mut coverage, &mut findings);
     fees(facts, &mut findings);
     if passed < from {
         findings.push(Finding::mismatch(Code::DecisionNotInLog, format!("{from} decisions, as compared before"), passed));
     }
     let compared = usize::try_from(coverage.decisions.saturating_sub(from)).unwrap_or(usize::MAX);
-    if facts.head != head_before.to_bytes() && facts.decisions.len() == compared {
+    if facts.head != head_before.to_bytes() && facts.decisions.len() == compared && complete {
         findings.push(Finding::mismatch(Code::ChainHeadMismatch, head_before, hash(&facts.head)).field("head"));
     }
     (coverage, findings)

@@ -86,6 +86,7 @@ fn rest<R: BufRead>(mut reader: LogReader<R>) -> ((u32, Digest), Result<(), LogE
     loop {
         match reader.next_line() {
             Ok(Some(Line::Entry(entry))) => end = (end.0.saturating_add(1), entry.head),
+            Ok(Some(Line::Announcement(announcement))) => end.1 = announcement.head,
             Ok(Some(_)) => {}
             Ok(None) => return (end, Ok(())),
             Err(e) => return (end, Err(e)),

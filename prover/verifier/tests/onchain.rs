@@ -5,13 +5,16 @@ mod common;
 
 use probity_strategy::{Amount, Fill, Price, Side};
 use probity_verifier::{
-    ChainCoverage, ChainFacts, ChainMark, Code, DecisionSeen, Digest, Entry, FeeSeen, Finding, Header, PostedSeen, RegistrationSeen, Salt,
-    Severity, SwapSeen, audit_chain, audit_chain_since, commit_model, next_head,
+    AnnouncedSeen, Announcement, ChainCoverage, ChainFacts, ChainMark, Code, DecisionSeen, Digest, Entry, FeeSeen, Finding, Header,
+    PostedSeen, RegistrationSeen, RotatedSeen, Rotation, Salt, Severity, SwapSeen, audit_chain, audit_chain_since, commit_model, next_head,
+    rotation_head,
 };
 
 struct Pair {
     header: Header,
     entries: Vec<Entry>,
+    /// Announcements, and the number of the entry that each stands before.
+    announcements: Vec<(usize, Announcement)>,
     facts: ChainFacts,
 }
 
@@ -69,12 +72,45 @@ fn honest() -> Pair {
             block_number: 99,
         }),
         decisions,
+        announced: Vec::new(),
+        rotated: Vec::new(),
         swaps,
         posted: vec![PostedSeen { steps: 40, head: last, tx_hash: [200; 32] }],
         fees: Vec::new(),
         head: last,
     };
-    Pair { header, entries, facts }
+    Pair { header, entries, announcements: Vec::new(), facts }
+}
+
+/// The same with an announcement before decision 10 that takes over at 25, and one before decision 40 that comes last.
+fn announced() -> Pair {
+    let mut pair = honest();
+    let digest = |n: u8| Digest::from_bytes([n; 32]).unwrap();
+    let rotations = [(10, Rotation { commitment: digest(5), at_step: 25 }), (40, Rotation { commitment: digest(6), at_step: 52 })];
+    let mut head = pair.header.genesis_head;
+    for step in 0..=40 {
+        if let Some((_, rotation)) = rotations.iter().find(|(before, _)| *before == step) {
+            let before = head;
+            head = rotation_head(&head, rotation);
+            pair.announcements.push((step, Announcement { rotation: *rotation, head }));
+            pair.facts.announced.push(AnnouncedSeen {
+                step: u32::try_from(step).unwrap(),
+                commitment: rotation.commitment.to_bytes(),
+                at_step: rotation.at_step,
+                head_before: before.to_bytes(),
+                head_after: head.to_bytes(),
+                tx_hash: [99; 32],
+            });
+        }
+        let (Some(entry), Some(seen)) = (pair.entries.get_mut(step), pair.facts.decisions.get_mut(step)) else { break };
+        seen.head_before = head.to_bytes();
+        head = next_head(&head, &entry.record);
+        (entry.head, seen.head_after) = (head, head.to_bytes());
+        pair.facts.posted[0].head = head.to_bytes();
+    }
+    pair.facts.rotated = vec![RotatedSeen { step: 25, commitment: digest(5).to_bytes(), tx_hash: [98; 32] }];
+    pair.facts.head = head.to_bytes();
+    pair
 }
 
 fn findings(pair: &Pair) -> Vec<Finding> {
@@ -83,8 +119,13 @@ fn findings(pair: &Pair) -> Vec<Finding> {
 
 fn text(pair: &Pair) -> String {
     let mut log = serde_json::to_string(&pair.header).unwrap() + "\n";
-    for entry in &pair.entries {
-        log += &(serde_json::to_string(entry).unwrap() + "\n");
+    for step in 0..=pair.entries.len() {
+        for (_, announcement) in pair.announcements.iter().filter(|(before, _)| *before == step) {
+            log += &(serde_json::to_string(announcement).unwrap() + "\n");
+        }
+        if let Some(entry) = pair.entries.get(step) {
+            log += &(serde_json::to_string(entry).unwrap() + "\n");
+        }
     }
     log
 }
@@ -224,6 +265,61 @@ fn the_promise_must_be_the_registered_one() {
         assert_eq!(with(&|f| change(f.registration.as_mut().unwrap())), vec![(Code::RegistrationMismatch, None)]);
     }
     assert_eq!(with(&|f| f.registration.as_mut().unwrap().block_number = 101), vec![(Code::RegisteredLate, None)]);
+}
+
+/// What one side has of announcements and take-overs and the other has not, or has otherwise, is found by name.
+#[test]
+fn announcements_are_complete_both_ways() {
+    assert_eq!(findings(&announced()), vec![]);
+    let with = |change: &dyn Fn(&mut Pair)| {
+        let mut pair = announced();
+        change(&mut pair);
+        let found = findings(&pair);
+        assert!(found.iter().all(|f| f.severity == Severity::Error), "{found:?}");
+        found.into_iter().map(|f| (f.code, f.step, f.field.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let found = |code, step, field: &str| vec![(code, Some(step), field.to_owned())];
+    // The last one: nothing was decided on it yet. First the log lacks it, then the vault.
+    assert_eq!(
+        with(&|p| {
+            p.announcements.pop();
+        }),
+        found(Code::AnnouncementNotInLog, 40, "")
+    );
+    let lacking = with(&|p| {
+        p.facts.announced.pop();
+        p.facts.head = p.facts.decisions.last().unwrap().head_after;
+    });
+    assert_eq!(lacking, found(Code::AnnouncementNotOnChain, 40, "rotation"));
+    // Other weights, another step, another head.
+    let other = |change: fn(&mut AnnouncedSeen)| with(&move |p| change(&mut p.facts.announced[0]));
+    assert_eq!(other(|a| a.commitment[0] ^= 1), found(Code::AnnouncementMismatch, 10, "rotation.commitment"));
+    assert_eq!(other(|a| a.at_step += 1), found(Code::AnnouncementMismatch, 10, "rotation.at_step"));
+    assert_eq!(other(|a| a.head_before[0] ^= 1), found(Code::AnnouncementMismatch, 10, "head_before"));
+    assert_eq!(other(|a| a.head_after[0] ^= 1), found(Code::AnnouncementMismatch, 10, "head"));
+    // Before another decision: neither has the other's.
+    let moved = other(|a| a.step = 11);
+    assert_eq!(moved, [found(Code::AnnouncementNotOnChain, 10, "rotation"), found(Code::AnnouncementNotInLog, 11, "")].concat());
+    // One more on the vault, of the same step.
+    let twice = with(&|p| {
+        let again = p.facts.announced[0].clone();
+        p.facts.announced.insert(1, again);
+    });
+    assert_eq!(twice, found(Code::AnnouncementNotInLog, 10, ""));
+    // Take-overs: none, of other weights, at another step, one that was never announced.
+    assert_eq!(with(&|p| p.facts.rotated.clear()), found(Code::TakeOverMismatch, 25, "rotation.at_step"));
+    assert_eq!(with(&|p| p.facts.rotated[0].commitment[0] ^= 1), found(Code::TakeOverMismatch, 25, "rotation.at_step"));
+    let later = with(&|p| p.facts.rotated[0].step = 26);
+    assert_eq!(later, [found(Code::TakeOverMismatch, 25, "rotation.at_step"), found(Code::TakeOverMismatch, 26, "")].concat());
+    let more = with(&|p| p.facts.rotated.push(RotatedSeen { step: 30, commitment: [1; 32], tx_hash: [1; 32] }));
+    assert_eq!(more, found(Code::TakeOverMismatch, 30, ""));
+    // A vault that was never told decides on heads that are not the log's from there on.
+    let silent = with(&|p| {
+        p.facts.announced.remove(0);
+        p.facts.decisions[10].head_before = p.facts.decisions[9].head_after;
+    });
+    assert_eq!(silent[0], (Code::ChainHeadMismatch, Some(10), "head_before".to_owned()));
+    assert_eq!(silent[1..], found(Code::AnnouncementNotOnChain, 10, "rotation"));
 }
 
 #[test]

@@ -16,19 +16,21 @@ pub use codec::{Block, Proof, Rejected, Snark as SettlementSnark};
 pub use key::{SettleInstance, SettlePoint, SettleShape, SettleWitness, SettlementKey, SettlementSetup};
 pub use sums::Sums;
 pub use trail::{Mark, Trail};
-pub use verify::{Challenges, Claim, Domain as SettlementDomain, End, check, fold, verify as verify_settlement};
+pub use verify::{
+    Challenges, Claim, Domain as SettlementDomain, End, Weights as SettlementWeights, check, fold, verify as verify_settlement,
+};
 
 /// Most decisions in one settlement.
 pub const MAX_DECISIONS: u32 = 4096;
-/// Elements of z that no block of a settlement may change: model commitment, mandate digest, commitment and step of the rotation ahead.
-/// Then the step, then what each block brings, the head first.
+/// Elements of z that no block of a settlement brings: model commitment, mandate digest, commitment and step of the rotation ahead. The claim says
+/// them before the first block and after it. Then the step, then what each block brings, the head first.
 pub const FIXED: usize = 4;
 /// Protocol, commitment scheme and version, as the key's table carries them.
-pub const PROTOCOL: [u8; 32] = *b"probity.settlement.2.mercury\0\0\0\0";
+pub const PROTOCOL: [u8; 32] = *b"probity.settlement.3.mercury\0\0\0\0";
 /// First bytes of the first challenge's hash.
-pub const TAG_START: [u8; 32] = *b"probity.settlement.2.start\0\0\0\0\0\0";
+pub const TAG_START: [u8; 32] = *b"probity.settlement.3.start\0\0\0\0\0\0";
 /// First bytes of each block's hash.
-pub const TAG_BLOCK: [u8; 32] = *b"probity.settlement.2.block\0\0\0\0\0\0";
+pub const TAG_BLOCK: [u8; 32] = *b"probity.settlement.3.block\0\0\0\0\0\0";
 /// First bytes of the domain's hash.
 pub const TAG_DOMAIN: [u8; 32] = *b"probity.settlement.1.domain\0\0\0\0\0";
 

@@ -8,6 +8,17 @@ use crate::{Digest, Scalar};
 use nova_snark::r1cs::{R1CSInstance, RelaxedR1CSInstance};
 use nova_snark::traits::snark::RelaxedR1CSSNARKTrait;
 
+/// Which weights decide, as z has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weights {
+    /// Commitment in force.
+    pub commitment: Scalar,
+    /// Commitment of the rotation ahead; 0 without one.
+    pub ahead: Scalar,
+    /// Its step; 0 without one.
+    pub ahead_step: Scalar,
+}
+
 /// What the vault says about the decisions that are settled. None of it comes from the prover.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
@@ -21,6 +32,9 @@ pub struct Claim {
     pub fingerprint: Scalar,
     /// z before.
     pub z: Vec<Scalar>,
+    /// The weights after the first block, and from then on: other ones than before only where the range starts with an announcement or a
+    /// take-over.
+    pub after: Weights,
 }
 
 /// What a settlement shows: where the decisions end. The vault compares it with what it recorded itself.
@@ -85,10 +99,19 @@ impl Claim {
         out.extend(self.trail);
         out.extend(abi_word(self.decisions.into()));
         out.extend(Digest::from_scalar(self.fingerprint).to_bytes());
-        for element in &self.z {
+        for element in self.z.iter().chain([&self.after.commitment, &self.after.ahead, &self.after.ahead_step]) {
             out.extend(Digest::from_scalar(*element).to_bytes());
         }
         out
+    }
+}
+
+impl Weights {
+    /// Those of a z; none if it is too short.
+    #[must_use]
+    pub fn of(z: &[Scalar]) -> Option<Self> {
+        let [commitment, _, ahead, ahead_step, ..] = z else { return None };
+        Some(Self { commitment: *commitment, ahead: *ahead, ahead_step: *ahead_step })
     }
 }
 
@@ -130,7 +153,7 @@ impl Challenges {
     }
 }
 
-/// Folds the blocks with the given challenges. The public values are the claim's, chained; the prover chooses none of the fixed ones.
+/// Folds the blocks with the given challenges. The public values are the claim's, chained; the prover chooses neither mandate nor weights.
 pub fn fold(key: &SettlementKey, claim: &Claim, proof: &Proof, challenges: &[Scalar]) -> Result<(RelaxedR1CSInstance<E1>, End), Rejected> {
     let internal = |e: nova_snark::errors::NovaError| Rejected::Proof(e.to_string());
     let nothing = vec![Scalar::from(0); key.public_values()];
@@ -146,10 +169,14 @@ pub fn fold(key: &SettlementKey, claim: &Claim, proof: &Proof, challenges: &[Sca
             end.trail = chained(&end.trail, mark);
         }
         let live = Scalar::from(u64::try_from(block.marks.len()).unwrap_or(u64::MAX));
-        for (i, element) in end.z.iter_mut().enumerate().skip(FIXED) {
-            *element = match i.checked_sub(FIXED + 1) {
-                None => *element + live,
-                Some(rest) => block.rest.get(rest).copied().unwrap_or_default(),
+        for (i, element) in end.z.iter_mut().enumerate() {
+            *element = match i {
+                0 => claim.after.commitment,
+                2 => claim.after.ahead,
+                3 => claim.after.ahead_step,
+                0..FIXED => *element,
+                FIXED => *element + live,
+                _ => block.rest.get(i.saturating_sub(FIXED + 1)).copied().unwrap_or_default(),
             };
         }
         end.fingerprint = block.fingerprint;
