@@ -92,7 +92,8 @@ pub(crate) fn settle(args: &SettleArgs, settings: &Settings, json: bool) -> Resu
         ensure!(standing.steps > standing.proven_steps, "every one of the vault's {} decisions is settled", standing.steps);
         let setup = setup(&book.header.mandate, settings)?;
         let insecure_params = setup.key.origin().is_insecure();
-        let desk = Desk::new(&args.dir, Arc::new(setup), &book.header, book.reveal.model, book.reveal.salt)?;
+        let first = book.weights.first();
+        let desk = Desk::new(&args.dir, Arc::new(setup), &book.header, first.model.clone(), first.salt.clone())?;
         desk.check_verifier(&url, standing.terms.verifier).await?;
         let steps = usize::try_from(standing.steps)?;
         let entries = book.journal.entries()?;

@@ -266,6 +266,12 @@ impl Session {
         self.commitment
     }
 
+    /// Commitment to the weights at genesis.
+    #[must_use]
+    pub const fn first_commitment(&self) -> Digest {
+        self.first_commitment
+    }
+
     /// Decisions before the running proof starts; 0 unless it was cut.
     #[must_use]
     pub const fn from(&self) -> u32 {

@@ -38,7 +38,7 @@ impl Kept {
             // Of an earlier decision: the usual case.
             return None;
         }
-        let verified = envelope.and_then(|e| e.verify(keys, session.mandate(), &session.commitment()));
+        let verified = envelope.and_then(|e| e.verify(keys, session.mandate(), &session.first_commitment()));
         match verified {
             Ok(proven) if proven.start.is_none() && session.from() == 0 => Some(bytes),
             Ok(_) => None,
