@@ -108,7 +108,9 @@ fn compared(args: &CompareArgs, settings: &Settings) -> Result<Compared> {
 /// The model at genesis and those that took over, each with its first decision.
 fn models(args: &CompareArgs, rotations: &[Rotation]) -> Result<(Model, Vec<(u32, Model)>)> {
     let opening = match (&args.model, &args.opening, rotations.first()) {
-        (Some(_), _, Some(r)) => bail!("--model: other weights make decision {} of this log and those after it; --opening has all of them", r.at_step),
+        (Some(_), _, Some(r)) => {
+            bail!("--model: other weights make decision {} of this log and those after it; --opening has all of them", r.at_step)
+        }
         (Some(path), ..) => return Ok((ModelFile::load(path).context("--model")?.model, Vec::new())),
         (None, Some(path), _) => secret::read_opening(path)?,
         (None, None, _) => bail!("--model or --opening: expected one of them"),

@@ -119,7 +119,8 @@ fn here(all: &mut Checkup, dir: &Path, settings: &Settings) {
         Err(error) => all.add("disk", Verdict::Fail, format!("{}: {error}", place.display()), "name a --dir that can be read"),
     }
     let mut open = Vec::new();
-    let secrets = ["opening.json", "opening.binding.json", "model.json", "session.ckpt", "operator.key", WAITING, TAKEN].map(|name| dir.join(name));
+    let secrets =
+        ["opening.json", "opening.binding.json", "model.json", "session.ckpt", "operator.key", WAITING, TAKEN].map(|name| dir.join(name));
     let named = [&settings.keys.keystore, &settings.keys.password_file].map(|file| Path::new(file).to_owned());
     for file in secrets.iter().chain(&named) {
         if let Ok(meta) = std::fs::metadata(file)

@@ -117,7 +117,10 @@ fn folder(path: &Path, last: usize, json: bool) -> Result<()> {
             ),
         ];
         let turned = rotations.iter().map(|r| {
-            let (name, sent) = (format!("weights from decision {}", r.at_step), if paper || r.tx_hash.is_some() { "" } else { ", not known to be on the chain" });
+            let (name, sent) = (
+                format!("weights from decision {}", r.at_step),
+                if paper || r.tx_hash.is_some() { "" } else { ", not known to be on the chain" },
+            );
             (name, format!("{}, announced before decision {}{sent}", r.commitment, r.before_decision))
         });
         let asked = asked.then(|| ("other weights".to_owned(), "asked for, not yet announced".to_owned()));
@@ -157,7 +160,7 @@ struct Turned {
 }
 
 fn rotation(a: &Announced) -> Turned {
-    let (tx_hash, gas_used) = a.mined.clone().unzip();
+    let (tx_hash, gas_used) = (a.mined.as_ref().map(|m| m.tx_hash.clone()), a.mined.as_ref().and_then(|m| m.gas_used));
     Turned { before_decision: a.step, commitment: a.rotation.commitment, at_step: a.rotation.at_step, head: a.head, tx_hash, gas_used }
 }
 

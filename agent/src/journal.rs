@@ -7,7 +7,7 @@
 
 mod announced;
 
-pub(crate) use announced::Announced;
+pub(crate) use announced::{Announced, Mined};
 
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::Attempt;

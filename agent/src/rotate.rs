@@ -33,13 +33,13 @@ pub(crate) fn run(args: &RotateArgs, json: bool) -> Result<ExitCode> {
         })?;
         return Ok(ExitCode::SUCCESS);
     };
+    ensure!(args.dir.join("journal.sqlite").is_file(), "--dir {}: expected the folder of a run (with journal.sqlite)", args.dir.display());
+    let Book { journal, header, weights } = Book::open(&args.dir)?;
     ensure!(
-        args.dir.join("journal.sqlite").is_file(),
-        "--dir {}: expected the folder of a run (with journal.sqlite)",
+        journal.meta("sealed")?.is_none(),
+        "--dir {}: expected a run that goes on, got a sealed one: it decides nothing more",
         args.dir.display()
     );
-    let Book { journal, header, weights } = Book::open(&args.dir)?;
-    ensure!(journal.meta("sealed")?.is_none(), "--dir {}: expected a run that goes on, got a sealed one: it decides nothing more", args.dir.display());
     let (decisions, announced) = (journal.len()?, journal.announcements()?);
     let request = Request::new(secret::read_opening(path).context("--opening")?, args.at);
     let named = || format!("--opening {}{}", path.display(), args.at.map_or_else(String::new, |at| format!(" --at {at}")));
@@ -56,7 +56,10 @@ pub(crate) fn run(args: &RotateArgs, json: bool) -> Result<ExitCode> {
         output::table(&[
             ("weights in force".into(), asked.in_force.to_string()),
             ("weights asked for".into(), asked.commitment.to_string()),
-            ("announced".into(), format!("before the next decision ({decisions} are made); if no agent runs in {}, at its next start", args.dir.display())),
+            (
+                "announced".into(),
+                format!("before the next decision ({decisions} are made); if no agent runs in {}, at its next start", args.dir.display()),
+            ),
             (
                 "they make their first decision".into(),
                 match asked.at_step {

@@ -93,7 +93,8 @@ pub(crate) fn settle(args: &SettleArgs, settings: &Settings, json: bool) -> Resu
         let setup = setup(&book.header.mandate, settings)?;
         let insecure_params = setup.key.origin().is_insecure();
         let first = book.weights.first();
-        let desk = Desk::new(&args.dir, Arc::new(setup), &book.header, first.model.clone(), first.salt.clone())?;
+        let mut desk = Desk::new(&args.dir, Arc::new(setup), &book.header, first.model.clone(), first.salt.clone())?;
+        desk.follow(&book.journal.announcements()?, &book.weights)?;
         desk.check_verifier(&url, standing.terms.verifier).await?;
         let steps = usize::try_from(standing.steps)?;
         let entries = book.journal.entries()?;

@@ -4,7 +4,9 @@
 //! settlement. A proof of other decisions than the vault now has (a reorganisation, a decision that came in between) is made anew,
 //! with a fresh mask.
 
+use crate::journal::Announced;
 use crate::output;
+use crate::run::Weights;
 use anyhow::{Context, Result, ensure};
 use probity_chain::{Address, SettlementVerifier, Standing};
 use probity_prover::{Position, Settler};
@@ -104,12 +106,14 @@ impl Desk {
         Ok(Self { settler, announced: BTreeMap::new(), header: header.clone(), vault: vault_of(header)?, path: dir.join(WAITING) })
     }
 
-    /// Notes that other weights were announced after so many decisions, and what opens their commitment.
-    #[expect(dead_code, reason = "a run announces nothing yet")]
-    pub(crate) fn announced(&mut self, before: u32, rotation: Rotation, model: Model, salt: Salt) -> Result<()> {
-        let commitment = self.settler.provide(model, salt)?;
-        ensure!(commitment == rotation.commitment, "opening: expected the weights behind {}, got {commitment}", rotation.commitment);
-        self.announced.insert(before, rotation);
+    /// Notes what a run announced, with the weights that open each commitment; what was noted before is passed over.
+    pub(crate) fn follow(&mut self, announced: &[Announced], weights: &Weights) -> Result<()> {
+        for a in announced.iter().skip(self.announced.len()) {
+            let (expected, own) = (a.rotation.commitment, weights.at(a.rotation.at_step));
+            let commitment = self.settler.provide(own.model.clone(), own.salt.clone())?;
+            ensure!(commitment == expected, "opening: expected the weights behind {expected}, got those behind {commitment}");
+            self.announced.insert(a.step, a.rotation);
+        }
         Ok(())
     }
 

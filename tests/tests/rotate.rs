@@ -4,7 +4,8 @@
 
 use probity_tests::bad_day::Running;
 use probity_tests::own_clock::OwnClock;
-use probity_tests::{codes, json, run, run_with};
+use probity_tests::{codes, fork_url, json, run, run_with};
+use probity_verifier::LogWriter;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -86,7 +87,9 @@ impl Place {
     /// The agent on paper, deciding every two seconds.
     fn on_paper(&self, url: &str, decisions: u64, env: &[(&str, &str)]) -> Running {
         let mut command = Command::new(probity_tests::binary("probity").unwrap());
-        command.args(["run", "--paper", "--posting", "every", "--decisions", &decisions.to_string(), "--rpc", url, "--dir"]).arg(self.dir());
+        command
+            .args(["run", "--paper", "--posting", "every", "--decisions", &decisions.to_string(), "--rpc", url, "--dir"])
+            .arg(self.dir());
         if !self.dir().join("opening.json").exists() {
             command.arg("--model").arg(&self.eager);
         }
@@ -231,8 +234,7 @@ fn killed_anywhere_it_announces_once() {
         assert!(made.len() >= 2 && announced.len() == 1 && announced[0].0 == 1, "{at}: {announced:?}\n{text}");
         assert_eq!(read(&place.dir().join("opening.json"))["then"], read(Path::new(&place.path("lean.json"))), "{at}");
         // Every head of the log follows from the one before.
-        let report = json(&run("probity", &["--json", "audit", "--log", place.dir().join("decisions.jsonl").to_str().unwrap()]))["result"].clone();
-        assert_eq!(report["findings"].as_array().unwrap().iter().filter(|f| f["severity"] == "error").count(), 0, "{at}: {report}");
+        LogWriter::resume(&place.dir().join("decisions.jsonl"), false).unwrap();
         heads.push(seen["rotations"][0]["head"].clone());
     }
     assert!(heads.iter().all(Value::is_string));
@@ -282,4 +284,98 @@ fn what_cannot_be_announced_is_refused_by_the_field_that_is_wrong() {
     let seen = place.inspect();
     assert_eq!((&seen["rotations"], &seen["rotation_asked"]), (&serde_json::json!([]), &false.into()), "{seen}");
     assert!(read(&own)["then"].is_null());
+}
+
+/// A run on development chains; they are ended with it.
+struct Moved(Place);
+
+impl Drop for Moved {
+    fn drop(&mut self) {
+        drop(run("probity", &["chain", "stop", "--dir", self.0.dir().to_str().unwrap()]));
+    }
+}
+
+impl Moved {
+    /// Decisions of the whole run.
+    const DECISIONS: u64 = 16;
+
+    /// The agent until it ends or the drill kills it; whether it was killed.
+    fn goes_on(&self, crash_at: Option<&str>, more: &[(&str, &str)]) -> bool {
+        let (dir, decisions) = (self.0.dir(), Self::DECISIONS.to_string());
+        let mut args =
+            vec!["--json", "run", "--dir", dir.to_str().unwrap(), "--decisions", &decisions, "--posting", "every", "--keep-chain"];
+        if !dir.join("opening.json").exists() {
+            args.extend(["--model", self.0.eager.to_str().unwrap()]);
+        }
+        let mut env = vec![
+            ("PROBITY__MANDATE__WARMUP_STEPS", "0"),
+            ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1"),
+            ("PROBITY__POSTING__EVERY_DECISIONS", "1000"),
+            ("PROBITY__SAFETY__FOLD", "later"),
+        ];
+        env.extend(more);
+        env.extend(crash_at.map(|at| ("PROBITY_CRASH_AT", at)));
+        let out = run_with("probity", &args, &env);
+        assert!(matches!(out.status.code(), None | Some(0)), "{crash_at:?}: {}", said(&out));
+        out.status.code().is_none()
+    }
+
+    fn status(&self) -> Value {
+        let out = run("probity", &["--json", "vault", "status", "--dir", self.0.dir().to_str().unwrap()]);
+        assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+        json(&out)["result"].clone()
+    }
+
+    /// Asks for the weights that sell after the first decision, and is killed at these boundaries, one start each.
+    fn announces(&self, boundaries: &[&str], more: &[(&str, &str)]) -> Value {
+        assert!(self.goes_on(Some("settled:1"), more));
+        assert_eq!(self.0.rotate(&["--opening", &self.0.path("lean.json")]).status.code(), Some(0));
+        for at in boundaries {
+            assert!(self.goes_on(Some(&format!("{at}:1")), more), "{at} was not reached");
+            let seen = self.0.inspect();
+            assert_eq!((seen["rotations"].as_array().unwrap().len(), &seen["rotations"][0]["tx_hash"]), (1, &Value::Null), "{at}: {seen}");
+        }
+        // The next decision stands on it.
+        assert!(self.goes_on(Some("observed:1"), more));
+        let (seen, status) = (self.0.inspect(), self.status());
+        let made = &seen["rotations"][0];
+        assert_eq!(
+            (seen["rotations"].as_array().unwrap().len(), &made["before_decision"], &made["at_step"]),
+            (1, &1.into(), &13.into()),
+            "{seen}"
+        );
+        assert!(made["tx_hash"].as_str().unwrap().starts_with("0x"), "{seen}");
+        let hex = |v: &Value| v.as_str().unwrap().trim_start_matches("0x").to_owned();
+        assert_eq!((hex(&status["head"]), &status["decisions"]), (hex(&made["head"]), &1.into()), "{status} {made}");
+        assert_eq!(hex(&status["rotation_ahead"]["commitment"]), hex(&made["commitment"]), "{status}");
+        assert_eq!(status["rotation_ahead"]["at_step"], 13, "{status}");
+        made.clone()
+    }
+}
+
+#[test]
+fn a_vault_takes_the_announcement_once_and_chain_and_log_agree() {
+    let run_of = || Moved(Place::new());
+    // Cut off before and after it leaves.
+    run_of().announces(&["announce_cleared", "announce_sent"], &[]);
+    let moved = run_of();
+    let made = moved.announces(&["announce_signed", "announce_mined"], &[]);
+    assert!(!moved.goes_on(None, &[]), "it comes to its end");
+    let dir = moved.0.dir();
+    let (log, proof) = (dir.join("decisions.jsonl"), dir.join("proof.bin"));
+    let (sides, announced) = sides(&log);
+    assert!(sides.len() == 16 && sides[..13].iter().all(|s| s == "buy") && sides[13..].iter().all(|s| s == "sell"), "{sides:?}");
+    assert!(announced.len() == 1 && announced[0].0 == 1);
+    let (log, proof) = (log.to_str().unwrap(), proof.to_str().unwrap());
+    let out = run("probity", &["--json", "audit", "--log", log, "--proof", proof, "--rpc", &fork_url(&dir)]);
+    let report = json(&out)["result"].clone();
+    assert_eq!((out.status.code(), &report["verdict"], codes(&report).len()), (Some(0), &"accepted".into(), 0), "{report}");
+    assert_eq!((&report["chain"]["decisions"], &report["chain"]["decisions_posted"]), (&16.into(), &16.into()), "{report}");
+    let status = moved.status();
+    assert_eq!((&status["rotation_ahead"], &status["promise_matches"]), (&Value::Null, &true.into()), "{status}");
+    assert!(
+        status["commitment_in_force"].as_str().unwrap().ends_with(made["commitment"].as_str().unwrap().trim_start_matches("0x")),
+        "{status}"
+    );
+    assert_ne!(status["commitment_in_force"], status["commitment"]);
 }

@@ -18,8 +18,17 @@ pub(crate) struct Announced {
     pub(crate) before: Digest,
     /// Head after it.
     pub(crate) head: Digest,
-    /// Its transaction, if it is known to be mined: hash, hex, and gas used.
-    pub(crate) mined: Option<(String, u64)>,
+    /// Its transaction, if it is known to be mined.
+    pub(crate) mined: Option<Mined>,
+}
+
+/// The transaction of an announcement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mined {
+    /// Hash, hex.
+    pub(crate) tx_hash: String,
+    /// Gas used by it; none if only its event was seen.
+    pub(crate) gas_used: Option<u64>,
 }
 
 impl Announced {
@@ -35,13 +44,15 @@ impl Journal {
         let row = params![a.step, a.rotation.commitment.to_string(), a.rotation.at_step, a.before.to_string(), a.head.to_string()];
         let written =
             self.db.execute("insert into announcement (step, commitment, at_step, head_before, head) values (?1, ?2, ?3, ?4, ?5)", row);
-        written.map(drop).with_context(|| format!("journal: the announcement before step {} could not be written; nothing was sent", a.step))
+        written
+            .map(drop)
+            .with_context(|| format!("journal: the announcement before step {} could not be written; nothing was sent", a.step))
     }
 
     /// Notes the transaction of an announcement, or that the chain has it no more.
-    pub(crate) fn announcement_mined(&self, step: u32, mined: Option<(&str, u64)>) -> Result<()> {
-        let gas_used = mined.map(|(_, gas)| i64::try_from(gas)).transpose()?;
-        let row = params![step, mined.map(|(hash, _)| hash), gas_used];
+    pub(crate) fn announcement_mined(&self, step: u32, mined: Option<&Mined>) -> Result<()> {
+        let gas_used = mined.and_then(|m| m.gas_used).map(i64::try_from).transpose()?;
+        let row = params![step, mined.map(|m| m.tx_hash.as_str()), gas_used];
         let rows = self.db.execute("update announcement set tx_hash = ?2, gas_used = ?3 where step = ?1", row);
         let rows = rows.with_context(|| format!("journal: the transaction of the announcement before step {step} could not be written"))?;
         ensure!(rows == 1, "journal: expected an announcement before step {step}, got none");
@@ -50,22 +61,23 @@ impl Journal {
 
     /// Every announcement, oldest first.
     pub(crate) fn announcements(&self) -> Result<Vec<Announced>> {
-        let mut query =
-            self.db.prepare_cached("select step, commitment, at_step, head_before, head, tx_hash, gas_used from announcement order by step")?;
+        let mut query = self
+            .db
+            .prepare_cached("select step, commitment, at_step, head_before, head, tx_hash, gas_used from announcement order by step")?;
         let text = |r: &rusqlite::Row<'_>, i| r.get::<_, String>(i);
         let rows = query.query_map([], |r| {
-            let mined = r.get::<_, Option<String>>(5)?.zip(r.get::<_, Option<i64>>(6)?);
+            let mined = (r.get::<_, Option<String>>(5)?, r.get::<_, Option<i64>>(6)?);
             Ok((r.get::<_, u32>(0)?, text(r, 1)?, r.get::<_, u32>(2)?, [text(r, 3)?, text(r, 4)?], mined))
         })?;
         rows.map(|row| {
-            let (step, commitment, at_step, [before, head], mined) = row?;
+            let (step, commitment, at_step, [before, head], (tx_hash, gas_used)) = row?;
             let digest = |text: String| text.parse::<Digest>().with_context(|| format!("journal: announcement before step {step}"));
             Ok(Announced {
                 step,
                 rotation: Rotation { commitment: digest(commitment)?, at_step },
                 before: digest(before)?,
                 head: digest(head)?,
-                mined: mined.map(|(hash, gas)| (hash, gas.unsigned_abs())),
+                mined: tx_hash.map(|tx_hash| Mined { tx_hash, gas_used: gas_used.map(i64::unsigned_abs) }),
             })
         })
         .collect()

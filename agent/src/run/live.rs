@@ -95,7 +95,11 @@ impl Agent {
             self.pass(a)?;
         }
         if let Some(a) = announcements.next() {
-            bail!("journal: expected announcements before its {} decisions and the next, got one before decision {}", entries.len(), a.step);
+            bail!(
+                "journal: expected announcements before its {} decisions and the next, got one before decision {}",
+                entries.len(),
+                a.step
+            );
         }
         if let (Account::Paper(paper), Some(last)) = (&mut self.account, entries.last()) {
             paper.stand_at(last)?;
@@ -158,6 +162,7 @@ impl Agent {
         let from = self.journal.first_unknown()?.unwrap_or(decided).min(next);
         for entry in self.journal.entries_from(from, decided - from)? {
             let step = entry.record.observation.step;
+            self.bring_announcement(step, next).await?;
             if step >= next {
                 tracing::info!(step, "a journaled decision is not on the chain: sending it now");
                 if entry.outcome.is_some() {
@@ -177,7 +182,7 @@ impl Agent {
                 tracing::info!(step, "an unknown outcome was found on chain");
             }
         }
-        Ok(())
+        self.bring_announcement(decided, next).await
     }
 
     /// Head that a decision was made on.

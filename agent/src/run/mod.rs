@@ -30,6 +30,7 @@ pub(crate) use rotating::rotation;
 pub(crate) use settling::send as send_settlement;
 pub(crate) use several::run as several;
 pub(crate) use summary::Summary;
+pub(crate) use weights::Weights;
 
 use crate::cli::{HaltArgs, RunArgs};
 use crate::journal::{Announced, Entry, Journal};

@@ -180,7 +180,11 @@ impl Worker {
             if let Some(rotation) = session.ahead() {
                 let next = weights.behind(&rotation.commitment);
                 let next = next.with_context(|| {
-                    format!("{}: the weights behind {} are ahead, and the journal announces none: it is an old copy", checkpoint.display(), rotation.commitment)
+                    format!(
+                        "{}: the weights behind {} are ahead, and the journal announces none: it is an old copy",
+                        checkpoint.display(),
+                        rotation.commitment
+                    )
                 })?;
                 session.provide(next.model.clone(), next.salt.clone())?;
             }

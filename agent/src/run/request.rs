@@ -53,7 +53,12 @@ impl Requests {
 
     /// Leaves one for the agent, durably; refused if one is there.
     pub(crate) fn leave(&self, request: &Request) -> Result<()> {
-        let taken = || format!("{}: expected no request before this one, got one that waits; `probity rotate --withdraw` takes it back", self.waiting.display());
+        let taken = || {
+            format!(
+                "{}: expected no request before this one, got one that waits; `probity rotate --withdraw` takes it back",
+                self.waiting.display()
+            )
+        };
         ensure!(!self.is_any(), taken());
         let mut written = self.waiting.clone().into_os_string();
         written.push(format!(".{}.tmp", std::process::id()));
@@ -74,7 +79,11 @@ impl Requests {
         match std::fs::remove_file(&self.waiting) {
             Ok(()) => whole::sync_folder_of(&self.waiting),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let got = if self.taken.exists() { "one that the agent has taken: it is announced, or will be at the next start" } else { "none" };
+                let got = if self.taken.exists() {
+                    "one that the agent has taken: it is announced, or will be at the next start"
+                } else {
+                    "none"
+                };
                 bail!("{}: expected a request that waits, got {got}", self.waiting.display())
             }
             Err(error) => Err(error).with_context(|| self.waiting.display().to_string()),

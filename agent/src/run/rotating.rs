@@ -4,20 +4,23 @@
 //! anywhere, the next start goes on: a request whose announcement is in the journal is done with, an announcement that the vault lacks is
 //! sent before the decision that follows it.
 
-use crate::journal::Announced;
+use crate::journal::{Announced, Mined};
 use crate::output;
 use crate::run::fault::{Boundary, reached};
 use crate::run::halt::Mode;
 use crate::run::live::Agent;
 use crate::run::request::{Request, Requests};
+use crate::run::sending::{Following, What};
 use crate::run::weights::{OPENING, Weights};
 use crate::see::Event;
 use crate::whole;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use probity_chain::Announce;
 use probity_learn::Candle;
 use probity_strategy::{Engine, Mandate};
 use probity_verifier::{Digest, ROTATION_NOTICE, Rotation, commit_model, rotation_head};
 use std::path::PathBuf;
+use tracing::Instrument;
 
 /// Where a run stands in its weights.
 pub(crate) struct Turning {
@@ -29,7 +32,13 @@ pub(crate) struct Turning {
 }
 
 /// The announcement that a request comes to after so many decisions, under a mandate, after these announcements.
-pub(crate) fn rotation(request: &Request, mandate: &Mandate, decisions: u32, weights: &Weights, announced: &[Announced]) -> Result<Rotation> {
+pub(crate) fn rotation(
+    request: &Request,
+    mandate: &Mandate,
+    decisions: u32,
+    weights: &Weights,
+    announced: &[Announced],
+) -> Result<Rotation> {
     if request.opening.then.is_some() {
         bail!("then: expected one set of weights, got more after it; they are asked for one at a time");
     }
@@ -85,6 +94,46 @@ impl Agent {
         Ok(())
     }
 
+    /// Brings the announcement before a step to the vault, if there is one that the vault lacks, and its transaction into the journal. The vault has
+    /// the decisions before `next`.
+    pub(crate) async fn bring_announcement(&mut self, step: u32, next: u32) -> Result<()> {
+        let Some(a) = self.journal.announced_before(step)? else { return Ok(()) };
+        // Where the vault has the decision after it, it has it too: its head says so.
+        let Some(vault) = self.account.vault().filter(|_| step >= next || a.mined.is_none()) else { return Ok(()) };
+        let announce = Announce {
+            commitment: a.rotation.commitment.to_bytes(),
+            at_step: a.rotation.at_step,
+            head_before: a.before.to_bytes(),
+            head_after: a.head.to_bytes(),
+        };
+        let mut seen = vault.view().announced_at(step, self.registered_block).await?;
+        let mut gas_used = a.mined.as_ref().and_then(|m| m.gas_used);
+        if seen.is_none() {
+            if a.mined.is_some() {
+                self.journal.announcement_mined(step, None)?;
+            }
+            let what = What::Announcement(step);
+            let mut notes = Following { journal: &self.journal, gate: &self.gate, what };
+            let sent = vault.announce_noting(&announce, what.attempts(&self.journal)?, &mut notes);
+            let sent = sent.instrument(tracing::info_span!("announce", step)).await;
+            gas_used = Some(sent.with_context(|| {
+                format!("the announcement before decision {step} is journaled and its outcome unknown; start the agent again to settle it")
+            })?);
+            seen = vault.view().announced_at(step, self.registered_block).await?;
+        }
+        let seen = seen.with_context(|| format!("the vault's event of the announcement before decision {step}"))?;
+        ensure!(
+            seen.announce == announce,
+            "the vault has another announcement before decision {step} than the journal: another agent acts on this vault, or the journal is an old copy"
+        );
+        let mined = Mined { tx_hash: format!("0x{}", hex::encode(seen.tx_hash)), gas_used };
+        if a.mined.as_ref() != Some(&mined) {
+            self.journal.announcement_mined(step, Some(&mined))?;
+            tracing::info!(step, "the announcement is on the chain");
+        }
+        Ok(())
+    }
+
     /// Announces the weights that were asked for, if any were. What cannot be announced any more is refused and told, and the run goes on.
     pub(crate) async fn announce_if_asked(&mut self) -> Result<()> {
         if !self.turning.requests.is_any() || self.mode()? == Mode::Halted {
@@ -98,7 +147,14 @@ impl Agent {
             // It was journaled before the last start ended.
             return self.turning.requests.clear();
         }
-        let rotation = match rotation(&request, self.engine.mandate(), step, &self.turning.weights, &announced) {
+        let ended = match self.account.vault() {
+            Some(vault) => vault.view().pledged().await?.withdraw_only,
+            None => false,
+        };
+        let checked = rotation(&request, self.engine.mandate(), step, &self.turning.weights, &announced);
+        let checked =
+            if ended { Err(anyhow!("vault: expected one that takes decisions, got one that only lets withdraw")) } else { checked };
+        let rotation = match checked {
             Ok(rotation) => rotation,
             Err(error) => {
                 output::talk(format!("the weights behind {commitment} are not announced, their request is dropped: {error:#}"));
@@ -113,10 +169,18 @@ impl Agent {
         reached(Boundary::AnnounceJournaled);
         self.turning.weights = Weights::of(&self.turning.dir, self.engine.mandate(), &self.journal)?;
         self.pass(&entry)?;
-        self.feed.tell(&Event::Announced { step, rotation });
+        self.feed.tell(&Event::Announced { rotation });
+        if let Some(settling) = &mut self.settling {
+            settling.follow(&self.journal.announcements()?, &self.turning.weights)?;
+        }
         self.turning.requests.clear()?;
         reached(Boundary::AnnounceCleared);
-        output::talk(format!("announced before decision {step}: the weights behind {commitment} make decision {} and those after it", rotation.at_step));
+        // Every decision before it is on the chain: otherwise the turn before would have failed.
+        self.bring_announcement(step, step).await?;
+        output::talk(format!(
+            "announced before decision {step}: the weights behind {commitment} make decision {} and those after it",
+            rotation.at_step
+        ));
         Ok(())
     }
 }

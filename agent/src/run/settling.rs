@@ -3,19 +3,20 @@
 //! Failing to settle never stops a decision: what is not settled is tried again after the next one, and if that goes on too long the vault
 //! itself stops the trades. What was proven is on disk before it is sent, so a restart sends it again. A halted run sends none.
 
-use crate::journal::Journal;
+use crate::journal::{Announced, Journal};
 use crate::output;
 use crate::run::fault::{Boundary, reached};
 use crate::run::halt::{Gate, Mode};
 use crate::run::sending::{Following, What};
+use crate::run::weights::Weights;
 use crate::run::workers::Workers;
 use crate::see::{Event, Feed};
 use crate::settings::{Settings, SettlementMode, SettlementSettings};
 use crate::settle_desk::{Desk, Waiting, forget, genesis_state};
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::{Address, Move, Notes, Observed, Outcome, Sender, SettlementVerifier, Standing, Terms, Vault};
-use probity_strategy::{Model, Record};
-use probity_verifier::{Header, Salt, SettlementSetup};
+use probity_strategy::Record;
+use probity_verifier::{Header, SettlementSetup};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -33,8 +34,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) url: &'a str,
     pub(crate) header: &'a Header,
-    pub(crate) model: Model,
-    pub(crate) salt: Salt,
+    pub(crate) weights: &'a Weights,
     pub(crate) feed: &'a Feed,
     pub(crate) workers: Workers,
 }
@@ -78,7 +78,9 @@ impl Settling {
             let _place = parts.workers.turn();
             setup(settings, parts.header)
         })?;
-        let desk = Desk::new(parts.dir, Arc::new(setup), parts.header, parts.model, parts.salt)?;
+        let first = parts.weights.first();
+        let mut desk = Desk::new(parts.dir, Arc::new(setup), parts.header, first.model.clone(), first.salt.clone())?;
+        desk.follow(&journal.announcements()?, parts.weights)?;
         let (max_unproven_decisions, max_unproven_seconds) = settings.settlement.terms();
         let terms = |verifier| Terms {
             verifier,
@@ -115,6 +117,11 @@ impl Settling {
     /// Whether an order's own transaction has to carry its proof.
     pub(crate) fn strict(&self) -> bool {
         self.settings.mode == SettlementMode::Strict
+    }
+
+    /// Notes what has been announced, with its weights.
+    pub(crate) fn follow(&mut self, announced: &[Announced], weights: &Weights) -> Result<()> {
+        self.desk.follow(announced, weights)
     }
 
     /// A settlement of what awaits one, when it is this run's turn to prove.

@@ -64,15 +64,8 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     let mandate = mandate(settings, &journal, &chain, vault.as_ref(), &pool, market.as_ref(), file.shape.clone()).await?;
     let commitment = commit_model(&mandate.model, &file.model, &salt);
     let header = Header::new(mandate.clone(), commitment);
-    let parts = Parts {
-        dir: &args.dir,
-        url: chain.url(),
-        header: &header,
-        model: file.model.clone(),
-        salt: salt.clone(),
-        feed,
-        workers: beside.workers.clone(),
-    };
+    let weights = Weights::opened(whole, &mandate, &journal.announcements()?)?;
+    let parts = Parts { dir: &args.dir, url: chain.url(), header: &header, weights: &weights, feed, workers: beside.workers.clone() };
     let (account, registered_block, settling) = match (vault, &sender) {
         (Some(vault), Some(sender)) => {
             let registered_block = register(&vault, &mandate, &header).await?;
@@ -97,7 +90,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     let agent = Agent {
         engine: Engine::new(mandate.clone(), file.model.clone())?,
         candle: Candle::new(&file.shape, &file.model)?,
-        turning: Turning::of(args.dir.clone(), Weights::opened(whole, &mandate, &journal.announcements()?)?),
+        turning: Turning::of(args.dir.clone(), weights),
         account,
         journal,
         gate: Gate::of(&args.dir),
@@ -127,7 +120,12 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     agent.journal.set_meta("pair", &serde_json::to_string(&pair)?)?;
     agent.journal.set_meta("source", &source)?;
     feed.start(About { paper: agent.account.is_paper(), ..About::of(&header, source.clone(), simulated, pair) });
-    feed.restore(&agent.journal.entries()?, &agent.journal.announcements()?, &agent.journal.posts()?, agent.journal.last_change()?.as_ref());
+    feed.restore(
+        &agent.journal.entries()?,
+        &agent.journal.announcements()?,
+        &agent.journal.posts()?,
+        agent.journal.last_change()?.as_ref(),
+    );
     let world = match (chain, market) {
         (Chain::Development(chain), Some(market)) => World::Development { chain, pool, market },
         (Chain::Real { url, .. } | Chain::Paper { url, .. }, _) => {

@@ -42,7 +42,11 @@ impl Weights {
         for a in announced {
             let expected = a.rotation.commitment;
             let next = then.with_context(|| format!("{OPENING}: then: expected the weights behind {expected}, announced before decision {}; got none: put back the newest copy", a.step))?;
-            let next = { let Reveal { model, salt, then: after } = *next; then = after; own(a.rotation.at_step, model, salt) };
+            let next = {
+                let Reveal { model, salt, then: after } = *next;
+                then = after;
+                own(a.rotation.at_step, model, salt)
+            };
             ensure!(
                 next.commitment == expected,
                 "{OPENING}: then: expected the weights behind {expected}, announced before decision {}; got those behind {}",

@@ -96,8 +96,6 @@ pub(crate) enum Event {
     Decided(Box<Record>),
     /// Other weights are announced.
     Announced {
-        /// Before this decision.
-        step: u32,
         /// Which, and from when.
         rotation: Rotation,
     },
@@ -209,7 +207,7 @@ impl Feed {
     pub(crate) fn restore(&self, entries: &[Entry], announced: &[Announced], posts: &[Post], last: Option<&Change>) {
         self.change(|view| {
             for a in announced {
-                view.apply(&Event::Announced { step: a.step, rotation: a.rotation });
+                view.apply(&Event::Announced { rotation: a.rotation });
             }
             for entry in entries {
                 view.apply(&Event::Decided(Box::new(entry.record.clone())));

@@ -51,7 +51,7 @@ impl View {
                 self.health.observed_at_s = Some(now_s());
             }
             Event::Decided(record) => self.decided(record),
-            Event::Announced { rotation, .. } => {
+            Event::Announced { rotation } => {
                 self.ahead.push_back(*rotation);
                 self.about.rotation_ahead = Some(*rotation);
             }
@@ -319,7 +319,7 @@ mod tests {
     fn announced_weights_take_over_at_their_decision() {
         let mut view = View::of(About { commitment_in_force: "first".into(), ..About::default() }, &View::default());
         let (records, commitment) = (records(), probity_verifier::Digest::from_scalar(probity_verifier::Scalar::from(7)));
-        view.apply(&Event::Announced { step: 0, rotation: Rotation { commitment, at_step: 5 } });
+        view.apply(&Event::Announced { rotation: Rotation { commitment, at_step: 5 } });
         for record in &records[..5] {
             view.apply(&Event::Decided(Box::new(record.clone())));
         }
