@@ -88,7 +88,9 @@ pub(crate) fn settle(args: &SettleArgs, settings: &Settings, json: bool) -> Resu
             standing.terms.verifier != Address::zero(),
             "the vault {vault:?} is not armed: nothing can be settled (setting settlement.mode)"
         );
-        forget(&args.dir, standing.proven_steps)?;
+        if standing.steps == standing.proven_steps {
+            forget(&args.dir, standing.proven_steps)?;
+        }
         ensure!(standing.steps > standing.proven_steps, "every one of the vault's {} decisions is settled", standing.steps);
         let setup = setup(&book.header.mandate, settings)?;
         let insecure_params = setup.key.origin().is_insecure();
