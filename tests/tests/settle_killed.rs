@@ -117,8 +117,8 @@ impl Watched {
         assert_eq!(steps, (0..decisions).collect::<Vec<_>>(), "every decision once, in order");
         let log = self.run.dir.join("decisions.jsonl");
         let text = std::fs::read_to_string(&log).unwrap();
-        let heads = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).unwrap().get("head").cloned());
-        let (seen, last) = (self.standing(), heads.last().unwrap());
+        let mut heads = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).unwrap().get("head").cloned());
+        let (seen, last) = (self.standing(), heads.next_back().unwrap());
         let hex = |head: [u8; 32]| head.iter().fold("0x".to_owned(), |text, b| format!("{text}{b:02x}"));
         assert_eq!((hex(seen.head), hex(seen.proven_head)), (last.as_str().unwrap().to_owned(), hex(seen.head)));
         let audit = run("probity", &["--json", "audit", "--log", log.to_str().unwrap(), "--rpc", self.rpc().url()]);
