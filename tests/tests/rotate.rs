@@ -153,6 +153,10 @@ fn on_paper_weights_are_announced_and_take_over_across_a_restart() {
     let second = place.on_paper(chain.rpc.url(), decisions, &[]);
     let (code, text) = second.ends();
     assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains(&format!("decision {at} is the first of the weights behind {}", asked["commitment"].as_str().unwrap())),
+        "{text}"
+    );
     let (log, proof) = (dir.join("decisions.jsonl"), dir.join("proof.bin"));
     let (made, announced) = sides(&log);
     let turn = usize::try_from(at).unwrap();

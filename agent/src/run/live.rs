@@ -5,6 +5,7 @@
 //! impossible. What is sent again is always the very same journaled decision. On paper nothing is sent: the journal alone knows.
 
 use crate::journal::{Entry, Journal, OnPaper, Outcome, Post};
+use crate::output;
 use crate::run::account::Account;
 use crate::run::fault::{Boundary, reached};
 use crate::run::halt::{Gate, Mode, Reason};
@@ -221,6 +222,10 @@ impl Agent {
         tracing::info_span!("journal", step).in_scope(|| self.journal.decide(&entry.record, &entry.head))?;
         (self.state, self.head, self.decided) = (decided.next_state, after, after);
         reached(Boundary::Journaled);
+        let own = self.turning.weights.at(step);
+        if step > 0 && own.from == step {
+            output::talk(format!("decision {step} is the first of the weights behind {}", own.commitment));
+        }
         self.feed.tell(&Event::Decided(Box::new(entry.record.clone())));
         self.proving.decided(self.state.step)?;
         if entry.record.decision.halted {

@@ -41,18 +41,11 @@ impl Weights {
         let (first, mut later) = (own(0, model, salt), Vec::new());
         for a in announced {
             let expected = a.rotation.commitment;
-            let next = then.with_context(|| format!("{OPENING}: then: expected the weights behind {expected}, announced before decision {}; got none: put back the newest copy", a.step))?;
-            let next = {
-                let Reveal { model, salt, then: after } = *next;
-                then = after;
-                own(a.rotation.at_step, model, salt)
-            };
-            ensure!(
-                next.commitment == expected,
-                "{OPENING}: then: expected the weights behind {expected}, announced before decision {}; got those behind {}",
-                a.step,
-                next.commitment
-            );
+            let wanted = format!("{OPENING}: then: expected the weights behind {expected}, announced before decision {}", a.step);
+            let Reveal { model, salt, then: after } = *then.with_context(|| format!("{wanted}; got none: put back the newest copy"))?;
+            let next = own(a.rotation.at_step, model, salt);
+            ensure!(next.commitment == expected, "{wanted}; got those behind {}: put back the newest copy", next.commitment);
+            then = after;
             later.push(next);
         }
         Ok(Self { first, later })

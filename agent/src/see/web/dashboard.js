@@ -139,7 +139,7 @@ function mandate(v) {
     ['Turnover, at most', `${p(l.max_turnover_bps)} in ${l.turnover_window_steps} decisions`], ['Drawdown, halts at', p(l.max_drawdown_bps)], ['Slippage, at most', p(l.max_slippage_bps)],
     ['Proof engine', m.proof_engine], ['Decisions a fold', String(m.decisions_per_fold)], ['Chain id', String(m.chain_id)]]);
   at('model').className = 'facts tall';
-  const ahead = v.about.rotation_ahead, turned = v.about.commitment_in_force !== v.about.model_commitment;
+  const ahead = v.about.rotation_ahead, turned = (v.about.commitment_in_force ?? v.about.model_commitment) !== v.about.model_commitment;
   facts('model', [['Model', v.about.model_commitment, 'hex'], ...(turned ? [['Weights in force', v.about.commitment_in_force, 'hex']] : []),
     ...(ahead ? [[`Weights from decision ${ahead.at_step}`, ahead.commitment, 'hex']] : []), ['Mandate digest', v.about.mandate_digest, 'hex'], ['Vault', v.about.paper ? 'none: on paper' : m.vault, 'hex'], ['Pool', m.pool, 'hex']]);
 }
