@@ -2,12 +2,13 @@
 #   docker build -t probity .
 #   docker run --rm -v probity:/data -e PROBITY_OPERATOR_KEY -p 127.0.0.1:8180:8180 probity \
 #     run --rpc URL --dir /data/run --serve 0.0.0.0:8180 --serve-beyond-loopback
-FROM rust:1.95-bookworm AS build
+FROM docker.io/library/rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p probity -p probity-verifier --bins
+# As `make build` does: the features that the tests ran with. rust-toolchain.toml stays out (.dockerignore): the image brings the compiler.
+RUN cargo build --release --locked --workspace --bins
 
-FROM debian:bookworm-slim
+FROM docker.io/library/debian:bookworm-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data --create-home probity
 COPY --from=build /src/target/release/probity /src/target/release/probity-verify /usr/local/bin/

@@ -15,7 +15,7 @@ help:
 	@echo "make figures-audit      what an audit costs, into target/figures/audit.json"
 	@echo "make figures-agent      a long run and a run killed again and again, into target/figures/agent.json (an hour; DECISIONS=10000 KILLS=300)"
 	@echo "make page    the verifier as one HTML file that works offline: target/page/probity.html"
-	@echo "make figures-ezkl       EZKL on the same network into target/figures/ezkl.json (needs Python 3.11 or later and PyPI)"
+	@echo "make figures-ezkl       EZKL on the same network and its verifier contract's gas into target/figures/ezkl.json (needs Python 3.11 or later and PyPI)"
 	@echo "make figures-settlement   gas and time of settlements into target/figures/settlement.json (minutes; DECISIONS=192 PER_BLOCK=16)"
 	@echo "make fuzz    damaged bytes against every parser an auditor feeds (MINUTES=10 SEED=1)"
 	@echo "make release  binaries, static ones where musl-gcc is there, completions, man pages, SBOM, checksums, into target/dist"
@@ -91,7 +91,7 @@ $(EZKL): prover/benches/peers/requirements.txt
 	target/peers/venv/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --requirement $<
 	touch $@
 
-figures-ezkl: $(EZKL)
+figures-ezkl: $(EZKL) tools
 	target/peers/venv/bin/python prover/benches/peers/ezkl_peer.py --model strategy/learn/models/default.json --work target/peers/ezkl --out target/figures/ezkl.json $(EZKL_FLAGS)
 
 figures-settlement: tools

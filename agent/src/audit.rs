@@ -53,6 +53,9 @@ fn further(args: &AuditArgs, mut report: Report, source: &ParamsSource) -> Resul
             report = report.promised(&promised, &reader.header().mandate);
         }
     }
+    if let (Some(promised), Ok(reader)) = (args.commitment, LogReader::new(open(&args.log)?)) {
+        report = report.committed(promised, reader.header().model_commitment);
+    }
     if let (Some(log), Some(proof)) = (&args.other_log, &args.other_proof) {
         let derive = |mandate: &Mandate| Keys::for_mandate_with(mandate, source).map(Arc::new);
         let other = of(log, Evidence { proof: Some(&read_proof(proof)?), ..Evidence::default() }, derive)?;

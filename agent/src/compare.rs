@@ -9,10 +9,10 @@ use crate::ledger::{Ledger, Trial};
 use crate::settings::Settings;
 use crate::{output, secret};
 use anyhow::{Context, Result, bail, ensure};
-use probity_backtest::{Backtest, Bar, Dataset, Execution, Frictions, Scale, Terms, run as run_engine, utc};
+use probity_backtest::{Backtest, Bar, Dataset, Execution, Frictions, Scale, Terms, run_turning as run_engine, utc};
 use probity_learn::ModelFile;
-use probity_strategy::{Amount, Engine, Order, Price, Record, Side, State};
-use probity_verifier::{Line, LogReader};
+use probity_strategy::{Amount, Engine, Model, Order, Price, Record, Side, State};
+use probity_verifier::{Line, LogReader, Rotation};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -73,28 +73,20 @@ pub(crate) fn run(args: &CompareArgs, settings: &Settings, json: bool) -> Result
 fn compared(args: &CompareArgs, settings: &Settings) -> Result<Compared> {
     let mut reader = LogReader::open(&args.log).with_context(|| args.log.display().to_string())?;
     let header = reader.header().clone();
-    let mut records: Vec<Record> = Vec::new();
+    let (mut records, mut rotations): (Vec<Record>, Vec<Rotation>) = (Vec::new(), Vec::new());
     while let Some(line) = reader.next_line()? {
-        if let Line::Entry(entry) = line {
-            records.push(entry.record);
+        match line {
+            Line::Entry(entry) => records.push(entry.record),
+            Line::Announcement(announcement) => rotations.push(announcement.rotation),
+            Line::Seal(_) => {}
         }
     }
     ensure!(records.len() >= 2, "{}: expected at least 2 decisions, got {}", args.log.display(), records.len());
-    let model = match (&args.model, &args.opening) {
-        (Some(path), _) => ModelFile::load(path).context("--model")?.model,
-        (None, Some(path)) => secret::read_opening(path)?.model,
-        (None, None) => bail!("--model or --opening: expected one of them"),
-    };
+    // Weights that never made a decision of this log are not needed.
+    rotations.retain(|r| usize::try_from(r.at_step).is_ok_and(|at| at < records.len()));
+    let (model, later) = models(args, &rotations)?;
     let engine = Engine::new(header.mandate.clone(), model).context("the model against the log's mandate")?;
-    let mut state = State::genesis(engine.mandate());
-    let not_decided = records
-        .iter()
-        .filter(|r| {
-            let step = engine.step(&state, &r.observation);
-            state = step.next_state;
-            step.decision != r.decision
-        })
-        .count();
+    let not_decided = not_decided(&engine, &later, &records)?;
     let data = match &args.data {
         Some(path) => {
             let scale = Scale { quote_decimals: args.quote_decimals, base_decimals: args.base_decimals };
@@ -108,9 +100,42 @@ fn compared(args: &CompareArgs, settings: &Settings) -> Result<Compared> {
     let execution = Execution { gas: None, ..crate::execution::execution(settings, &data)? };
     let terms = Terms { frictions, market: crate::backtest::market(settings, &data)?, execution };
     let first = records.first().context("a first record")?.observation.clone();
-    let tested = run_engine(&engine, &data, &terms, first.quote, first.base)?;
+    let tested = run_engine(&engine, &later, &data, &terms, first.quote, first.base)?;
     let prices = args.data.as_ref().map_or_else(|| "the log's own".to_owned(), |p| p.display().to_string());
     weigh(args, &records, &tested, not_decided, prices, terms.assumption())
+}
+
+/// The model at genesis and those that took over, each with its first decision.
+fn models(args: &CompareArgs, rotations: &[Rotation]) -> Result<(Model, Vec<(u32, Model)>)> {
+    let opening = match (&args.model, &args.opening, rotations.first()) {
+        (Some(_), _, Some(r)) => {
+            bail!("--model: other weights make decision {} of this log and those after it; --opening has all of them", r.at_step)
+        }
+        (Some(path), ..) => return Ok((ModelFile::load(path).context("--model")?.model, Vec::new())),
+        (None, Some(path), _) => secret::read_opening(path)?,
+        (None, None, _) => bail!("--model or --opening: expected one of them"),
+    };
+    let (mut then, mut later) = (opening.then, Vec::new());
+    for r in rotations {
+        let next = then.with_context(|| format!("--opening: expected `then`, the weights behind {}", r.commitment))?;
+        later.push((r.at_step, next.model));
+        then = next.then;
+    }
+    Ok((opening.model, later))
+}
+
+/// How many decisions the weights make differently on what the log observed.
+fn not_decided(engine: &Engine, later: &[(u32, Model)], records: &[Record]) -> Result<usize> {
+    let (mut engine, mut state, mut count) = (engine.clone(), State::genesis(engine.mandate()), 0usize);
+    for r in records {
+        if let Some((_, model)) = later.iter().find(|(at, _)| *at == state.step) {
+            engine = Engine::new(engine.mandate().clone(), model.clone()).context("--opening: then: against the log's mandate")?;
+        }
+        let step = engine.step(&state, &r.observation);
+        state = step.next_state;
+        count = count.saturating_add(usize::from(step.decision != r.decision));
+    }
+    Ok(count)
 }
 
 /// The log's prices as a series.

@@ -180,9 +180,7 @@ async fn pull(rpc: &str, pool: &str, (from, to): (u64, Option<u64>), chunk: u64,
 }
 
 fn mark(place: &Path, at: &Resume) -> Result<()> {
-    let beside = place.with_extension("new");
-    std::fs::write(&beside, serde_json::to_vec(at)?).with_context(|| beside.display().to_string())?;
-    std::fs::rename(&beside, place).with_context(|| place.display().to_string())
+    crate::whole::write(place, &serde_json::to_vec(at)?)
 }
 
 fn digest(file: &mut File) -> Result<String> {

@@ -4,7 +4,7 @@
 
 use crate::cli::DoctorArgs;
 use crate::journal::Journal;
-use crate::run::{on_runtime, units};
+use crate::run::{Book, Requests, TAKEN, WAITING, on_runtime, units};
 use crate::settings::Settings;
 use crate::{keys, output};
 use anyhow::{Context, Result};
@@ -119,7 +119,8 @@ fn here(all: &mut Checkup, dir: &Path, settings: &Settings) {
         Err(error) => all.add("disk", Verdict::Fail, format!("{}: {error}", place.display()), "name a --dir that can be read"),
     }
     let mut open = Vec::new();
-    let secrets = ["opening.json", "opening.binding.json", "model.json", "session.ckpt", "operator.key"].map(|name| dir.join(name));
+    let secrets =
+        ["opening.json", "opening.binding.json", "model.json", "session.ckpt", "operator.key", WAITING, TAKEN].map(|name| dir.join(name));
     let named = [&settings.keys.keystore, &settings.keys.password_file].map(|file| Path::new(file).to_owned());
     for file in secrets.iter().chain(&named) {
         if let Ok(meta) = std::fs::metadata(file)
@@ -133,6 +134,25 @@ fn here(all: &mut Checkup, dir: &Path, settings: &Settings) {
     let seen =
         if open.is_empty() { "no secret file can be read by others".to_owned() } else { format!("others can read {}", open.join(", ")) };
     all.add("file permissions", verdict, seen, format!("chmod 600 {}", open.join(" ")));
+    weights(all, dir);
+}
+
+/// The weights of a run that goes on, and which are to take over.
+fn weights(all: &mut Checkup, dir: &Path) {
+    if !dir.join("journal.sqlite").is_file() || !Journal::existing(dir).and_then(|j| j.meta("mandate")).is_ok_and(|m| m.is_some()) {
+        return;
+    }
+    let seen = Book::open(dir).and_then(|book| {
+        let (decisions, announced) = (book.journal.len()?, book.journal.announcements()?);
+        let ahead = announced.last().filter(|a| a.is_ahead(decisions));
+        let ahead = ahead.map(|a| format!("; {} from decision {} on", a.rotation.commitment, a.rotation.at_step)).unwrap_or_default();
+        let asked = if Requests::of(dir).is_any() { "; others are asked for and not yet announced" } else { "" };
+        Ok(format!("{} in force{ahead}{asked}", book.weights.at(decisions).commitment))
+    });
+    match seen {
+        Ok(seen) => all.add("weights", Verdict::Ok, seen, ""),
+        Err(error) => all.failed("weights", &error, "put back the newest copy of opening.json"),
+    }
 }
 
 /// What the chain shows.

@@ -1,12 +1,14 @@
 //! `probity inspect`: what a log, a proof or a run's folder holds. It shows and does not judge: `audit` does.
 
 use crate::cli::InspectArgs;
-use crate::journal::Journal;
+use crate::journal::{Announced, Journal};
+use crate::run::Requests;
 use crate::{audit, output, time};
 use anyhow::{Context, Result, bail};
 use comfy_table::{Table, presets};
 use probity_strategy::{Record, Side, Valuation};
-use probity_verifier::{Envelope, Header, Line, LogReader, Waypoint, is_nowhere};
+use probity_verifier::{Digest, Envelope, Header, Line, LogReader, Waypoint, is_nowhere};
+use serde::Serialize;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -93,9 +95,12 @@ fn folder(path: &Path, last: usize, json: bool) -> Result<()> {
     let paper = journal.is_paper()?;
     let posts = journal.posts()?;
     let changes = journal.changes()?;
+    let rotations: Vec<_> = journal.announcements()?.iter().map(rotation).collect();
+    let asked = Requests::of(path).is_any();
     let value = serde_json::json!({
         "vault": vault, "paper": paper, "market": market, "decisions": entries.len(), "outcome_unknown": unknown, "posts": posts.len(), "sealed": sealed,
         "state": changes.last().map_or("active", |c| c.state.as_str()), "changes": changes,
+        "rotations": rotations, "rotation_asked": asked,
         "last": entries.iter().skip(entries.len().saturating_sub(last)).map(|e| &e.record).collect::<Vec<_>>(),
         "last_outcomes": entries.iter().skip(entries.len().saturating_sub(last)).map(|e| &e.outcome).collect::<Vec<_>>(),
     });
@@ -111,8 +116,18 @@ fn folder(path: &Path, last: usize, json: bool) -> Result<()> {
                 changes.last().map_or_else(|| "active".to_owned(), |c| format!("{} since {} UTC", c.state, time::utc(c.time_s))),
             ),
         ];
+        let turned = rotations.iter().map(|r| {
+            let (name, sent) = (
+                format!("weights from decision {}", r.at_step),
+                if paper || r.tx_hash.is_some() { "" } else { ", not known to be on the chain" },
+            );
+            (name, format!("{}, announced before decision {}{sent}", r.commitment, r.before_decision))
+        });
+        let asked = asked.then(|| ("other weights".to_owned(), "asked for, not yet announced".to_owned()));
         let rows = rows
             .into_iter()
+            .chain(turned)
+            .chain(asked)
             .chain(changes.iter().map(|c| (format!("{} {}", time::utc(c.time_s), c.state), format!("{}: {}", c.reason, c.detail))));
         let rows: Vec<_> = rows.collect();
         let lines = entries.iter().skip(entries.len().saturating_sub(last)).map(|e| {
@@ -131,6 +146,22 @@ fn folder(path: &Path, last: usize, json: bool) -> Result<()> {
         });
         format!("{}\n{}", output::table(&rows), decisions(lines))
     })
+}
+
+/// An announcement as it is told.
+#[derive(Serialize)]
+struct Turned {
+    before_decision: u32,
+    commitment: Digest,
+    at_step: u32,
+    head: Digest,
+    tx_hash: Option<String>,
+    gas_used: Option<u64>,
+}
+
+fn rotation(a: &Announced) -> Turned {
+    let (tx_hash, gas_used) = (a.mined.as_ref().map(|m| m.tx_hash.clone()), a.mined.as_ref().and_then(|m| m.gas_used));
+    Turned { before_decision: a.step, commitment: a.rotation.commitment, at_step: a.rotation.at_step, head: a.head, tx_hash, gas_used }
 }
 
 fn tail(records: &[Record], last: usize) -> Vec<&Record> {

@@ -5,6 +5,10 @@
 //!
 //! A journal that cannot be written stops the run before the next effect; one that is damaged is not opened.
 
+mod announced;
+
+pub(crate) use announced::{Announced, Mined};
+
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::Attempt;
 use probity_strategy::Record;
@@ -126,6 +130,9 @@ impl Journal {
              create table if not exists attempt (
                tx_hash text primary key, step integer not null, nonce integer not null, gas integer not null,
                max_fee_wei text not null, tip_wei text not null);
+             create table if not exists announcement (
+               step integer primary key, commitment text not null, at_step integer not null, head_before text not null, head text not null,
+               tx_hash text, gas_used integer);
              create table if not exists paper (step integer primary key, sent_block integer not null, gas_price_wei text);
              create index if not exists decision_unknown on decision (step) where tx_hash is null;
              create index if not exists attempt_of on attempt (step);
@@ -212,8 +219,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Notes a signed transaction of a decision before it leaves.
-    pub(crate) fn attempt(&self, step: u32, a: &Attempt) -> Result<()> {
+    /// Notes a signed transaction before it leaves; `step` is a decision's, or a number that no decision has.
+    pub(crate) fn attempt(&self, step: i64, a: &Attempt) -> Result<()> {
         self.db.execute(
             "insert or replace into attempt values (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
@@ -228,8 +235,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Every transaction signed for a decision, oldest first.
-    pub(crate) fn attempts(&self, step: u32) -> Result<Vec<Attempt>> {
+    /// Every transaction signed for a decision, or under another such number, oldest first.
+    pub(crate) fn attempts(&self, step: i64) -> Result<Vec<Attempt>> {
         let mut query =
             self.db.prepare_cached("select tx_hash, nonce, gas, max_fee_wei, tip_wei from attempt where step = ?1 order by rowid")?;
         let rows = query.query_map([step], |r| {

@@ -8,7 +8,7 @@ use crate::run::on_runtime;
 use crate::settings::Settings;
 use crate::{output, secret};
 use anyhow::{Context, Result, bail, ensure};
-use probity_chain::{Address, Cost, Keystore, PrivateRelay, Sender, Signer};
+use probity_chain::{Address, Cost, Fees, Keystore, PrivateRelay, Sender, Signer};
 use serde::Serialize;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
@@ -110,7 +110,8 @@ pub(crate) async fn operator(settings: &Settings) -> Result<Signer> {
 
 /// The operator's account, ready to send as the settings say.
 pub(crate) async fn sender(settings: &Settings, signer: Signer, url: &str, chain_id: u64) -> Result<Sender> {
-    let sender = Sender::signed_by(url, signer, chain_id, settings.chain.receipt_timeout_s).await?;
+    let fees = Fees { tip_wei: Some(settings.safety.tip_wei()), ..Fees::default() };
+    let sender = Sender::signed_by(url, signer, chain_id, settings.chain.receipt_timeout_s).await?.with_fees(fees);
     let relay = &settings.chain.private_relay_url;
     if relay.is_empty() {
         return Ok(sender);

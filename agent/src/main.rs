@@ -30,6 +30,7 @@ mod pool_state;
 mod prove;
 mod report;
 mod reprove;
+mod rotate;
 mod run;
 mod secret;
 mod see;
@@ -43,6 +44,7 @@ mod time;
 mod train;
 mod vault_status;
 mod walk;
+mod whole;
 
 use anyhow::Result;
 use clap::Parser;
@@ -108,6 +110,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Keys { action } => keys::run(action, &loaded.settings, cli.json),
         Command::Serve(args) => see::finished::run(args),
         Command::Run(args) => run::run(args, &loaded.settings, cli.json),
+        Command::Rotate(args) => rotate::run(args, cli.json),
         Command::Halt(args) => run::halt(args),
         Command::Resume(args) => run::resume(args),
         Command::Disclose(args) => disclose::run(args, cli.json),

@@ -28,7 +28,7 @@ impl Seen {
             .map_err(|_| anyhow::anyhow!("mandate.vault: expected an address, got {}", header.mandate.vault))?;
         ensure!(
             !is_nowhere(&header.mandate),
-            "--rpc {}: the log's vault is the zero address: it is of a run on paper or a backtest, and no chain has anything to hold it against;              audit it without --rpc",
+            "--rpc {}: the log's vault is the zero address: it is of a run on paper or a backtest, and no chain has anything to hold it against; audit it without --rpc",
             probity_chain::host_of(url)
         );
         let view = VaultView::at(url, address)?;

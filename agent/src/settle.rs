@@ -3,7 +3,7 @@
 use crate::cli::{SettleArgs, VerifyCodeArgs};
 use crate::run::{Book, lock, on_runtime};
 use crate::settings::Settings;
-use crate::settle_desk::{Desk, vault_of};
+use crate::settle_desk::{Desk, forget, vault_of};
 use crate::{keys, output, secret};
 use anyhow::{Context, Result, bail, ensure};
 use probity_chain::{Address, DevChain, Sender, SettlementVerifier, Vault, VaultView};
@@ -88,10 +88,15 @@ pub(crate) fn settle(args: &SettleArgs, settings: &Settings, json: bool) -> Resu
             standing.terms.verifier != Address::zero(),
             "the vault {vault:?} is not armed: nothing can be settled (setting settlement.mode)"
         );
+        if standing.steps == standing.proven_steps {
+            forget(&args.dir, standing.proven_steps)?;
+        }
         ensure!(standing.steps > standing.proven_steps, "every one of the vault's {} decisions is settled", standing.steps);
         let setup = setup(&book.header.mandate, settings)?;
         let insecure_params = setup.key.origin().is_insecure();
-        let desk = Desk::new(&args.dir, Arc::new(setup), &book.header, book.reveal.model, book.reveal.salt)?;
+        let first = book.weights.first();
+        let mut desk = Desk::new(&args.dir, Arc::new(setup), &book.header, first.model.clone(), first.salt.clone())?;
+        desk.follow(&book.journal.announcements()?, &book.weights)?;
         desk.check_verifier(&url, standing.terms.verifier).await?;
         let steps = usize::try_from(standing.steps)?;
         let entries = book.journal.entries()?;
@@ -111,7 +116,7 @@ pub(crate) fn settle(args: &SettleArgs, settings: &Settings, json: bool) -> Resu
             let end = to.min(standing.settles_to);
             output::talk(format!("proving {} decisions …", end.saturating_sub(standing.proven_steps)));
             let waiting = tokio::task::block_in_place(|| desk.prove(&standing, &records))?;
-            let sent = crate::run::send_settlement(&desk, &vault, &waiting).await;
+            let sent = crate::run::send_settlement(&desk, &vault, &waiting, &mut ()).await;
             done.gas_used += sent.context("the proof waits in the run's folder; the same command sends it again")?;
             done.settlement_bytes += waiting.bytes()?.len();
             standing = view.standing().await?;

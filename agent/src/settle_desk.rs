@@ -4,7 +4,9 @@
 //! settlement. A proof of other decisions than the vault now has (a reorganisation, a decision that came in between) is made anew,
 //! with a fresh mask.
 
+use crate::journal::Announced;
 use crate::output;
+use crate::run::Weights;
 use anyhow::{Context, Result, ensure};
 use probity_chain::{Address, SettlementVerifier, Standing};
 use probity_prover::{Position, Settler};
@@ -14,8 +16,6 @@ use probity_verifier::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +38,35 @@ pub(crate) struct Waiting {
     end: String,
     /// What is sent, hex.
     settlement: String,
+}
+
+/// Removes the proof that waits in a run's folder if the vault has proven all that it proves: it was sent, and whoever sent it ended
+/// before it could tell. A file that cannot be read is left to whoever proves next.
+pub(crate) fn forget(dir: &Path, proven: u32) -> Result<()> {
+    let path = dir.join(WAITING);
+    match waiting(&path) {
+        Ok(Some(old)) if old.to <= proven => remove(&path),
+        _ => Ok(()),
+    }
+}
+
+/// The proof that waits for its transaction, if there is one.
+fn waiting(path: &Path) -> Result<Option<Waiting>> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("{}", path.display())),
+    };
+    let waiting: Waiting = serde_json::from_slice(&text)
+        .with_context(|| format!("{}: expected a settlement that waits; remove the file to make a new one", path.display()))?;
+    Ok((waiting.version == 1).then_some(waiting))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).with_context(|| format!("{}", path.display())),
+        _ => Ok(()),
+    }
 }
 
 impl Waiting {
@@ -77,12 +106,14 @@ impl Desk {
         Ok(Self { settler, announced: BTreeMap::new(), header: header.clone(), vault: vault_of(header)?, path: dir.join(WAITING) })
     }
 
-    /// Notes that other weights were announced after so many decisions, and what opens their commitment.
-    #[expect(dead_code, reason = "a run announces nothing yet")]
-    pub(crate) fn announced(&mut self, before: u32, rotation: Rotation, model: Model, salt: Salt) -> Result<()> {
-        let commitment = self.settler.provide(model, salt)?;
-        ensure!(commitment == rotation.commitment, "opening: expected the weights behind {}, got {commitment}", rotation.commitment);
-        self.announced.insert(before, rotation);
+    /// Notes what a run announced, with the weights that open each commitment; what was noted before is passed over.
+    pub(crate) fn follow(&mut self, announced: &[Announced], weights: &Weights) -> Result<()> {
+        for a in announced.iter().skip(self.announced.len()) {
+            let (expected, own) = (a.rotation.commitment, weights.at(a.rotation.at_step));
+            let commitment = self.settler.provide(own.model.clone(), own.salt.clone())?;
+            ensure!(commitment == expected, "opening: expected the weights behind {expected}, got those behind {commitment}");
+            self.announced.insert(a.step, a.rotation);
+        }
         Ok(())
     }
 
@@ -125,7 +156,7 @@ impl Desk {
         let (position, trail, end, observations) = self.replay(standing, records, to)?;
         let claim = self.settler.claim(&position, trail, self.domain(from, to), to - from);
         let expected = hex::encode(claim.to_bytes());
-        if let Some(waiting) = self.waiting()? {
+        if let Some(waiting) = waiting(&self.path)? {
             if self.holds(&waiting, &claim, &expected, &end)? {
                 return Ok(waiting);
             }
@@ -203,32 +234,12 @@ impl Desk {
         Ok((position, before, end, stretch.map(|r| r.observation.clone()).collect()))
     }
 
-    /// The proof that waits for its transaction, if there is one.
-    fn waiting(&self) -> Result<Option<Waiting>> {
-        let text = match std::fs::read(&self.path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e).with_context(|| format!("{}", self.path.display())),
-        };
-        let waiting: Waiting = serde_json::from_slice(&text)
-            .with_context(|| format!("{}: expected a settlement that waits; remove the file to make a new one", self.path.display()))?;
-        Ok((waiting.version == 1).then_some(waiting))
-    }
-
     fn keep(&self, waiting: &Waiting) -> Result<()> {
-        let temporary = self.path.with_extension("json.tmp");
-        let mut file =
-            File::create(&temporary).with_context(|| format!("{}: expected a folder that can be written", temporary.display()))?;
-        file.write_all(&serde_json::to_vec(waiting)?)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, &self.path).with_context(|| format!("{}", self.path.display()))
+        crate::whole::write(&self.path, &serde_json::to_vec(waiting)?)
     }
 
     /// The vault has it: nothing waits any more.
     pub(crate) fn settled(&self) -> Result<()> {
-        match std::fs::remove_file(&self.path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).with_context(|| format!("{}", self.path.display())),
-            _ => Ok(()),
-        }
+        remove(&self.path)
     }
 }

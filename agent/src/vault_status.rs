@@ -24,6 +24,10 @@ struct Status {
     mandate_digest: String,
     commitment: String,
     genesis_head: String,
+    /// Commitment to the weights that make the next decision.
+    commitment_in_force: String,
+    /// Other weights, announced and still to take over.
+    rotation_ahead: Option<Ahead>,
     /// With a run's folder: whether promise and genesis are the run's.
     promise_matches: Option<bool>,
     decisions: u32,
@@ -45,6 +49,13 @@ struct Status {
     decimals: (u8, u8),
     #[serde(skip)]
     symbols: (String, String),
+}
+
+/// Weights that are to take over.
+#[derive(Debug, Serialize)]
+struct Ahead {
+    commitment: String,
+    at_step: u32,
 }
 
 /// Of a vault that verifies proofs.
@@ -96,6 +107,7 @@ async fn read(url: &str, vault: Address, header: Option<&Header>) -> Result<Stat
     ensure!(view.exists().await?, "--rpc {}: no contract at {vault:?}", probity_chain::host_of(url));
     let (promise, registered_block) = view.registration().await?;
     let standing = view.standing().await?;
+    let weights = view.weights().await?;
     let balances = view.balances().await?;
     let (quote, _) = view.tokens().await?;
     let pool = PoolInfo::read(url, view.pool().await?, quote).await?;
@@ -110,6 +122,8 @@ async fn read(url: &str, vault: Address, header: Option<&Header>) -> Result<Stat
         mandate_digest: hex32(&promise.mandate_digest),
         commitment: hex32(&promise.commitment),
         genesis_head: hex32(&promise.genesis_head),
+        commitment_in_force: hex32(&weights.commitment),
+        rotation_ahead: (weights.ahead_step > 0).then(|| Ahead { commitment: hex32(&weights.ahead), at_step: weights.ahead_step }),
         promise_matches: header.map(|h| {
             let of = Digest::to_bytes;
             promise.mandate_digest == of(h.mandate_digest)
@@ -172,6 +186,12 @@ impl Status {
         );
         row("mandate digest", self.mandate_digest.clone());
         row("model commitment", self.commitment.clone());
+        if self.commitment_in_force != self.commitment {
+            row("weights in force", self.commitment_in_force.clone());
+        }
+        if let Some(ahead) = &self.rotation_ahead {
+            row(&format!("weights from decision {}", ahead.at_step), ahead.commitment.clone());
+        }
         if let Some(matches) = self.promise_matches {
             row("promise and genesis", if matches { "the run's".to_owned() } else { "NOT the run's".to_owned() });
         }

@@ -41,7 +41,7 @@ pub use overfit::{Blocks, Overfitting, overfitting};
 pub use paper::{Accounts, Depth, LOCKED_SHARES, PaperVault};
 pub use pool_logs::{PoolBars, bars_of_logs};
 pub use rules::{Ruled, moving_average, moving_average_of, shifted};
-pub use run::{Backtest, EquityPoint, Timing, Trade, inputs, run, run_in};
+pub use run::{Backtest, EquityPoint, Timing, Trade, inputs, run, run_in, run_turning};
 pub use sheet::{Proof, Sheet};
 pub use sweep::{Grid, Job, Line, chosen, sweep};
 pub use venue::{Frictions, Market, Outcome, Terms, Venue};

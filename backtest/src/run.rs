@@ -3,7 +3,7 @@
 use crate::execution::Sent;
 use crate::venue::to_quote;
 use crate::{BacktestError, Dataset, Feed, Gaps, Metrics, Outcome, Quoted, Terms, Venue, metrics, vault};
-use probity_strategy::{Amount, Engine, Fill, Inputs, Observation, Order, Price, Record, Side, State, Valuation};
+use probity_strategy::{Amount, Engine, Fill, Inputs, Model, Observation, Order, Price, Record, Side, State, Valuation};
 use serde::Serialize;
 
 /// Net asset value after the decision of one step has executed.
@@ -93,6 +93,18 @@ pub fn run(engine: &Engine, data: &Dataset, terms: &Terms, quote: Amount, base: 
     run_in(engine, data, terms, quote, base, Timing::AtClose)
 }
 
+/// The same with other weights that take over later: each with its first decision, in order.
+pub fn run_turning(
+    engine: &Engine,
+    later: &[(u32, Model)],
+    data: &Dataset,
+    terms: &Terms,
+    quote: Amount,
+    base: Amount,
+) -> Result<Backtest, BacktestError> {
+    go(engine, later, data, terms, (quote, base), Timing::AtClose)
+}
+
 /// When an order meets the market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timing {
@@ -111,13 +123,24 @@ pub fn run_in(
     base: Amount,
     timing: Timing,
 ) -> Result<Backtest, BacktestError> {
+    go(engine, &[], data, terms, (quote, base), timing)
+}
+
+fn go(
+    engine: &Engine,
+    later: &[(u32, Model)],
+    data: &Dataset,
+    terms: &Terms,
+    (quote, base): (Amount, Amount),
+    timing: Timing,
+) -> Result<Backtest, BacktestError> {
     let mut mandate = engine.mandate().clone();
     if mandate.interval_s != data.interval_s {
         let (expected, got) = (data.interval_s.to_string(), mandate.interval_s.to_string());
         return Err(BacktestError::Series { field: "interval_s", expected, got });
     }
     mandate.genesis_time_s = data.bars.first().map_or(0, |b| b.open_s);
-    let engine = Engine::new(mandate, engine.model().clone())?;
+    let mut engine = Engine::new(mandate, engine.model().clone())?;
     let feed = Feed::of(data, engine.mandate().base_is_token1);
     let mut state = State::genesis(engine.mandate());
     let mut venue = Venue::new(terms, engine.mandate().base_is_token1, quote.raw(), base.raw())?;
@@ -142,6 +165,9 @@ pub fn run_in(
     let between = terms.execution.between(engine.mandate().base_is_token1);
     let mut on_way: Option<OnWay> = None;
     for quoted in &feed.quotes {
+        if let Some((_, model)) = later.iter().find(|(at, _)| *at == state.step) {
+            engine = Engine::new(engine.mandate().clone(), model.clone())?;
+        }
         if let Some(way) = on_way.take() {
             // The first price known from the order's block on: one between the bars, or this close.
             let met = between.get(between.partition_point(|q| q.time_s < way.from_s)).filter(|q| q.time_s < quoted.time_s);

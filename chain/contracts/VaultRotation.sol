@@ -6,7 +6,7 @@ import {VaultState} from "./VaultState.sol";
 /// @title Epochs, and announcements of other weights, which begin one (C12 of docs/design/circuit.md; docs/design/settlement.md)
 abstract contract VaultRotation is VaultState {
     /// Announces other weights before the next decision: those behind `commitment` make decision `atStep` and the later ones, and no others do.
-    /// One rotation at a time, with notice, whether the vault is armed or not. `headAfter` is the log's head after the announcement. The vault
+    /// One rotation at a time, with notice in decisions and in time, whether the vault is armed or not. `headAfter` is the log's head after the announcement. The vault
     /// cannot compute it, but the next decision is made on it, so with another one no settlement goes beyond this step.
     function announce(bytes32 commitment, uint32 atStep, bytes32 headBefore, bytes32 headAfter) external onlyOperator nonReentrant {
         if (registeredBlock == 0) revert NotRegistered();
@@ -17,7 +17,9 @@ abstract contract VaultRotation is VaultState {
         if (commitment == 0 || uint256(commitment) >= R || uint256(headAfter) >= R) revert NotAScalar();
         // The head before it is the end of what can be settled without it.
         if (_armed) _endEpoch();
-        _rotations.push(Rotation(commitment, nextStep, atStep));
+        // The decision that follows may be up to an interval old.
+        uint64 notBefore = uint64(block.timestamp + uint256(NOTICE - 1) * _interval);
+        _rotations.push(Rotation(commitment, nextStep, atStep, notBefore));
         _marks |= ROTATION_AHEAD;
         head = headAfter;
         emit Announced(nextStep, commitment, atStep, headBefore, headAfter);
@@ -75,6 +77,7 @@ abstract contract VaultRotation is VaultState {
     function _takeOver() internal {
         Rotation memory r = _rotations[_rotations.length - 1];
         if (nextStep != r.atStep) return;
+        if (block.timestamp < r.notBefore) revert NoticeNotOver(r.notBefore);
         if (_armed) _endEpoch();
         _marks &= ~ROTATION_AHEAD;
         emit Rotated(r.atStep, r.commitment);

@@ -122,6 +122,8 @@ abstract contract VaultState is ReentrancyGuardTransient {
         uint32 announced;
         /// The first decision that they make.
         uint32 atStep;
+        /// Before this time they make none, however many late decisions come at once.
+        uint64 notBefore;
     }
 
     /// Weights as the circuit's z has them: the commitment in force and the rotation ahead; 0, 0 without one.
@@ -267,6 +269,7 @@ abstract contract VaultState is ReentrancyGuardTransient {
     error CrossesRotation(uint32 until);
     error RotationAhead(uint32 atStep);
     error TooLittleNotice(uint256 least);
+    error NoticeNotOver(uint64 until);
     error NotAScalar();
     error OnlyHolds();
     error AlreadyPledged();

@@ -47,6 +47,8 @@ impl Notes for () {
 pub struct Fees {
     /// Most that is ever offered, wei a gas; none: no bound.
     pub cap_wei: Option<u128>,
+    /// Tip for the block's builder, wei a gas; none: one gwei.
+    pub tip_wei: Option<u128>,
     /// Time without a receipt after which the same transaction is sent again with a higher fee; none: never.
     pub replace_after: Option<Duration>,
 }

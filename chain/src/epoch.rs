@@ -1,8 +1,9 @@
 //! Epochs: ends of settlements that later decisions leave alone; and holds recorded many at once.
 
 use crate::ChainError;
+use crate::attempt::Notes;
 use crate::record::{Move, Observed};
-use crate::vault::Vault;
+use crate::vault::{Vault, encoded};
 use crate::view::VaultView;
 use ethers::types::U256;
 
@@ -29,8 +30,13 @@ impl Vault {
 
     /// Settles up to the end of a closed epoch; returns the gas used. Anybody may.
     pub async fn settle_epoch(&self, epoch: u32, settlement: &[u8]) -> Result<u64, ChainError> {
-        let call = self.contract().settle_epoch(epoch, settlement.to_vec().into());
-        let receipt = self.call("settleEpoch", call.calldata()).await?;
+        self.settle_epoch_noting(epoch, settlement, &mut ()).await
+    }
+
+    /// The same, telling of every stage.
+    pub async fn settle_epoch_noting(&self, epoch: u32, settlement: &[u8], notes: &mut dyn Notes) -> Result<u64, ChainError> {
+        let data = encoded("settleEpoch", self.contract().settle_epoch(epoch, settlement.to_vec().into()).calldata())?;
+        let receipt = self.sender().carry("settleEpoch", Some(self.view().address()), data, Vec::new(), notes).await?;
         Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
     }
 

@@ -15,7 +15,7 @@ use ethers::types::{Address, BlockNumber, Bytes, Eip1559TransactionRequest, H256
 use ethers::utils::keccak256;
 use std::time::{Duration, Instant};
 
-/// Tip for the block's builder, wei a gas.
+/// Tip for the block's builder where nothing else is asked for, wei a gas.
 const TIP: u128 = 1_000_000_000;
 /// A replacement offers this much more, percent; nodes ask for at least 10.
 const BUMP_PERCENT: u128 = 25;
@@ -189,10 +189,15 @@ impl Sender {
         u128::try_from(fee).map_err(|_| ChainError::value("base fee", "128 bits", fee))
     }
 
+    fn tip_wei(&self) -> u128 {
+        self.fees.tip_wei.unwrap_or(TIP)
+    }
+
     /// What may be offered now, within the cap.
     pub async fn offer_wei(&self) -> Result<u128, ChainError> {
         let base = self.base_fee_wei().await?;
-        let (least, wanted) = (base.saturating_add(TIP), base.saturating_mul(2).saturating_add(TIP));
+        let tip = self.tip_wei();
+        let (least, wanted) = (base.saturating_add(tip), base.saturating_mul(2).saturating_add(tip));
         match self.fees.cap_wei {
             Some(cap) if cap < least => Err(ChainError::GasPrice { need_wei: least, cap_wei: cap }),
             Some(cap) => Ok(wanted.min(cap)),
@@ -220,13 +225,13 @@ impl Sender {
             return Err(ChainError::Funds { call: call.name, account: self.address(), need_wei: need, have_wei: have });
         }
         let gas = u64::try_from(gas).map_err(|_| ChainError::value("estimated gas", "64 bits", gas))?;
-        Ok(Attempt { tx_hash: [0; 32], nonce, gas, max_fee_wei, tip_wei: TIP })
+        Ok(Attempt { tx_hash: [0; 32], nonce, gas, max_fee_wei, tip_wei: self.tip_wei() })
     }
 
     /// The same at a higher fee; none if that is over the cap.
     async fn bumped(&self, last: &Attempt) -> Result<Option<Attempt>, ChainError> {
         let more = |wei: u128| wei.saturating_add(wei / 100 * BUMP_PERCENT).saturating_add(1);
-        let wanted = self.base_fee_wei().await?.saturating_mul(2).saturating_add(TIP);
+        let wanted = self.base_fee_wei().await?.saturating_mul(2).saturating_add(self.tip_wei());
         let higher = Attempt { max_fee_wei: more(last.max_fee_wei).max(wanted), tip_wei: more(last.tip_wei), ..last.clone() };
         Ok(self.fees.cap_wei.is_none_or(|cap| higher.max_fee_wei <= cap).then_some(higher))
     }

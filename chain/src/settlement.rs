@@ -1,6 +1,7 @@
 //! Settlement on chain: the verifier contract, deployed for one circuit and asked directly, and the vault's side of it.
 
 use crate::ChainError;
+use crate::attempt::Notes;
 use crate::contracts::{SETTLEMENTVERIFIER_BYTECODE, SETTLEMENTVERIFIER_DEPLOYED_BYTECODE, SettledFilter, Terms as ContractTerms};
 use crate::record::{Move, Observed, Outcome};
 use crate::rotation::Weights;
@@ -154,15 +155,32 @@ impl Vault {
 
     /// Settles everything decided so far; returns the gas used. Anybody may.
     pub async fn settle(&self, settlement: &[u8]) -> Result<u64, ChainError> {
-        let receipt = self.call("settle", self.contract().settle(settlement.to_vec().into()).calldata()).await?;
+        self.settle_noting(settlement, &mut ()).await
+    }
+
+    /// The same, telling of every stage.
+    pub async fn settle_noting(&self, settlement: &[u8], notes: &mut dyn Notes) -> Result<u64, ChainError> {
+        let data = encoded("settle", self.contract().settle(settlement.to_vec().into()).calldata())?;
+        let receipt = self.sender().carry("settle", Some(self.view().address()), data, Vec::new(), notes).await?;
         Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
     }
 
     /// Sends a decision with a settlement of everything up to it, itself included.
     pub async fn decide_settled(&self, seen: &Observed, m: &Move, settlement: &[u8]) -> Result<Outcome, ChainError> {
+        self.decide_settled_noting(seen, m, settlement, &mut ()).await
+    }
+
+    /// The same, telling of every stage.
+    pub async fn decide_settled_noting(
+        &self,
+        seen: &Observed,
+        m: &Move,
+        settlement: &[u8],
+        notes: &mut dyn Notes,
+    ) -> Result<Outcome, ChainError> {
         let call = self.contract().decide_settled(m.decision(seen, &[]), Bytes::new(), settlement.to_vec().into());
         let data = encoded("decideSettled", call.calldata())?;
-        let receipt = self.call("decideSettled", Some(data)).await?;
+        let receipt = self.sender().carry("decideSettled", Some(self.view().address()), data, Vec::new(), notes).await?;
         self.outcome(&receipt).await
     }
 }

@@ -234,6 +234,29 @@ async fn a_vault_that_is_not_armed_takes_announcements() {
     refused(desk.vault.announce(&Announce { head_before: next.head_after, ..next }).await, "WithdrawOnly");
 }
 
+/// Notice is time as well: decisions that come late, all at once, bring no take-over nearer.
+#[tokio::test]
+async fn late_decisions_do_not_shorten_the_notice() {
+    let desk = Desk::open(POOL_500).await;
+    let first = holds(&desk, 1, 2, head(0)).await;
+    desk.vault.decide_holds(&first).await.unwrap();
+    // Thirteen intervals without a decision, and everything after them.
+    let announce = Announce { commitment: [5; 32], at_step: 14, head_before: head(2), head_after: [0x0f; 32] };
+    let rest = holds(&desk, 3, 13, announce.head_after).await;
+    desk.vault.announce(&announce).await.unwrap();
+    let interval_s = rest[1].0.time_s - rest[0].0.time_s;
+    let until = desk.world.chain.time_s().await.unwrap() + 11 * interval_s;
+    let refusal = format!("NoticeNotOver(until: {until})");
+    refused(desk.vault.decide_holds(&rest).await, &refusal);
+    desk.vault.decide_holds(&rest[..12]).await.unwrap();
+    refused(desk.vault.decide_holds(&rest[12..]).await, &refusal);
+    assert_eq!(desk.view().position().await.unwrap().0, 14);
+    desk.world.chain.advance_to(until).await.unwrap();
+    desk.vault.decide_holds(&rest[12..]).await.unwrap();
+    let rotated = desk.view().rotated(0).await.unwrap();
+    assert_eq!((rotated.len(), rotated[0].step), (1, 14));
+}
+
 async fn armed() -> (Arc<SettlementSetup>, World, SettlementVerifier) {
     let (setup, world) = (setup(), World::stand_in().await);
     let operator = world.account(OPERATOR).await;

@@ -57,6 +57,16 @@ impl Session {
         Ok(session)
     }
 
+    /// Commitment to the weights that were in force when the checkpoint at `path` was written: those to [`Session::resume`] it with. Nothing
+    /// else of it is checked here.
+    pub fn commitment_in(path: &Path) -> Result<Digest, ProverError> {
+        let bytes = fs::read(path)?;
+        let mut rest = bytes.as_slice();
+        start(&mut rest)?;
+        digest(&mut rest, "mandate")?;
+        digest(&mut rest, "commitment")
+    }
+
     fn encode(&self) -> Result<Vec<u8>, ProverError> {
         let state = serde_json::to_vec(&self.state).map_err(|e| ProverError::checkpoint("state", "an encodable state", e))?;
         let chain = match &self.chain {
@@ -96,13 +106,7 @@ impl Session {
             return Err(damaged("sha256"));
         }
         let mut rest = body;
-        if take::<8>(&mut rest, "magic")? != MAGIC {
-            return Err(ProverError::checkpoint("magic", "a probity checkpoint", "something else"));
-        }
-        let version = u16::from_be_bytes(take(&mut rest, "version")?);
-        if version != VERSION {
-            return Err(ProverError::checkpoint("version", VERSION, version));
-        }
+        start(&mut rest)?;
         for (field, expected) in [("mandate", self.mandate), ("commitment", self.commitment), ("parameters", self.params.digest())] {
             let got = digest(&mut rest, field)?;
             if got != expected {
@@ -138,6 +142,15 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Magic and version.
+fn start(rest: &mut &[u8]) -> Result<(), ProverError> {
+    if take::<8>(rest, "magic")? != MAGIC {
+        return Err(ProverError::checkpoint("magic", "a probity checkpoint", "something else"));
+    }
+    let version = u16::from_be_bytes(take(rest, "version")?);
+    if version == VERSION { Ok(()) } else { Err(ProverError::checkpoint("version", VERSION, version)) }
 }
 
 fn take<const N: usize>(rest: &mut &[u8], field: &'static str) -> Result<[u8; N], ProverError> {

@@ -266,6 +266,12 @@ impl Session {
         self.commitment
     }
 
+    /// Commitment to the weights at genesis.
+    #[must_use]
+    pub const fn first_commitment(&self) -> Digest {
+        self.first_commitment
+    }
+
     /// Decisions before the running proof starts; 0 unless it was cut.
     #[must_use]
     pub const fn from(&self) -> u32 {
@@ -306,6 +312,10 @@ pub(crate) fn check(mandate: &Mandate, state: &State, obs: &Observation) -> Resu
     }
     if obs.mean_tick.unsigned_abs() > 887_272 {
         return Err(DomainError::new("observation.mean_tick", "within ±887272", obs.mean_tick));
+    }
+    if obs.shares.raw() == 0 {
+        // The circuit would take it, and no audit the log: a loss a share cannot be told.
+        return Err(DomainError::new("observation.shares", "1 or more", 0));
     }
     Ok(())
 }

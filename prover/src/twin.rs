@@ -16,6 +16,11 @@ use probity_verifier::{
 /// engine end apart.
 pub fn twin_heads(engine: &Engine, observations: &[Observation], from: usize) -> Result<Vec<Digest>, ProverError> {
     let (mandate, model) = (engine.mandate(), engine.model());
+    if from >= observations.len() {
+        return Err(
+            DomainError::new("from", format!("a decision of {}, or nothing runs through the circuit", observations.len()), from).into()
+        );
+    }
     // Nothing of this is published: the blinds hide nothing from anybody.
     let (salt, blind) = (Salt::new([0; 32]), Scalar::ZERO);
     let (commitment, digest) = (commit_model(&mandate.model, model, &salt), mandate_digest(mandate));

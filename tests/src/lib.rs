@@ -3,6 +3,7 @@
 pub mod bad_day;
 pub mod door;
 pub mod listing;
+pub mod on_paper;
 pub mod own_clock;
 pub mod trader;
 

@@ -54,6 +54,14 @@ impl OwnClock {
         self.rpc.call("evm_setIntervalMining", &object!([1]));
     }
 
+    /// Number of the newest block.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a test may panic")]
+    pub fn newest(&self) -> u64 {
+        let number = self.rpc.call("eth_blockNumber", &object!([]));
+        u64::from_str_radix(number.as_str().unwrap_or_default().trim_start_matches("0x"), 16).expect("a block number")
+    }
+
     /// Transactions of the operator that are in blocks.
     #[must_use]
     #[expect(clippy::expect_used, reason = "a test may panic")]

@@ -188,6 +188,9 @@ fn a_disclosed_range_is_held_to_its_proofs_and_to_the_promised_mandate() {
     let (code, report) = verify(&p.path("shown.jsonl"), &promised);
     assert_eq!((code, &report["verdict"], codes(&report)), (0, &"accepted".into(), vec![]), "{report}");
     assert_eq!((&report["coverage"]["decisions"], &report["coverage"]["proven"]), (&5.into(), &5.into()));
+    // Nobody here knows when the first and the last proven decision were made.
+    let statement = &report["statement"];
+    assert!(statement["from_time_s"].is_null() && statement["to_time_s"].is_null() && statement["decisions"].is_u64(), "{statement}");
     // Nothing of the other decisions is in it.
     let values = |lines: &[String]| lines.iter().map(|l| serde_json::from_str(l).unwrap()).collect::<Vec<Value>>();
     assert_eq!(values(&shown[1..]), values(&p.first(8)[5..]), "decisions 3 … 7 as they stand in the log");
@@ -200,6 +203,21 @@ fn a_disclosed_range_is_held_to_its_proofs_and_to_the_promised_mandate() {
     let (code, report) = verify(&p.path("shown.jsonl"), &vector("mandate.json"));
     assert_eq!(code, 1);
     assert!(!found(&report).is_empty() && found(&report).iter().all(|c| c == "mandate_other"), "{report}");
+    // Another commitment than is registered, of the part and of the log.
+    let commitment = |line: &str| serde_json::from_str::<Value>(line).unwrap()["model_commitment"].as_str().unwrap().to_owned();
+    let (own, other) =
+        (commitment(&shown[0]), commitment(&std::fs::read_to_string(vector("other.jsonl")).unwrap().lines().next().unwrap().to_owned()));
+    let (log, shown_at) = (golden("log.jsonl"), p.path("shown.jsonl"));
+    for what in [["--disclosure", &shown_at], ["--log", &log]] {
+        for (promised, expected) in [(&own, None), (&other, Some("commitment_other"))] {
+            let args = [what[0], what[1], "--before", &one, "--before", &two, "--proof", &three, "--commitment", promised, "--json"];
+            let out = run("probity-verify", &args);
+            assert_eq!(out.status.code(), Some(i32::from(expected.is_some())), "{}", said(&out));
+            assert!(found(&json(&out)).iter().all(|c| Some(c.as_str()) == expected), "{}", json(&out));
+        }
+    }
+    let out = run("probity-verify", &["--log", &log, "--proof", &three, "--commitment", "0x12"]);
+    assert!(out.status.code() == Some(2) && said(&out).contains("--commitment"), "{}", said(&out));
     // A record changed, alone and with every head after it made to fit.
     for (pointer, to) in [("/record/observation/quote", "7"), ("/record/observation/base", "7")] {
         let mut lines = shown.clone();

@@ -12,21 +12,30 @@ fn sleep(ms: u64) {
 }
 
 #[test]
-fn a_reorganisation_within_the_confirmations_changes_no_decision() {
+fn a_reorganisation_of_one_to_eight_blocks_within_the_confirmations_changes_no_decision() {
     let day = BadDay::start();
-    let mut agent = day.agent(&[("PROBITY__SAFETY__CONFIRMATIONS", "4")]);
-    agent.decides(2);
-    let before = day.inspect()["last"].clone();
-    // The newest decision's transaction is in one of these blocks.
-    day.chain.rpc.call("anvil_reorg", &object!([3, []]));
-    agent.says("a journaled decision is not on the chain: sending it now");
-    agent.decides(2);
-    drop(agent);
-    let seen = day.inspect();
-    let (was, is) = (before.as_array().unwrap(), seen["last"].as_array().unwrap());
-    for record in was {
-        assert!(is.contains(record), "the decision was altered: {record}");
+    let mut agent = day.agent(&[("PROBITY__SAFETY__CONFIRMATIONS", "9")]);
+    let mut before = Vec::new();
+    for depth in 1..=8 {
+        let mut tries = 0..6;
+        // The newest decision's transaction has to be in one of the blocks that go.
+        let taken = tries.any(|_| {
+            agent.decides(1);
+            let mined = day.chain.transactions();
+            day.chain.rpc.call("anvil_reorg", &object!([depth, []]));
+            day.chain.transactions() < mined
+        });
+        assert!(taken, "no reorganisation of {depth} blocks took a decision away");
+        before.extend(day.inspect()["last"].as_array().unwrap().last().cloned());
+        agent.says("a journaled decision is not on the chain: sending it now");
     }
+    agent.decides(1);
+    drop(agent);
+    let seen = probity_tests::on_paper::inspect(&day.dir());
+    for record in before {
+        assert!(seen["last"].as_array().unwrap().contains(&record), "the decision was altered: {record}");
+    }
+    assert_eq!(seen["outcome_unknown"], 0, "{seen}");
 }
 
 /// Takes every transaction of the operator out of the pool for a while.

@@ -2,35 +2,15 @@
 //! nothing, and the log can be proven, compared with a backtest, and taken for a vault's by nobody.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic and says loudly that it skips")]
 
-use probity_tests::bad_day::Running;
 use probity_tests::door::Door;
+use probity_tests::on_paper::{agent, inspect};
 use probity_tests::own_clock::{OwnClock, USDC};
 use probity_tests::trader::{Trader, WETH};
-use probity_tests::{Anvil, Rpc, binary, json, run, run_with};
+use probity_tests::{Anvil, Rpc, json, run, run_with};
 use serde_json::Value;
-use std::path::Path;
-use std::process::Command;
 
 /// Decisions of a run.
 const DECISIONS: usize = 5;
-
-/// The agent on paper, deciding every four seconds; no key is named anywhere.
-fn agent(dir: &Path, url: &str, more: &[&str], env: &[(&str, &str)]) -> Running {
-    let mut command = Command::new(binary("probity").unwrap());
-    command
-        .args(["run", "--paper", "--posting", "every", "--decisions", &DECISIONS.to_string(), "--rpc", url, "--dir"])
-        .arg(dir)
-        .args(more);
-    command.env_remove("PROBITY_OPERATOR_KEY").env("PROBITY__MANDATE__INTERVAL_S", "4").env("PROBITY__MANDATE__WARMUP_STEPS", "1");
-    command.env("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1").env("PROBITY__CHAIN__POLL_INTERVAL_MS", "200");
-    command.env("PROBITY__POSTING__EVERY_DECISIONS", "1000").env("PROBITY__SAFETY__FOLD", "later");
-    command.env("PROBITY__SAFETY__CONFIRMATIONS", "1").env("PROBITY__MANDATE__MIN_TRADE_BPS", "2").envs(env.iter().copied());
-    Running::start(&mut command)
-}
-
-fn inspect(dir: &Path) -> Value {
-    json(&run("probity", &["--json", "inspect", "--last", "100", dir.to_str().unwrap()]))["result"].clone()
-}
 
 /// Holds every fill that the node still knows the block of against the router; how many there were.
 fn held_against_the_router(seen: &Value, trader: &Trader<'_>, newest: u64) -> usize {
@@ -67,7 +47,7 @@ fn nothing_is_sent_a_kill_loses_nothing_and_the_log_says_what_it_is() {
     let dir_arg = dir.to_str().unwrap();
 
     // The price moves; the agent is killed between the decision and its fill.
-    let mut first = agent(&dir, &door.url(), &[], &[("PROBITY_CRASH_AT", "decide_sent:3")]);
+    let mut first = agent(&dir, &door.url(), DECISIONS, &[], &[("PROBITY_CRASH_AT", "decide_sent:3")]);
     for n in 0..2u128 {
         first.says("PAPER #");
         trader.swap(USDC, WETH, 8_000_000_000_000 * (n + 1));
@@ -83,7 +63,7 @@ fn nothing_is_sent_a_kill_loses_nothing_and_the_log_says_what_it_is() {
     let out = run("probity", &["run", "--dir", dir_arg, "--paper"]);
     assert!(String::from_utf8_lossy(&out.stderr).contains("expected the node of a real chain"), "{out:?}");
 
-    let mut second = agent(&dir, &door.url(), &["--serve", "127.0.0.1:0"], &[]);
+    let mut second = agent(&dir, &door.url(), DECISIONS, &["--serve", "127.0.0.1:0"], &[]);
     let line = second.says("dashboard at http://");
     let page = Rpc::at(line.split_whitespace().find(|w| w.starts_with("http://")).unwrap().trim_end_matches([',', '/']));
     for n in 3..DECISIONS {
@@ -162,7 +142,7 @@ fn fills_across_the_ticks_of_a_real_pool_are_the_routers() {
         ("PROBITY__MANDATE__MAX_TRADE_QUOTE_UNITS", "100000000"),
         ("PROBITY__MANDATE__MAX_SLIPPAGE_BPS", "3000"),
     ];
-    let mut agent = agent(&dir, anvil.url(), &pool, &env);
+    let mut agent = agent(&dir, anvil.url(), DECISIONS, &pool, &env);
     let mut checked = 0;
     for _ in 0..DECISIONS {
         agent.says("PAPER #");

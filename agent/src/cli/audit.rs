@@ -33,6 +33,9 @@ pub(crate) struct AuditArgs {
     /// The mandate you were promised (JSON): the log has to keep this one.
     #[arg(long, value_name = "FILE")]
     pub(crate) mandate: Option<PathBuf>,
+    /// The commitment to the model that you were promised or that is registered on chain: the log has to begin with this one.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) commitment: Option<probity_verifier::Digest>,
     /// Write a page for people (FILE.html) or the same as data (FILE.json); never over an existing file.
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,

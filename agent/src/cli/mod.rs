@@ -10,6 +10,7 @@ mod init;
 mod keys;
 mod learn;
 mod params;
+mod rotate;
 mod run;
 mod see;
 mod settle;
@@ -24,6 +25,7 @@ pub(crate) use init::{InitArgs, KeyChoice, address};
 pub(crate) use keys::{KeysAction, NewKeyArgs};
 pub(crate) use learn::{ModelAction, SeriesArgs, TrainArgs, TrialsArgs, WalkForwardArgs};
 pub(crate) use params::{ParamsAction, ParamsCheckArgs, ParamsFetchArgs};
+pub(crate) use rotate::RotateArgs;
 pub(crate) use run::{ChainAction, DemoArgs, HaltArgs, RunArgs};
 pub(crate) use see::{ServeArgs, ServeFlags};
 pub(crate) use settle::{SettleArgs, SettlementAction, StatusArgs, VaultAction, VerifyCodeArgs};
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Halt(HaltArgs),
     /// Let a halted or reducing run act again.
     Resume(HaltArgs),
+    /// Ask a run, going on or not, to announce other weights: they take over at a later decision, under the same mandate and proof.
+    Rotate(RotateArgs),
     /// Set up a run on a real chain: asks (or takes flags), writes a commented settings file, makes or imports the key, and checks it all.
     Init(InitArgs),
     /// Check everything that a run on a real chain needs: ok, warning or failure, what was seen, what to do. Exit code 1 if something fails.

@@ -55,6 +55,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("posting", "every_decisions", "Decisions between two posts under \"every\", 1 or more."),
     ("safety", "confirmations", "Blocks on top of a block before it is observed: what a reorganisation of that depth cannot change."),
     ("safety", "max_gas_price_gwei", "Most that is offered for gas, gwei; dearer, nothing is decided or sent. 0: no bound."),
+    ("safety", "tip_mgwei", "Tip for the block's builder, thousandths of a gwei; on an L2 1 is enough."),
     (
         "settlement",
         "mode",

@@ -1,17 +1,17 @@
-//! What a run left in its folder: journal, promise, opening.
+//! What a run left in its folder: journal, promise, weights.
 
 use crate::journal::Journal;
-use crate::secret;
+use crate::run::weights::Weights;
 use anyhow::{Context, Result};
 use probity_strategy::Mandate;
-use probity_verifier::{Header, Reveal, commit_model};
+use probity_verifier::Header;
 use std::path::Path;
 
 /// A run as its folder has it.
 pub(crate) struct Book {
     pub(crate) journal: Journal,
     pub(crate) header: Header,
-    pub(crate) reveal: Reveal,
+    pub(crate) weights: Weights,
 }
 
 impl Book {
@@ -22,8 +22,8 @@ impl Book {
         let kept =
             kept.with_context(|| format!("{}: this run has no mandate yet; `probity run` makes it with its vault", dir.display()))?;
         let mandate: Mandate = serde_json::from_str(&kept).context("journal: mandate")?;
-        let reveal = secret::read_opening(&dir.join("opening.json"))?;
-        let commitment = commit_model(&mandate.model, &reveal.model, &reveal.salt);
-        Ok(Self { journal, header: Header::new(mandate, commitment), reveal })
+        let weights = Weights::of(dir, &mandate, &journal)?;
+        let header = Header::new(mandate, weights.first().commitment);
+        Ok(Self { journal, header, weights })
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Chain {
     /// Moved along a market by this program.
     Development(Box<DevChain>),
     /// Traded on.
-    Real { url: String, sender: Box<Sender> },
+    Real { url: String, chain_id: u64, sender: Box<Sender> },
     /// Looked at; nothing is sent to it.
     Paper { url: String, chain_id: u64 },
 }
@@ -32,6 +32,14 @@ impl Chain {
         match self {
             Self::Development(dev) => dev.url(),
             Self::Real { url, .. } | Self::Paper { url, .. } => url,
+        }
+    }
+
+    /// Its id, as it was when the run began.
+    pub(super) fn id(&self) -> u64 {
+        match self {
+            Self::Development(dev) => dev.chain_id(),
+            Self::Real { chain_id, .. } | Self::Paper { chain_id, .. } => *chain_id,
         }
     }
 }
@@ -55,7 +63,7 @@ pub(super) async fn chain(args: &RunArgs, settings: &Settings, journal: &Journal
         let chain_id = chain_id(settings).await?;
         journal.bind("chain", &format!("real, id {chain_id}"))?;
         let sender = keys::sender(settings, signer, &url, chain_id).await?.with_fees(fees(settings));
-        return Ok(Chain::Real { sender: Box::new(sender), url });
+        return Ok(Chain::Real { sender: Box::new(sender), chain_id, url });
     }
     journal.bind("chain", "development")?;
     if let Some(running) = DevChain::attach(&args.dir).await? {
@@ -188,9 +196,10 @@ pub(super) async fn pool(chain: &Chain, settings: &Settings) -> Result<PoolInfo>
 
 /// What the settings say of gas.
 fn fees(settings: &Settings) -> Fees {
-    let (cap, after) = (settings.safety.max_gas_price_gwei, settings.safety.replace_after_s);
+    let after = settings.safety.replace_after_s;
     Fees {
-        cap_wei: (cap > 0).then(|| u128::from(cap).saturating_mul(1_000_000_000)),
+        cap_wei: settings.safety.cap_wei(),
+        tip_wei: Some(settings.safety.tip_wei()),
         replace_after: (after > 0).then(|| Duration::from_secs(after)),
     }
 }

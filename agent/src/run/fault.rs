@@ -47,10 +47,32 @@ pub(crate) enum Boundary {
     PostMined,
     /// The journal knows.
     Posted,
+    /// A settlement's proof is on disk, its transaction is not signed.
+    SettleProven,
+    /// It is signed, it has not left.
+    SettleSigned,
+    /// It left.
+    SettleSent,
+    /// It has a receipt, the proof still lies on disk.
+    SettleMined,
+    /// A request for other weights is taken up, nothing is written.
+    AnnounceTaken,
+    /// The opening holds the other weights, the journal has no announcement.
+    AnnounceOpened,
+    /// The announcement is in the journal, its request is still there.
+    AnnounceJournaled,
+    /// The request is gone, nothing is signed.
+    AnnounceCleared,
+    /// The announcement's transaction is signed and noted, it has not left.
+    AnnounceSigned,
+    /// It left.
+    AnnounceSent,
+    /// It has a receipt, the journal does not know.
+    AnnounceMined,
 }
 
 /// All of them with their names.
-const NAMES: [(Boundary, &str); 17] = [
+const NAMES: [(Boundary, &str); 28] = [
     (Boundary::DeploySigned, "deploy_signed"),
     (Boundary::DeploySent, "deploy_sent"),
     (Boundary::DeployMined, "deploy_mined"),
@@ -68,6 +90,17 @@ const NAMES: [(Boundary, &str); 17] = [
     (Boundary::PostSent, "post_sent"),
     (Boundary::PostMined, "post_mined"),
     (Boundary::Posted, "posted"),
+    (Boundary::SettleProven, "settle_proven"),
+    (Boundary::SettleSigned, "settle_signed"),
+    (Boundary::SettleSent, "settle_sent"),
+    (Boundary::SettleMined, "settle_mined"),
+    (Boundary::AnnounceTaken, "announce_taken"),
+    (Boundary::AnnounceOpened, "announce_opened"),
+    (Boundary::AnnounceJournaled, "announce_journaled"),
+    (Boundary::AnnounceCleared, "announce_cleared"),
+    (Boundary::AnnounceSigned, "announce_signed"),
+    (Boundary::AnnounceSent, "announce_sent"),
+    (Boundary::AnnounceMined, "announce_mined"),
 ];
 
 struct Drill {

@@ -1,10 +1,9 @@
 //! The newest compressed proof on disk: after a crash between making and sending it, it is sent as it is, and not made again.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use probity_prover::Session;
 use probity_verifier::{Envelope, Keys};
-use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The file of one run.
@@ -18,13 +17,7 @@ impl Kept {
 
     /// Keeps a proof in the place of the one before.
     pub(crate) fn keep(&self, bytes: &[u8]) -> Result<()> {
-        let temporary = self.0.with_extension("proof.tmp");
-        let written = File::create(&temporary).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
-        written.with_context(|| format!("{}", temporary.display()))?;
-        std::fs::rename(&temporary, &self.0).with_context(|| format!("{}", self.0.display()))
+        crate::whole::write(&self.0, bytes)
     }
 
     /// The proof of exactly what a session holds, if it is there and verifies; damage costs a warning and making it again.
@@ -45,7 +38,7 @@ impl Kept {
             // Of an earlier decision: the usual case.
             return None;
         }
-        let verified = envelope.and_then(|e| e.verify(keys, session.mandate(), &session.commitment()));
+        let verified = envelope.and_then(|e| e.verify(keys, session.mandate(), &session.first_commitment()));
         match verified {
             Ok(proven) if proven.start.is_none() && session.from() == 0 => Some(bytes),
             Ok(_) => None,

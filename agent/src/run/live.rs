@@ -9,6 +9,7 @@ use crate::run::account::Account;
 use crate::run::fault::{Boundary, reached};
 use crate::run::halt::{Gate, Mode, Reason};
 use crate::run::proving::{Proof, Proving};
+use crate::run::rotating::Turning;
 use crate::run::sending::{Following, What};
 use crate::run::settling::Settling;
 use crate::see::{Event, Feed};
@@ -28,8 +29,11 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// An agent on its account.
 pub(crate) struct Agent {
+    /// Of the weights in force.
     pub(crate) engine: Engine,
+    /// Of the same.
     pub(crate) candle: Candle,
+    pub(crate) turning: Turning,
     pub(crate) account: Account,
     pub(crate) journal: Journal,
     pub(crate) gate: Gate,
@@ -43,7 +47,10 @@ pub(crate) struct Agent {
     pub(crate) confirmations: u64,
     pub(crate) genesis_head: Digest,
     pub(crate) state: State,
+    /// What the next decision is made on.
     pub(crate) head: Digest,
+    /// Head after the last decision: another one, if other weights were announced since.
+    pub(crate) decided: Digest,
     /// Decisions whose proof is on chain.
     pub(crate) posted: u32,
     /// Decisions in the last proof that this start made.
@@ -64,9 +71,14 @@ impl Agent {
     /// Brings engine and prover to the journal's last decision, after a start or a crash.
     pub(crate) fn replay(&mut self) -> Result<()> {
         (self.state, self.head) = (State::genesis(self.engine.mandate()), self.genesis_head);
-        let entries = self.journal.entries()?;
+        let (entries, announcements) = (self.journal.entries()?, self.journal.announcements()?);
+        let mut announcements = announcements.iter().peekable();
         for entry in &entries {
             let obs = &entry.record.observation;
+            if let Some(a) = announcements.next_if(|a| a.step == obs.step) {
+                self.pass(a)?;
+            }
+            self.take_over(obs.step)?;
             let step = self.engine.step(&self.state, obs);
             ensure!(step.record == entry.record, "journal: decision {} is not what the model decides; it is of another model", obs.step);
             (self.state, self.head) = (step.next_state, next_head(&self.head, &entry.record));
@@ -76,6 +88,17 @@ impl Agent {
                 obs.step,
                 self.head,
                 entry.head
+            );
+        }
+        self.decided = self.head;
+        if let Some(a) = announcements.next_if(|a| a.step == self.state.step) {
+            self.pass(a)?;
+        }
+        if let Some(a) = announcements.next() {
+            bail!(
+                "journal: expected announcements before its {} decisions and the next, got one before decision {}",
+                entries.len(),
+                a.step
             );
         }
         if let (Account::Paper(paper), Some(last)) = (&mut self.account, entries.last()) {
@@ -139,6 +162,7 @@ impl Agent {
         let from = self.journal.first_unknown()?.unwrap_or(decided).min(next);
         for entry in self.journal.entries_from(from, decided - from)? {
             let step = entry.record.observation.step;
+            self.bring_announcement(step, next).await?;
             if step >= next {
                 tracing::info!(step, "a journaled decision is not on the chain: sending it now");
                 if entry.outcome.is_some() {
@@ -158,11 +182,14 @@ impl Agent {
                 tracing::info!(step, "an unknown outcome was found on chain");
             }
         }
-        Ok(())
+        self.bring_announcement(decided, next).await
     }
 
     /// Head that a decision was made on.
     fn head_before(&self, step: u32) -> Result<Digest> {
+        if let Some(a) = self.journal.announced_before(step)? {
+            return Ok(a.head);
+        }
         let Some(last) = step.checked_sub(1) else { return Ok(self.genesis_head) };
         let entry = self.journal.entries_from(last, 1)?.pop().with_context(|| format!("journal: decision {last}"))?;
         entry.head.parse().with_context(|| format!("journal: head of decision {last}"))
@@ -176,6 +203,7 @@ impl Agent {
         self.feed.tell(&Event::Observed { block_number: obs.block_number });
         self.check(&obs, time_s)?;
         reached(Boundary::Observed);
+        self.take_over(step)?;
         let inputs = self.engine.inputs(&self.state, &obs);
         let signal = self.candle.checked_signal(&inputs).context("candle and the integer engine differ: the agent stops")?;
         let decided = self.engine.step_with(&self.state, &obs, signal);
@@ -191,7 +219,7 @@ impl Agent {
         let (before, after) = (self.head, next_head(&self.head, &decided.record));
         let entry = Entry { record: decided.record, head: after.to_string(), outcome: None };
         tracing::info_span!("journal", step).in_scope(|| self.journal.decide(&entry.record, &entry.head))?;
-        (self.state, self.head) = (decided.next_state, after);
+        (self.state, self.head, self.decided) = (decided.next_state, after, after);
         reached(Boundary::Journaled);
         self.feed.tell(&Event::Decided(Box::new(entry.record.clone())));
         self.proving.decided(self.state.step)?;
@@ -261,7 +289,7 @@ impl Agent {
                     settling.carry(vault, &self.journal, &self.gate, &seen, &made).instrument(span).await
                 } else {
                     // Another proof makes another transaction: what was signed before would not be this call.
-                    let earlier = if proof.is_none() { self.journal.attempts(step)? } else { Vec::new() };
+                    let earlier = if proof.is_none() { What::Decision(step).attempts(&self.journal)? } else { Vec::new() };
                     let mut notes = Following { journal: &self.journal, gate: &self.gate, what: What::Decision(step) };
                     vault.decide_noting(&seen, &made, bytes, earlier, &mut notes).instrument(span).await.map_err(Into::into)
                 };
@@ -317,7 +345,7 @@ impl Agent {
     /// Proves everything decided so far and posts the proof, if there is a chain for it and it is not there already.
     pub(crate) async fn post(&mut self) -> Result<Proof> {
         let span = tracing::info_span!("prove", steps = self.state.step);
-        let proof = self.prove(self.head).instrument(span).await?;
+        let proof = self.prove(self.decided).instrument(span).await?;
         self.proven = proof.steps;
         if let Some(vault) = self.account.vault()
             && self.posted < proof.steps

@@ -11,27 +11,34 @@ mod kept;
 mod live;
 mod paper;
 mod proving;
+mod request;
+mod rotating;
 mod sending;
 mod settling;
 mod setup;
 mod several;
 mod stop;
 mod summary;
+mod weights;
 mod workers;
 mod world;
 
 pub(crate) use beside::Beside;
 pub(crate) use book::Book;
+pub(crate) use request::{Request, Requests, TAKEN, WAITING};
+pub(crate) use rotating::rotation;
 pub(crate) use settling::send as send_settlement;
 pub(crate) use several::run as several;
 pub(crate) use summary::Summary;
+pub(crate) use weights::Weights;
 
 use crate::cli::{HaltArgs, RunArgs};
-use crate::journal::{Entry, Journal};
+use crate::journal::{Announced, Entry, Journal};
 use crate::output;
 use crate::see::terminal::{self, Terminal};
 use crate::see::{Event, Feed, Seeing};
 use crate::settings::Settings;
+use crate::whole;
 use account::Account;
 use anyhow::{Context, Result, ensure};
 use guard::Guard;
@@ -43,7 +50,7 @@ use probity_strategy::{Amount, Observation, Side, Valuation};
 use probity_verifier::{Header, LogWriter};
 use setup::Ready;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use stop::{Asked, Stop};
 use world::{Turn, World};
@@ -210,6 +217,7 @@ async fn one(ready: &mut Ready, caught_up: &mut bool, stop: &Stop) -> Result<Nex
         *caught_up = true;
         return Ok(Next::Passed);
     }
+    ready.agent.announce_if_asked().await?;
     let (m, last_s) = (&ready.header.mandate, ready.agent.passed_s);
     let time_s = match ready.world.next(last_s, m.genesis_time_s, m.interval_s, stop).await? {
         Turn::At(time_s) => time_s,
@@ -230,11 +238,11 @@ async fn finish(args: &RunArgs, ready: Ready, seal: bool) -> Result<Finished> {
             "proving all decisions and posting what is not on chain yet …"
         });
         let proof = agent.post().await?;
-        write(&proof_path, &proof.bytes)?;
+        whole::write(&proof_path, &proof.bytes)?;
         agent.settle_all().await?;
     }
     let entries = agent.journal.entries()?;
-    export(&log, &header, &entries, seal)?;
+    export(&log, &header, &entries, &agent.journal.announcements()?, seal)?;
     if seal {
         agent.journal.set_meta("sealed", "yes")?;
     }
@@ -276,21 +284,24 @@ async fn ending(agent: &live::Agent, last: &Observation) -> Result<Observation> 
     Ok(Observation { quote: Amount::new(now.quote)?, base: Amount::new(now.base)?, shares: Amount::new(now.shares)?, ..last.clone() })
 }
 
-/// Writes the log of the journal's decisions, all or nothing.
-pub(crate) fn export(path: &Path, header: &Header, entries: &[Entry], seal: bool) -> Result<()> {
+/// Writes the log of the journal's decisions and announcements, all or nothing.
+pub(crate) fn export(path: &Path, header: &Header, entries: &[Entry], announced: &[Announced], seal: bool) -> Result<()> {
     let temporary = path.with_extension("jsonl.tmp");
     if temporary.exists() {
         std::fs::remove_file(&temporary)?;
     }
     let mut log = LogWriter::create(&temporary, header, false)?;
+    let mut announced = announced.iter().peekable();
     for entry in entries {
+        let step = entry.record.observation.step;
+        if let Some(a) = announced.next_if(|a| a.step == step) {
+            announce(&mut log, a)?;
+        }
         let head = log.append(&entry.record)?;
-        ensure!(
-            head.to_string() == entry.head,
-            "journal: head of decision {}: expected {head}, got {}",
-            entry.record.observation.step,
-            entry.head
-        );
+        ensure!(head.to_string() == entry.head, "journal: head of decision {step}: expected {head}, got {}", entry.head);
+    }
+    for a in announced {
+        announce(&mut log, a)?;
     }
     if seal {
         log.seal()?;
@@ -299,11 +310,10 @@ pub(crate) fn export(path: &Path, header: &Header, entries: &[Entry], seal: bool
     std::fs::rename(&temporary, path).with_context(|| format!("{}", path.display()))
 }
 
-fn write(path: &PathBuf, bytes: &[u8]) -> Result<()> {
-    let temporary = path.with_extension("bin.tmp");
-    std::fs::write(&temporary, bytes).with_context(|| format!("{}", temporary.display()))?;
-    File::open(&temporary)?.sync_all()?;
-    std::fs::rename(&temporary, path).with_context(|| format!("{}", path.display()))
+fn announce(log: &mut LogWriter, a: &Announced) -> Result<()> {
+    let head = log.announce(&a.rotation)?;
+    ensure!(head == a.head, "journal: head of the announcement before decision {}: expected {head}, got {}", a.step, a.head);
+    Ok(())
 }
 
 /// One agent a folder: the lock goes with the process, however it ends.

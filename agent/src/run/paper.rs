@@ -62,13 +62,13 @@ impl Paper {
         );
         let view = PoolView::at(settings.chain.rpc_url.expose(), pool.address).await?;
         let vault = PaperVault::seeded(mandate, super::setup::first_deposit(settings, pool)?).context("setting agent.seed_quote_units")?;
-        let (cap, gas) = (settings.safety.max_gas_price_gwei, &settings.backtest.execution);
+        let gas = &settings.backtest.execution;
         let terms = Terms {
             latency_blocks: settings.paper.latency_blocks.into(),
             confirmations: settings.safety.confirmations,
             gas_trade: gas.gas_units,
             tip_wei: gas.priority_fee_wei.into(),
-            cap_wei: (cap > 0).then(|| u128::from(cap).saturating_mul(1_000_000_000)),
+            cap_wei: settings.safety.cap_wei(),
             patience: Duration::from_secs(settings.chain.receipt_timeout_s),
         };
         let (interval_s, base_is_token1) = (mandate.interval_s, mandate.base_is_token1);

@@ -7,13 +7,14 @@ use crate::journal::Journal;
 use crate::output;
 use crate::run::fault::{Boundary, reached};
 use crate::run::kept::Kept;
+use crate::run::weights::Weights;
 use crate::run::workers::Workers;
 use crate::see::{Event, Feed};
 use crate::settings::{FoldWhen, ProofSettings};
 use anyhow::{Context, Result, anyhow, ensure};
 use probity_prover::Session;
-use probity_strategy::{Mandate, Model};
-use probity_verifier::{Digest, Keys, Salt};
+use probity_strategy::Mandate;
+use probity_verifier::{Digest, Keys};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -64,11 +65,7 @@ pub(crate) struct Proving {
 pub(crate) struct Secrets {
     /// The promise.
     pub(crate) mandate: Mandate,
-    /// The private model.
-    pub(crate) model: Model,
-    /// Salt of its commitment.
-    pub(crate) salt: Salt,
-    /// Folder of the run.
+    /// Folder of the run; the weights are in its opening.
     pub(crate) dir: PathBuf,
     /// Where parameters come from.
     pub(crate) proof: ProofSettings,
@@ -156,6 +153,7 @@ struct Worker {
     keys: Arc<Keys>,
     kept: Kept,
     journal: Journal,
+    dir: PathBuf,
     checkpoint: PathBuf,
     fold: FoldWhen,
     stats: Arc<Mutex<ProvingStats>>,
@@ -165,25 +163,41 @@ struct Worker {
 
 impl Worker {
     fn resume(secrets: Secrets, stats: Arc<Mutex<ProvingStats>>, feed: Feed) -> Result<Self> {
-        let Secrets { mandate, model, salt, dir, proof, fold, workers } = secrets;
+        let Secrets { mandate, dir, proof, fold, workers } = secrets;
         let place = workers.turn();
         let started = Instant::now();
         let params = Arc::new(proof.params_for(&mandate).context("proof parameters")?);
         let (params_s, keys) = (started.elapsed().as_secs_f64(), params.shared_keys());
-        let checkpoint = dir.join("session.ckpt");
+        let journal = Journal::existing(&dir)?;
+        let (weights, checkpoint) = (Weights::of(&dir, &mandate, &journal)?, dir.join("session.ckpt"));
         let session = if checkpoint.exists() {
-            Session::resume(&checkpoint, params, mandate, model, salt).with_context(|| {
+            // Of weights that are not the run's, the session itself says what is wrong.
+            let own = Session::commitment_in(&checkpoint).ok().and_then(|c| weights.behind(&c)).unwrap_or(weights.first());
+            let session = Session::resume(&checkpoint, params, mandate, own.model.clone(), own.salt.clone());
+            let mut session = session.with_context(|| {
                 format!("{}: cannot be resumed; remove it and the decisions are folded again from the journal", checkpoint.display())
-            })?
+            })?;
+            if let Some(rotation) = session.ahead() {
+                let next = weights.behind(&rotation.commitment);
+                let next = next.with_context(|| {
+                    format!(
+                        "{}: the weights behind {} are ahead, and the journal announces none: it is an old copy",
+                        checkpoint.display(),
+                        rotation.commitment
+                    )
+                })?;
+                session.provide(next.model.clone(), next.salt.clone())?;
+            }
+            session
         } else {
-            Session::start(params, mandate, model, salt)?
+            let first = weights.first();
+            Session::start(params, mandate, first.model.clone(), first.salt.clone())?
         };
         drop(place);
-        let journal = Journal::existing(&dir)?;
         let (folded, decided) = (session.decisions(), journal.len()?);
         ensure!(folded <= decided, "{}: holds {folded} decisions, the journal {decided}: it belongs to another run", checkpoint.display());
         feed.tell(&Event::Resumed { decisions: folded });
-        let worker = Self { session, keys, kept: Kept::of(&dir), journal, checkpoint, fold, stats, feed, workers };
+        let worker = Self { session, keys, kept: Kept::of(&dir), journal, dir, checkpoint, fold, stats, feed, workers };
         worker.note(|s| s.params_s = params_s);
         Ok(worker)
     }
@@ -223,7 +237,9 @@ impl Worker {
     /// Folds the next decisions of the journal, of which there are `decided`.
     fn fold_next(&mut self, decided: u32) -> Result<()> {
         let from = self.session.decisions();
-        let most = u32::try_from(self.session.room())?.min(decided.saturating_sub(from));
+        let announced = self.announce(from)?;
+        let until = announced.map_or(decided, |step| step.min(decided));
+        let most = u32::try_from(self.session.room())?.min(until.saturating_sub(from));
         let entries = self.journal.entries_from(from, most)?;
         ensure!(!entries.is_empty(), "proving: expected decision {from} in the journal, got none");
         let _span = tracing::info_span!("fold", from, decisions = entries.len()).entered();
@@ -244,6 +260,19 @@ impl Worker {
         self.note(|s| s.fold_ms.push(ms));
         self.feed.tell(&Event::Folded { decisions: self.session.decisions(), ms });
         Ok(())
+    }
+
+    /// Announces what the journal announces before decision `from`; gives the decision before which it announces next. A fold ends there: an
+    /// announcement is made by the first decision of a fold.
+    fn announce(&mut self, from: u32) -> Result<Option<u32>> {
+        let announcements = self.journal.announcements()?;
+        if let Some(a) = announcements.iter().find(|a| a.step == from && self.session.ahead() != Some(a.rotation)) {
+            let weights = Weights::of(&self.dir, self.session.mandate(), &self.journal)?;
+            let next = weights.at(a.rotation.at_step);
+            let made = self.session.announce(a.rotation.at_step, next.model.clone(), next.salt.clone())?;
+            ensure!(made == a.rotation, "proving: the journal announces {}, the opening holds {}", a.rotation.commitment, made.commitment);
+        }
+        Ok(announcements.iter().map(|a| a.step).find(|step| *step > from))
     }
 
     fn compress(&self) -> Result<Proof> {

@@ -3,6 +3,7 @@
 use crate::journal::Journal;
 use crate::run::fault::{Boundary, reached};
 use crate::run::halt::{Gate, Mode};
+use anyhow::Result;
 use probity_chain::{Attempt, ChainError, Notes};
 
 /// What is sent.
@@ -12,28 +13,58 @@ pub(crate) enum What {
     Decision(u32),
     /// A proof.
     Post,
+    /// A settlement, alone or with a decision.
+    Settlement,
     /// The vault itself.
     Deploy,
+    /// The announcement of other weights before a step.
+    Announcement(u32),
 }
 
-/// Where the journal keeps what was signed to deploy: no decision has this step.
-pub(crate) const DEPLOYING: u32 = u32::MAX;
+impl What {
+    /// The number under which the journal keeps what was signed: a decision's is its step, and no other has that. None: nothing is kept.
+    pub(crate) fn key(self) -> Option<i64> {
+        match self {
+            Self::Decision(step) => Some(step.into()),
+            Self::Deploy => Some(u32::MAX.into()),
+            Self::Announcement(step) => Some(-1 - i64::from(step)),
+            Self::Post | Self::Settlement => None,
+        }
+    }
+
+    /// Every transaction that was signed for it and noted, oldest first.
+    pub(crate) fn attempts(self, journal: &Journal) -> Result<Vec<Attempt>> {
+        self.key().map_or(Ok(Vec::new()), |key| journal.attempts(key))
+    }
+
+    /// The boundaries of its transaction: signed, sent, mined.
+    const fn boundaries(self) -> [Boundary; 3] {
+        match self {
+            Self::Decision(_) => [Boundary::DecideSigned, Boundary::DecideSent, Boundary::DecideMined],
+            Self::Post => [Boundary::PostSigned, Boundary::PostSent, Boundary::PostMined],
+            Self::Settlement => [Boundary::SettleSigned, Boundary::SettleSent, Boundary::SettleMined],
+            Self::Deploy => [Boundary::DeploySigned, Boundary::DeploySent, Boundary::DeployMined],
+            Self::Announcement(_) => [Boundary::AnnounceSigned, Boundary::AnnounceSent, Boundary::AnnounceMined],
+        }
+    }
+
+    /// In words, behind "the transaction".
+    fn words(self) -> String {
+        match self {
+            Self::Decision(step) => format!("of step {step}"),
+            Self::Post => "of a proof".to_owned(),
+            Self::Settlement => "of a settlement".to_owned(),
+            Self::Deploy => "that deploys".to_owned(),
+            Self::Announcement(step) => format!("of the announcement before step {step}"),
+        }
+    }
+}
 
 /// Follows one transaction.
 pub(crate) struct Following<'a> {
     pub(crate) journal: &'a Journal,
     pub(crate) gate: &'a Gate,
     pub(crate) what: What,
-}
-
-impl Following<'_> {
-    const fn pick(&self, decision: Boundary, post: Boundary, deploy: Boundary) -> Boundary {
-        match self.what {
-            What::Decision(_) => decision,
-            What::Post => post,
-            What::Deploy => deploy,
-        }
-    }
 }
 
 impl Notes for Following<'_> {
@@ -43,26 +74,24 @@ impl Notes for Following<'_> {
         if self.gate.mode(self.journal).map_err(|e| stopped(format!("{e:#}")))? == Mode::Halted {
             return Err(stopped("the run is halted".into()));
         }
-        let (step, of) = match self.what {
-            What::Decision(step) => (Some(step), format!("of step {step}")),
-            What::Deploy => (Some(DEPLOYING), "that deploys".to_owned()),
-            What::Post => (None, String::new()),
-        };
-        if let Some(step) = step {
-            let noted = self.journal.attempt(step, attempt);
+        if let Some(key) = self.what.key() {
+            let (noted, of) = (self.journal.attempt(key, attempt), self.what.words());
             noted.map_err(|e| stopped(format!("journal: the transaction {of} could not be noted, nothing was sent: {e:#}")))?;
         }
-        reached(self.pick(Boundary::DecideSigned, Boundary::PostSigned, Boundary::DeploySigned));
+        let [signed, ..] = self.what.boundaries();
+        reached(signed);
         Ok(())
     }
 
     fn sent(&mut self) -> Result<(), ChainError> {
-        reached(self.pick(Boundary::DecideSent, Boundary::PostSent, Boundary::DeploySent));
+        let [_, sent, _] = self.what.boundaries();
+        reached(sent);
         Ok(())
     }
 
     fn mined(&mut self) -> Result<(), ChainError> {
-        reached(self.pick(Boundary::DecideMined, Boundary::PostMined, Boundary::DeployMined));
+        let [.., mined] = self.what.boundaries();
+        reached(mined);
         Ok(())
     }
 }

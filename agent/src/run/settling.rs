@@ -3,22 +3,26 @@
 //! Failing to settle never stops a decision: what is not settled is tried again after the next one, and if that goes on too long the vault
 //! itself stops the trades. What was proven is on disk before it is sent, so a restart sends it again. A halted run sends none.
 
-use crate::journal::Journal;
+use crate::journal::{Announced, Journal};
 use crate::output;
+use crate::run::fault::{Boundary, reached};
 use crate::run::halt::{Gate, Mode};
+use crate::run::sending::{Following, What};
+use crate::run::weights::Weights;
 use crate::run::workers::Workers;
 use crate::see::{Event, Feed};
 use crate::settings::{Settings, SettlementMode, SettlementSettings};
-use crate::settle_desk::{Desk, Waiting, genesis_state};
+use crate::settle_desk::{Desk, Waiting, forget, genesis_state};
 use anyhow::{Context, Result, bail, ensure};
-use probity_chain::{Address, Move, Observed, Outcome, Sender, SettlementVerifier, Standing, Terms, Vault};
-use probity_strategy::{Model, Record};
-use probity_verifier::{Header, Salt, SettlementSetup};
-use std::path::Path;
+use probity_chain::{Address, Move, Notes, Observed, Outcome, Sender, SettlementVerifier, Standing, Terms, Vault};
+use probity_strategy::Record;
+use probity_verifier::{Header, SettlementSetup};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Settling of a run.
 pub(crate) struct Settling {
+    dir: PathBuf,
     desk: Desk,
     settings: SettlementSettings,
     feed: Feed,
@@ -30,8 +34,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) url: &'a str,
     pub(crate) header: &'a Header,
-    pub(crate) model: Model,
-    pub(crate) salt: Salt,
+    pub(crate) weights: &'a Weights,
     pub(crate) feed: &'a Feed,
     pub(crate) workers: Workers,
 }
@@ -75,7 +78,9 @@ impl Settling {
             let _place = parts.workers.turn();
             setup(settings, parts.header)
         })?;
-        let desk = Desk::new(parts.dir, Arc::new(setup), parts.header, parts.model, parts.salt)?;
+        let first = parts.weights.first();
+        let mut desk = Desk::new(parts.dir, Arc::new(setup), parts.header, first.model.clone(), first.salt.clone())?;
+        desk.follow(&journal.announcements()?, parts.weights)?;
         let (max_unproven_decisions, max_unproven_seconds) = settings.settlement.terms();
         let terms = |verifier| Terms {
             verifier,
@@ -100,7 +105,13 @@ impl Settling {
             max_unproven_decisions,
             max_unproven_seconds
         );
-        Ok(Some(Self { desk, settings: settings.settlement.clone(), feed: parts.feed.clone(), workers: parts.workers }))
+        Ok(Some(Self {
+            dir: parts.dir.to_owned(),
+            desk,
+            settings: settings.settlement.clone(),
+            feed: parts.feed.clone(),
+            workers: parts.workers,
+        }))
     }
 
     /// Whether an order's own transaction has to carry its proof.
@@ -108,11 +119,18 @@ impl Settling {
         self.settings.mode == SettlementMode::Strict
     }
 
+    /// Notes what has been announced, with its weights.
+    pub(crate) fn follow(&mut self, announced: &[Announced], weights: &Weights) -> Result<()> {
+        self.desk.follow(announced, weights)
+    }
+
     /// A settlement of what awaits one, when it is this run's turn to prove.
     fn prove(&self, standing: &Standing, records: &[Record]) -> Result<Waiting> {
         tokio::task::block_in_place(|| {
             let _place = self.workers.turn();
-            self.desk.prove(standing, records)
+            let waiting = self.desk.prove(standing, records)?;
+            reached(Boundary::SettleProven);
+            Ok(waiting)
         })
     }
 
@@ -127,7 +145,8 @@ impl Settling {
         }
         let waiting = self.prove(&standing, &records)?;
         open(gate, journal)?;
-        let outcome = vault.decide_settled(seen, made, &waiting.bytes()?).await?;
+        let mut notes = Following { journal, gate, what: What::Settlement };
+        let outcome = vault.decide_settled_noting(seen, made, &waiting.bytes()?, &mut notes).await?;
         self.desk.settled()?;
         self.feed.tell(&Event::Settled { decisions: waiting.to, gas_used: 0 });
         tracing::info!(from = waiting.from, to = waiting.to, gas_used = outcome.gas_used, "settled with a trade");
@@ -149,6 +168,8 @@ impl Settling {
 
     async fn due(&self, vault: &Vault) -> Result<bool> {
         let standing = vault.view().standing().await?;
+        // The last start may have ended between a settlement's transaction and here.
+        forget(&self.dir, standing.proven_steps)?;
         // A reorganisation can take a settlement back.
         self.feed.tell(&Event::Settled { decisions: standing.proven_steps, gas_used: 0 });
         let unproven = standing.steps.saturating_sub(standing.proven_steps);
@@ -160,6 +181,10 @@ impl Settling {
     pub(crate) async fn settle(&self, vault: &Vault, journal: &Journal, gate: &Gate) -> Result<u32> {
         let mut standing = vault.view().standing().await?;
         let (from, steps) = (standing.proven_steps, standing.steps);
+        if from == steps {
+            forget(&self.dir, from)?;
+            return Ok(0);
+        }
         let records: Vec<Record> = journal.entries()?.into_iter().take(usize::try_from(steps)?).map(|e| e.record).collect();
         while standing.proven_steps < steps {
             self.stretch(&standing, &records, vault, journal, gate).await?;
@@ -172,7 +197,7 @@ impl Settling {
     async fn stretch(&self, standing: &Standing, records: &[Record], vault: &Vault, journal: &Journal, gate: &Gate) -> Result<()> {
         let waiting = self.prove(standing, records)?;
         open(gate, journal)?;
-        let gas_used = send(&self.desk, vault, &waiting).await?;
+        let gas_used = send(&self.desk, vault, &waiting, &mut Following { journal, gate, what: What::Settlement }).await?;
         self.feed.tell(&Event::Settled { decisions: waiting.to, gas_used });
         output::talk(format!("settled decisions {} … {} ({gas_used} gas)", waiting.from, waiting.to));
         Ok(())
@@ -188,13 +213,13 @@ fn open(gate: &Gate, journal: &Journal) -> Result<()> {
 }
 
 /// Sends a settlement that waits; it waits on if that fails. Where the vault has decided more since, to the end of a closed epoch, if one is there.
-pub(crate) async fn send(desk: &Desk, vault: &Vault, waiting: &Waiting) -> Result<u64> {
+pub(crate) async fn send(desk: &Desk, vault: &Vault, waiting: &Waiting, notes: &mut dyn Notes) -> Result<u64> {
     let (bytes, view) = (waiting.bytes()?, vault.view());
     let ends_here = view.position().await?.0 == waiting.to;
     let epoch = if ends_here { None } else { view.epochs().await?.iter().position(|e| e.steps == waiting.to) };
     let gas_used = match epoch {
-        Some(epoch) => vault.settle_epoch(u32::try_from(epoch)?, &bytes).await?,
-        None => vault.settle(&bytes).await?,
+        Some(epoch) => vault.settle_epoch_noting(u32::try_from(epoch)?, &bytes, notes).await?,
+        None => vault.settle_noting(&bytes, notes).await?,
     };
     desk.settled()?;
     Ok(gas_used)

@@ -13,8 +13,10 @@ use crate::run::halt::Gate;
 use crate::run::live::Agent;
 use crate::run::paper::{NOWHERE, Paper};
 use crate::run::proving::{Proving, Secrets};
-use crate::run::sending::{DEPLOYING, Following, What};
+use crate::run::rotating::Turning;
+use crate::run::sending::{Following, What};
 use crate::run::settling::{Parts, Settling};
+use crate::run::weights::{OPENING, Weights};
 use crate::run::world::World;
 use crate::see::{About, Feed, Pair};
 use crate::settings::Settings;
@@ -45,6 +47,8 @@ pub(crate) struct Ready {
 /// Makes a run ready in its folder.
 pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal, feed: &Feed, beside: Beside) -> Result<Ready> {
     let opening = opening(&args.dir, args.model.as_deref(), settings)?;
+    // What was announced is in there too, once the journal says so.
+    let whole = opening.reveal.clone();
     let (file, salt) = (ModelFile::new(opening.shape, opening.reveal.model)?, opening.reveal.salt);
     let chain = chain(args, settings, &journal, beside.signer).await?;
     let pool = pool(&chain, settings).await?;
@@ -60,15 +64,8 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     let mandate = mandate(settings, &journal, &chain, vault.as_ref(), &pool, market.as_ref(), file.shape.clone()).await?;
     let commitment = commit_model(&mandate.model, &file.model, &salt);
     let header = Header::new(mandate.clone(), commitment);
-    let parts = Parts {
-        dir: &args.dir,
-        url: chain.url(),
-        header: &header,
-        model: file.model.clone(),
-        salt: salt.clone(),
-        feed,
-        workers: beside.workers.clone(),
-    };
+    let weights = Weights::opened(whole, &mandate, &journal.announcements()?)?;
+    let parts = Parts { dir: &args.dir, url: chain.url(), header: &header, weights: &weights, feed, workers: beside.workers.clone() };
     let (account, registered_block, settling) = match (vault, &sender) {
         (Some(vault), Some(sender)) => {
             let registered_block = register(&vault, &mandate, &header).await?;
@@ -84,8 +81,6 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     };
     let secrets = Secrets {
         mandate: mandate.clone(),
-        model: file.model.clone(),
-        salt,
         dir: args.dir.clone(),
         proof: settings.proof.clone(),
         fold: settings.safety.fold,
@@ -95,6 +90,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     let agent = Agent {
         engine: Engine::new(mandate.clone(), file.model.clone())?,
         candle: Candle::new(&file.shape, &file.model)?,
+        turning: Turning::of(args.dir.clone(), weights),
         account,
         journal,
         gate: Gate::of(&args.dir),
@@ -107,6 +103,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
         genesis_head: header.genesis_head,
         state: State::genesis(&mandate),
         head: header.genesis_head,
+        decided: header.genesis_head,
         posted: 0,
         proven: 0,
         passed_s: mandate.genesis_time_s,
@@ -123,7 +120,12 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     agent.journal.set_meta("pair", &serde_json::to_string(&pair)?)?;
     agent.journal.set_meta("source", &source)?;
     feed.start(About { paper: agent.account.is_paper(), ..About::of(&header, source.clone(), simulated, pair) });
-    feed.restore(&agent.journal.entries()?, &agent.journal.posts()?, agent.journal.last_change()?.as_ref());
+    feed.restore(
+        &agent.journal.entries()?,
+        &agent.journal.announcements()?,
+        &agent.journal.posts()?,
+        agent.journal.last_change()?.as_ref(),
+    );
     let world = match (chain, market) {
         (Chain::Development(chain), Some(market)) => World::Development { chain, pool, market },
         (Chain::Real { url, .. } | Chain::Paper { url, .. }, _) => {
@@ -146,7 +148,7 @@ struct Opening {
 
 /// The model of the run with its salt: kept in the folder from the first start on.
 fn opening(dir: &Path, model: Option<&Path>, settings: &Settings) -> Result<Opening> {
-    let (model_path, salt_path) = (dir.join("model.json"), dir.join("opening.json"));
+    let (model_path, salt_path) = (dir.join("model.json"), dir.join(OPENING));
     if salt_path.exists() {
         ensure!(model.is_none(), "--model: this run has its model already ({}); another model needs another --dir", model_path.display());
         let shape = ModelFile::load(&model_path)?.shape;
@@ -173,7 +175,7 @@ async fn vault(chain: &Chain, sender: Sender, settings: &Settings, args: &RunArg
                 args.dir.display()
             );
             // One that was signed before is looked for first: cut off between its receipt and the journal, there is no second vault.
-            let (earlier, gate) = (journal.attempts(DEPLOYING)?, Gate::of(&args.dir));
+            let (earlier, gate) = (What::Deploy.attempts(journal)?, Gate::of(&args.dir));
             let mut notes = Following { journal, gate: &gate, what: What::Deploy };
             let (places, terms) = ([pool.quote.address, pool.base.address, pool.address], settings.shares.terms()?);
             let vault = Vault::deploy_noting(sender, places, &terms, earlier, &mut notes).await?;
@@ -216,13 +218,8 @@ async fn mandate(
         Some(bar) => bar.open_s,
         None => Survey::at(chain.url())?.newest().await?.time_s,
     };
-    let chain_id = match chain {
-        Chain::Development(dev) => dev.chain_id(),
-        Chain::Real { url, .. } => probity_chain::chain_id(url).await?,
-        Chain::Paper { chain_id, .. } => *chain_id,
-    };
     let place = strategy_file::Place {
-        chain_id,
+        chain_id: chain.id(),
         vault: vault.map_or_else(|| NOWHERE.to_owned(), |v| format!("{:?}", v.view().address())),
         pool: format!("{:?}", pool.address),
         base_is_token1: pool.base_is_token1,

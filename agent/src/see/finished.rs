@@ -43,7 +43,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode> {
 fn show(journal: &Journal, about: &About, feed: &Feed) -> Result<i64> {
     let version = journal.version()?;
     feed.start(about.clone());
-    feed.restore(&journal.entries()?, &journal.posts()?, journal.last_change()?.as_ref());
+    feed.restore(&journal.entries()?, &journal.announcements()?, &journal.posts()?, journal.last_change()?.as_ref());
     if journal.meta("sealed")?.is_some() {
         feed.tell(&Event::Ended { sealed: true });
     }

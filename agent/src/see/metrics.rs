@@ -60,6 +60,11 @@ pub(crate) fn gauges(shown: &Shown) -> Vec<(&'static str, &'static str, f64)> {
         ("decisions_posted", "Decisions in a proof on chain", Some(f64::from(f.posted))),
         ("decisions_settled", "Decisions that the vault has verified itself", f.settled.map(f64::from)),
         ("proof_backlog_decisions", "Decisions that are in no proof on chain", Some(f64::from(shown.backlog()))),
+        (
+            "rotation_at_decision",
+            "First decision of the weights announced and still to take over",
+            shown.about.rotation_ahead.map(|r| r.at_step.into()),
+        ),
         ("fold_seconds", "Duration of the last fold", f.fold_ms.map(|ms| ms / 1_000.0)),
         ("compress_seconds", "Duration of the last compression", f.compress_s),
         ("proof_bytes", "Size of the last proof", f.proof_bytes.and_then(|b| u32::try_from(b).ok()).map(f64::from)),

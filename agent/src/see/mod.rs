@@ -17,7 +17,7 @@ mod view;
 pub(crate) use shown::{About, Pair, Shown};
 
 use crate::cli::ServeFlags;
-use crate::journal::{Change, Entry, Outcome, Post};
+use crate::journal::{Announced, Change, Entry, Outcome, Post};
 use crate::output;
 use crate::run::halt::Mode;
 use crate::settings::Settings;
@@ -25,6 +25,7 @@ use alerts::Alerts;
 use anyhow::Result;
 use otlp::Telemetry;
 use probity_strategy::Record;
+use probity_verifier::Rotation;
 use server::Server;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -93,6 +94,11 @@ pub(crate) enum Event {
     },
     /// A decision is in the journal.
     Decided(Box<Record>),
+    /// Other weights are announced.
+    Announced {
+        /// Which, and from when.
+        rotation: Rotation,
+    },
     /// Its transaction is being sent.
     Sent {
         /// Decision.
@@ -198,8 +204,11 @@ impl Feed {
     }
 
     /// Shows what a journal holds.
-    pub(crate) fn restore(&self, entries: &[Entry], posts: &[Post], last: Option<&Change>) {
+    pub(crate) fn restore(&self, entries: &[Entry], announced: &[Announced], posts: &[Post], last: Option<&Change>) {
         self.change(|view| {
+            for a in announced {
+                view.apply(&Event::Announced { rotation: a.rotation });
+            }
             for entry in entries {
                 view.apply(&Event::Decided(Box::new(entry.record.clone())));
                 let step = entry.record.observation.step;

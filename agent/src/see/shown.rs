@@ -2,7 +2,7 @@
 
 use crate::see::series::Point;
 use probity_strategy::{Mandate, Side};
-use probity_verifier::Header;
+use probity_verifier::{Header, Rotation};
 use serde::{Deserialize, Serialize};
 
 /// The two assets.
@@ -31,8 +31,12 @@ pub(crate) struct About {
     pub(crate) pair: Pair,
     /// The promise.
     pub(crate) mandate: Option<Mandate>,
-    /// Commitment to the model, hex.
+    /// Commitment to the model at genesis, hex.
     pub(crate) model_commitment: String,
+    /// Commitment to the weights that made the last decision, hex.
+    pub(crate) commitment_in_force: String,
+    /// Other weights, announced and still to take over.
+    pub(crate) rotation_ahead: Option<Rotation>,
     /// Digest of the mandate, hex.
     pub(crate) mandate_digest: String,
     /// Whether a program runs it; else its journal is shown.
@@ -43,7 +47,18 @@ impl About {
     /// A run of this process, under a log's header.
     pub(crate) fn of(header: &Header, source: String, simulated: bool, pair: Pair) -> Self {
         let (mandate_digest, model_commitment) = (header.mandate_digest.to_string(), header.model_commitment.to_string());
-        Self { source, simulated, paper: false, pair, mandate: Some(header.mandate.clone()), model_commitment, mandate_digest, live: true }
+        Self {
+            source,
+            simulated,
+            paper: false,
+            pair,
+            mandate: Some(header.mandate.clone()),
+            commitment_in_force: model_commitment.clone(),
+            model_commitment,
+            rotation_ahead: None,
+            mandate_digest,
+            live: true,
+        }
     }
 }
 
@@ -102,6 +117,8 @@ pub(crate) struct Row {
     pub(crate) amount_out: Option<f64>,
     /// Whether the strategy is halted at it.
     pub(crate) halted: bool,
+    /// Whether other weights took over at it.
+    pub(crate) takes_over: bool,
     /// Transaction.
     pub(crate) execution: Execution,
     /// Transaction hash.

@@ -6,6 +6,7 @@ use crate::see::Event;
 use crate::see::series::{Point, Series};
 use crate::see::shown::{About, Execution, Figures, Health, Pair, ProofState, Row, Shown, Trade};
 use probity_strategy::{Observation, Record, Side, Valuation};
+use probity_verifier::Rotation;
 use std::collections::VecDeque;
 
 /// Newest decisions that are kept.
@@ -31,6 +32,8 @@ pub(super) struct View {
     series: Series,
     trades: VecDeque<Trade>,
     rows: VecDeque<Row>,
+    /// Announced and still to take over; one but while a journal is shown again.
+    ahead: VecDeque<Rotation>,
 }
 
 impl View {
@@ -48,6 +51,10 @@ impl View {
                 self.health.observed_at_s = Some(now_s());
             }
             Event::Decided(record) => self.decided(record),
+            Event::Announced { rotation } => {
+                self.ahead.push_back(*rotation);
+                self.about.rotation_ahead = Some(*rotation);
+            }
             Event::Sent { step } => {
                 if let Some(row) = self.row(*step) {
                     row.execution = Execution::Sent;
@@ -133,6 +140,12 @@ impl View {
             Side::Sell => amount(order.amount_in.raw(), pair.base_decimals),
         };
         let weight_bps = Valuation::of(obs).weight_bps;
+        let taken = self.ahead.pop_front_if(|r| r.at_step == obs.step);
+        if let Some(rotation) = &taken {
+            self.about.commitment_in_force = rotation.commitment.to_string();
+            self.about.rotation_ahead = self.ahead.front().copied();
+        }
+        let pair = &self.about.pair;
         let row = Row {
             step: obs.step,
             time_s: obs.time_s,
@@ -143,6 +156,7 @@ impl View {
             amount_in: record.decision.order.as_ref().map(given),
             amount_out: None,
             halted: record.decision.halted,
+            takes_over: taken.is_some(),
             execution: Execution::Journaled,
             tx_hash: None,
             gas_used: None,
@@ -299,6 +313,22 @@ mod tests {
         assert_eq!((view.shown().health.state, view.shown().health.drawdown_at_step), ("active", Some(10)));
         view.apply(&Event::Fault { message: "gone".into() });
         assert_eq!(view.shown().health.state, "fault");
+    }
+
+    #[test]
+    fn announced_weights_take_over_at_their_decision() {
+        let mut view = View::of(About { commitment_in_force: "first".into(), ..About::default() }, &View::default());
+        let (records, commitment) = (records(), probity_verifier::Digest::from_scalar(probity_verifier::Scalar::from(7)));
+        view.apply(&Event::Announced { rotation: Rotation { commitment, at_step: 5 } });
+        for record in &records[..5] {
+            view.apply(&Event::Decided(Box::new(record.clone())));
+        }
+        let about = view.shown().about;
+        assert_eq!((about.commitment_in_force.as_str(), about.rotation_ahead.map(|r| r.at_step)), ("first", Some(5)));
+        view.apply(&Event::Decided(Box::new(records[5].clone())));
+        let shown = view.shown();
+        assert_eq!((shown.about.commitment_in_force, shown.about.rotation_ahead), (commitment.to_string(), None));
+        assert_eq!(shown.decisions.iter().map(|d| d.takes_over).collect::<Vec<_>>(), [true, false, false, false, false, false]);
     }
 
     #[test]

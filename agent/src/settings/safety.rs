@@ -10,6 +10,8 @@ pub(crate) struct SafetySettings {
     pub(crate) confirmations: u64,
     /// Most that is offered for gas, gwei; 0: no bound.
     pub(crate) max_gas_price_gwei: u64,
+    /// Tip for the block's builder, thousandths of a gwei.
+    pub(crate) tip_mgwei: u64,
     /// Time after which a stuck transaction is replaced by itself, s; 0: never.
     pub(crate) replace_after_s: u64,
     /// How long a real chain may fail before the run ends with the error, s.
@@ -24,6 +26,18 @@ pub(crate) struct SafetySettings {
     pub(crate) backlog_wait_s: u64,
     /// When decisions are folded.
     pub(crate) fold: FoldWhen,
+}
+
+impl SafetySettings {
+    /// Most that is offered for gas, wei.
+    pub(crate) fn cap_wei(&self) -> Option<u128> {
+        (self.max_gas_price_gwei > 0).then(|| u128::from(self.max_gas_price_gwei).saturating_mul(1_000_000_000))
+    }
+
+    /// The tip, wei a gas.
+    pub(crate) fn tip_wei(&self) -> u128 {
+        u128::from(self.tip_mgwei).saturating_mul(1_000_000)
+    }
 }
 
 /// When decisions are folded.

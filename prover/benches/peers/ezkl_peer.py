@@ -9,11 +9,15 @@ What it does not do: EZKL proves the network only. Not modelled for it: features
 between decisions, the log's hash chain, the upper clamp of the hidden layers; and with private or fixed weights no commitment to
 them that an auditor could compare. The SRS is made here, so its secret was known for a moment: good for measuring only.
 
-Usage: ezkl_peer.py --model FILE --work FOLDER --out FILE [--proofs 3] [--only NAME ...] [--explore]
+On chain: EZKL writes its verifier in Solidity, whole, keys included. It is compiled by the solc that compiles this project's contracts (EZKL itself
+would download one), deployed on anvil and sent the last proof in a transaction; a changed output must be refused there too.
+
+Usage: ezkl_peer.py --model FILE --work FOLDER --out FILE [--proofs 3] [--only NAME ...] [--explore] [--no-evm]
 Each setting runs in its own processes, so that peak memory is that of proving alone.
 """
 
 import argparse
+import asyncio
 import importlib.metadata
 import json
 import os
@@ -24,12 +28,16 @@ import subprocess
 import sys
 import time
 
+import evm
 import numpy
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SCALE = 7
 """Bits behind the point: weights and activations are multiples of 2^-7, as in the model itself."""
+
+RUNS = [1, 200, 1_000_000]
+"""What solc optimises for, calls in the life of a contract. EZKL's own default is 1; the cheapest call is reported."""
 
 MOST_ROUNDING = 0.25
 """Largest difference of an output that rounding of the hidden layers (or its absence) explains; outputs are around 10."""
@@ -144,7 +152,7 @@ class Files:
     """The files of one setting."""
 
     def __init__(self, folder):
-        for name in ("network.onnx", "settings.json", "network.ezkl", "kzg.srs", "pk.key", "vk.key", "witness.json", "proof.json"):
+        for name in ("network.onnx", "settings.json", "network.ezkl", "kzg.srs", "pk.key", "vk.key", "witness.json", "proof.json", "verifier.sol", "abi.json", "calldata"):
             setattr(self, name.replace(".", "_"), os.path.join(folder, name))
         self.folder = folder
 
@@ -243,15 +251,7 @@ def verify(args, setting):
         if not good:
             sys.exit("verify: expected a good proof, got a refusal")
         times.append((seconds, cpu))
-    with open(files.proof_json, encoding="utf-8") as file:
-        proof = json.load(file)
-    value = proof["instances"][0][-1]
-    proof["instances"][0][-1] = ("1" if value[0] != "1" else "2") + value[1:]
-    if proof.get("pretty_public_inputs"):
-        proof["pretty_public_inputs"] = None
-    forged = os.path.join(args.folder, "forged.json")
-    with open(forged, "w", encoding="utf-8") as file:
-        json.dump(proof, file)
+    forged = forge(files)
     try:
         accepted = ezkl.verify(forged, files.settings_json, files.vk_key, srs_path=files.kzg_srs)
     except RuntimeError:
@@ -266,7 +266,70 @@ def verify(args, setting):
     }
 
 
-STAGES = {"prepare": prepare, "prove": prove, "verify": verify}
+def forge(files):
+    """The last proof beside a changed output; its path."""
+    with open(files.proof_json, encoding="utf-8") as file:
+        proof = json.load(file)
+    value = proof["instances"][0][-1]
+    proof["instances"][0][-1] = ("1" if value[0] != "1" else "2") + value[1:]
+    if proof.get("pretty_public_inputs"):
+        proof["pretty_public_inputs"] = None
+    path = os.path.join(files.folder, "forged.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(proof, file)
+    return path
+
+
+def on_chain(args, setting):
+    """EZKL's own Solidity verifier, asked about the last proof in a transaction."""
+    import ezkl
+
+    files = Files(args.folder)
+
+    async def source():
+        made = ezkl.create_evm_verifier(
+            vk_path=files.vk_key,
+            settings_path=files.settings_json,
+            sol_code_path=files.verifier_sol,
+            abi_path=files.abi_json,
+            srs_path=files.kzg_srs,
+            reusable=False,
+        )
+        await made
+
+    if os.path.exists(files.verifier_sol):
+        os.remove(files.verifier_sol)
+    said = None
+    try:
+        asyncio.run(source())
+    except RuntimeError as error:
+        # The source is written first; then EZKL wants a solc of its own for the ABI, from the internet.
+        said = str(error)
+        if "svm error" not in said or not os.path.exists(files.verifier_sol):
+            raise
+    good, forged = (bytes(ezkl.encode_evm_calldata(proof=path, calldata=files.calldata)).hex() for path in (files.proof_json, forge(files)))
+    tried = {}
+    with evm.chain() as chain:
+        for runs in RUNS:
+            artifact = evm.compiled(files.verifier_sol, runs)
+            tried[runs] = evm.measured(chain, artifact, good, forged)
+    best = min(tried, key=lambda runs: tried[runs]["gas"])
+    return {
+        "evm": tried[best]
+        | {
+            "optimizer_runs": best,
+            "solc": artifact["solc"],
+            "hardfork": evm.HARDFORK,
+            "fits_in_mainnet_code": tried[best]["code_bytes"] <= evm.LARGEST_CODE,
+            "source_bytes": os.path.getsize(files.verifier_sol),
+            "by_optimizer_runs": tried,
+            "create_evm_verifier_said": said,
+            "forged_output_refused": True,
+        }
+    }
+
+
+STAGES = {"prepare": prepare, "prove": prove, "verify": verify, "evm": on_chain}
 
 
 def stage(name, args, folder, setting):
@@ -284,6 +347,8 @@ def measure(args, name, setting):
     print(f"{name}: {setting['knobs'] or 'default knobs'} …", file=sys.stderr)
     result = {"setting": setting}
     for part in STAGES:
+        if part == "evm" and args.no_evm:
+            continue
         result.update(stage(part, args, folder, setting))
     batch = setting["batch"]
     result["s_per_decision"] = statistics.median(p["s"] for p in result["proofs"]) / batch
@@ -293,6 +358,13 @@ def measure(args, name, setting):
         f"{result['proof_bytes']} bytes, verified in {result['verify_ms']:.0f} ms, 2^{result['logrows']} rows",
         file=sys.stderr,
     )
+    if "evm" in result:
+        contract = result["evm"]
+        print(
+            f"{name}: on chain {contract['gas']} gas ({contract['gas'] / batch:.0f} a decision), code of {contract['code_bytes']} bytes, "
+            f"deployed for {contract['gas_deploy']} gas",
+            file=sys.stderr,
+        )
     return result
 
 
@@ -304,6 +376,7 @@ def main():
     parser.add_argument("--proofs", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=list(SETTINGS))
     parser.add_argument("--explore", action="store_true")
+    parser.add_argument("--no-evm", action="store_true", help="leave out the verifier contract, which needs `make tools`")
     parser.add_argument("--stage", choices=list(STAGES), help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--setting", type=json.loads, help=argparse.SUPPRESS)
@@ -341,6 +414,9 @@ def main():
     }
     if "hashed" in results:
         report["ezkl_s"] = results["hashed"]["s_per_decision"]
+        if "evm" in results["hashed"]:
+            report["ezkl_evm_gas"] = results["hashed"]["evm"]["gas"]
+            report["ezkl_evm_code_bytes"] = results["hashed"]["evm"]["code_bytes"]
     if failed:
         report["failed"] = failed
     os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)

@@ -14,6 +14,6 @@ impl Audits {
         let Ok(reader) = LogReader::new(log.as_bytes()) else { return audit(log.as_bytes(), evidence, fit) };
         let mut known = self.0.lock().unwrap();
         let part = ProofPart::among(&mut known, reader.header(), evidence, fit);
-        audit_parts(log.as_bytes(), evidence, Some(part), None, fit)
+        audit_parts(log.as_bytes(), evidence, Some(&part), None, fit)
     }
 }

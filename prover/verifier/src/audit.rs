@@ -85,6 +85,15 @@ impl Report {
         self
     }
 
+    /// The report with the commitment that the auditor was promised held against the log's.
+    #[must_use]
+    pub fn committed(self, promised: Digest, log: Digest) -> Self {
+        if promised == log {
+            return self;
+        }
+        self.and(Finding::mismatch(Code::CommitmentOther, promised, log).on_line(1).field("model_commitment"))
+    }
+
     /// The report with one more error.
     #[must_use]
     pub fn and(mut self, finding: Finding) -> Self {
@@ -192,7 +201,7 @@ pub fn audit_since<R: BufRead>(
     let count =
         |severity| u64::try_from(report.findings.iter().filter(|f| f.severity == severity && f.line.is_some()).count()).unwrap_or(u64::MAX);
     let end = proven.end;
-    let Some(time_s) = report.statement.as_ref().map(|s| s.to_time_s) else { return Ok((report, None)) };
+    let Some(time_s) = report.statement.as_ref().and_then(|s| s.to_time_s) else { return Ok((report, None)) };
     let state = AuditState {
         format: AUDIT_STATE_FORMAT.to_owned(),
         version: AUDIT_STATE_VERSION,

@@ -8,6 +8,7 @@ use crate::audit::{Coverage, Evidence, Report, folds, log_finding};
 use crate::finding::{Code, Finding};
 use crate::keys::{Keys, KeysError};
 use crate::log::{Line, LogError, Reader};
+use crate::walk::without_shares;
 use crate::{Digest, Header, Proven, Statement, genesis_head, next_head, rotation_head};
 use probity_strategy::{Mandate, Observation, oriented, price_x64};
 use serde::{Deserialize, Serialize};
@@ -84,10 +85,9 @@ pub fn disclose<R: BufRead, W: Write>(log: R, from: u32, to: u32, mut out: W) ->
     }
 }
 
-/// The mandate that a disclosure says it is under; none if its header does not parse.
-#[must_use]
-pub fn disclosed_mandate<R: BufRead>(file: R) -> Option<Mandate> {
-    Reader::new(file).header::<DisclosureHeader>().ok().map(|h| h.mandate)
+/// The mandate and the commitment at genesis of a disclosure's header, if it parses.
+pub fn disclosed_promise<R: BufRead>(file: R) -> Option<(Mandate, Digest)> {
+    Reader::new(file).header::<DisclosureHeader>().ok().map(|h| (h.mandate, h.model_commitment))
 }
 
 /// Audits a disclosure against proofs of consecutive stretches from genesis on.
@@ -166,7 +166,7 @@ fn read<R: BufRead>(file: R) -> Result<Shown, Finding> {
     Ok(shown)
 }
 
-/// The arithmetic that the circuit leaves to whoever reads a record: clock, tick, price.
+/// What the circuit leaves to whoever reads a record: clock, tick, price, shares.
 fn public(shown: &Shown, obs: &Observation) -> Result<(), Finding> {
     let mandate = &shown.header.mandate;
     let interval = u64::from(mandate.interval_s).max(1);
@@ -186,7 +186,7 @@ fn public(shown: &Shown, obs: &Observation) -> Result<(), Finding> {
     if price != obs.price_x64 {
         return field(Finding::mismatch(Code::PriceMismatch, price.x64(), obs.price_x64.x64()), "price_x64");
     }
-    Ok(())
+    without_shares(obs).map_or(Ok(()), Err)
 }
 
 /// Verifies the proofs and finds the range between two of their ends.
@@ -218,8 +218,7 @@ fn check(
         }
     }
     let whole = Proven { start: first.start, end: last.end, folds: folds(&stretches) };
-    let statement =
-        Statement::new(&header, &whole, None, shown.times.0, shown.times.1).under(&origin).showing(shown.header.from_decision, to);
+    let statement = Statement::new(&header, &whole, None, None).under(&origin).showing(shown.header.from_decision, to, shown.times);
     let (decisions, orders, gaps) = (shown.decisions, shown.orders, shown.gaps);
     let coverage = Coverage { decisions, proven: decisions, orders, gaps, ..Coverage::default() };
     Some((statement, coverage, origin))

@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::io::BufRead;
 
 /// Version of the evidence's JSON.
-pub const EQUIVOCATION_VERSION: u16 = 2;
+pub const EQUIVOCATION_VERSION: u16 = 3;
 
 /// One side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,8 +16,12 @@ pub struct Side {
     /// Other weights that this log announces right before that decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub announced: Option<Rotation>,
-    /// The decision where the logs part.
-    pub entry: Entry,
+    /// The decision where the logs part; none if this log has none there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Entry>,
+    /// This log is sealed there: it says that nothing follows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
     /// Decisions of this log that a proof covers.
     pub proven: u32,
     /// Head that its proof ends at.
@@ -52,7 +56,7 @@ pub struct Equivocation {
 pub enum Histories {
     /// Another mandate or commitment: they have nothing to do with each other.
     Apart,
-    /// The same, as far as the shorter one reaches.
+    /// One begins as the whole other one, but for its seal if both end there.
     One {
         /// Decisions that both have.
         shared: u32,
@@ -81,25 +85,22 @@ pub fn histories<A: BufRead, B: BufRead>(left: (A, &Report), right: (B, &Report)
                 head = a.head;
                 continue;
             }
+            // Nothing is said against a log that ends here, sealed or not, by one that ends here too.
+            (None | Some(Line::Seal(_)), None | Some(Line::Seal(_))) | (None, Some(_)) | (Some(_), None) => {
+                return Ok(Histories::One { shared });
+            }
             _ => {}
         }
-        let (Some(a), Some(b)) = (decision(a, &mut one)?, decision(b, &mut other)?) else {
-            return Ok(Histories::One { shared });
-        };
-        let side = |(announced, entry): (Option<Rotation>, Entry), report: &Report| Side {
-            proven: report.statement.as_ref().map_or(0, |s| s.decisions),
-            proven_head: report.statement.as_ref().map(|s| s.head),
-            announced,
-            entry,
-        };
+        let (reports, left, right) = ((left.1, right.1), Side::of(a, &mut one, left.1)?, Side::of(b, &mut other, right.1)?);
         // A side counts as proven if its audit accepted it, from before this decision to after it, and its head is that of its record.
         let counts = |side: &Side, report: &Report| {
             let before = side.announced.as_ref().map_or(head, |r| rotation_head(&head, r));
             let reaches = report.statement.as_ref().is_some_and(|s| s.from_decision <= shared && s.decisions > shared);
-            report.verdict == Verdict::Accepted && reaches && next_head(&before, &side.entry.record) == side.entry.head
+            let own = side.entry.as_ref().filter(|e| next_head(&before, &e.record) == e.head);
+            own.filter(|_| report.verdict == Verdict::Accepted && reaches).map(|e| e.head)
         };
-        let (reports, left, right) = ((left.1, right.1), side(a, left.1), side(b, right.1));
-        let proven = counts(&left, reports.0) && counts(&right, reports.1) && left.entry.head != right.entry.head;
+        let heads = counts(&left, reports.0).zip(counts(&right, reports.1));
+        let proven = heads.is_some_and(|(left, right)| left != right);
         return Ok(Histories::Two(Box::new(Equivocation {
             version: EQUIVOCATION_VERSION,
             genesis_head: header.genesis_head,
@@ -114,16 +115,31 @@ pub fn histories<A: BufRead, B: BufRead>(left: (A, &Report), right: (B, &Report)
     }
 }
 
-/// The next decision, and the announcement right before it if this line is one.
-fn decision<R: BufRead>(line: Option<Line>, log: &mut LogReader<R>) -> Result<Option<(Option<Rotation>, Entry)>, LogError> {
-    Ok(match line {
-        Some(Line::Entry(entry)) => Some((None, *entry)),
-        Some(Line::Announcement(announcement)) => match log.next_line()? {
-            Some(Line::Entry(entry)) => Some((Some(announcement.rotation), *entry)),
-            _ => None,
-        },
-        Some(Line::Seal(_)) | None => None,
-    })
+impl Side {
+    /// What a log says from this line on, up to its next decision.
+    fn of<R: BufRead>(line: Option<Line>, log: &mut LogReader<R>, report: &Report) -> Result<Self, LogError> {
+        let (announced, line) = match line {
+            Some(Line::Announcement(announcement)) => (Some(announcement.rotation), log.next_line()?),
+            other => (None, other),
+        };
+        let (entry, sealed) = match line {
+            Some(Line::Entry(entry)) => (Some(*entry), false),
+            Some(Line::Seal(_)) => (None, true),
+            Some(Line::Announcement(_)) | None => (None, false),
+        };
+        let statement = report.statement.as_ref();
+        Ok(Self { announced, entry, sealed, proven: statement.map_or(0, |s| s.decisions), proven_head: statement.map(|s| s.head) })
+    }
+
+    /// Where it goes, in words.
+    fn words(&self) -> String {
+        let end = match &self.entry {
+            Some(entry) => format!("head {}", entry.head),
+            None if self.sealed => "a seal".to_owned(),
+            None => "no decision".to_owned(),
+        };
+        self.announced.map_or(end.clone(), |r| format!("{end} after an announcement of {} for decision {}", r.commitment, r.at_step))
+    }
 }
 
 impl Equivocation {
@@ -131,13 +147,9 @@ impl Equivocation {
     #[must_use]
     pub fn finding(&self) -> Finding {
         let how = if self.proven { "both proven: whoever knows the model made both" } else { "not both proven that far" };
-        let mut finding = Finding::error(
-            Code::Equivocation,
-            format!(
-                "expected one history after head {}, got heads {} and {} ({how})",
-                self.common_head, self.left.entry.head, self.right.entry.head
-            ),
-        );
+        let (left, right) = (self.left.words(), self.right.words());
+        let message = format!("expected one history after head {}, got {left}, and {right} ({how})", self.common_head);
+        let mut finding = Finding::error(Code::Equivocation, message);
         finding.step = Some(self.step);
         finding
     }

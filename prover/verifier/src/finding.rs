@@ -28,6 +28,8 @@ pub enum Code {
     MandateInvalid,
     /// The mandate of the header is not the one that the auditor was promised.
     MandateOther,
+    /// The commitment of the header is not the one that the auditor was promised.
+    CommitmentOther,
     /// The mandate's vault is the zero address: a run on paper, or a backtest.
     NoVault,
     /// A digest of the header is not the digest of what the header holds.

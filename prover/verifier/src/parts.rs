@@ -25,17 +25,18 @@ impl ProofPart {
     }
 
     /// The part of `known` that serves, or a new one, which is known from then on.
-    pub fn among<'a>(
-        known: &'a mut Vec<Self>,
+    pub fn among(
+        known: &mut Vec<Self>,
         header: &Header,
         evidence: Evidence<'_>,
         keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>,
-    ) -> &'a Self {
-        let at = known.iter().position(|part| part.serves(header, evidence)).unwrap_or(known.len());
-        if at == known.len() {
-            known.push(Self::of(header, evidence, keys));
+    ) -> Self {
+        if let Some(part) = known.iter().find(|part| part.serves(header, evidence)) {
+            return part.clone();
         }
-        &known[at]
+        let part = Self::of(header, evidence, keys);
+        known.push(part.clone());
+        part
     }
 
     /// Whether this is what verifying the evidence under that header would come to. The rest of the header has no part in it.
@@ -140,8 +141,8 @@ mod tests {
         // A mandate out of range: nothing is laid out for it.
         let mut wrong = header.clone();
         wrong.mandate.decisions_per_fold = 0;
-        let part = ProofPart::of(&wrong, evidence, nobody);
-        assert_eq!(part.outcome.unwrap_err().code, Code::MandateInvalid);
+        let refused = ProofPart::of(&wrong, evidence, nobody);
+        assert_eq!(refused.outcome.unwrap_err().code, Code::MandateInvalid);
 
         // Another proof, another commitment: verified, not taken over.
         let mut flipped = VECTOR_PROOF.to_vec();

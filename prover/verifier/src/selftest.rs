@@ -83,7 +83,7 @@ pub fn selftest() -> Result<Vec<Outcome>, KeysError> {
     let done: RefCell<Vec<ProofPart>> = RefCell::default();
     let proven = |header: &Header, proof: &[u8]| {
         let evidence = Evidence { proof: (!proof.is_empty()).then_some(proof), ..Evidence::default() };
-        ProofPart::among(&mut done.borrow_mut(), header, evidence, keys).outcome.clone()
+        ProofPart::among(&mut done.borrow_mut(), header, evidence, keys).outcome
     };
     Ok(attacks().into_iter().map(|attack| judge(attack, &proven)).collect())
 }

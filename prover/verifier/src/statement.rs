@@ -34,10 +34,12 @@ pub struct Statement {
     pub decisions: u32,
     /// Folds they took.
     pub folds: u32,
-    /// Time of the first proven decision, Unix seconds.
-    pub from_time_s: u64,
-    /// Time of the last proven decision, Unix seconds.
-    pub to_time_s: u64,
+    /// Time of the first proven decision, Unix seconds; none if it is not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_time_s: Option<u64>,
+    /// Time of the last proven decision, Unix seconds; none if it is not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_time_s: Option<u64>,
     /// The claim.
     pub shows: Vec<String>,
     /// What the claim leaves open.
@@ -53,9 +55,10 @@ fn announced(ahead: Option<Rotation>) -> String {
 }
 
 impl Statement {
-    /// The statement of a verified proof over the log of `header`, whose weights rotated as said; none where that is not known.
+    /// The statement of a verified proof over the log of `header`, whose weights rotated as said, and whose first and last decisions were made at
+    /// these Unix seconds; none where that is not known.
     #[must_use]
-    pub fn new(header: &Header, proven: &Proven, rotations: Option<&[Rotation]>, from_time_s: u64, to_time_s: u64) -> Self {
+    pub fn new(header: &Header, proven: &Proven, rotations: Option<&[Rotation]>, times_s: Option<(u64, u64)>) -> Self {
         let (from, Waypoint { decisions, head, .. }) = (proven.from(), proven.end);
         let known = rotations.is_some();
         let rotations: Vec<Rotation> = rotations.unwrap_or_default().iter().filter(|r| r.at_step < decisions).copied().collect();
@@ -136,8 +139,8 @@ impl Statement {
             from_decision: from,
             decisions,
             folds: proven.folds,
-            from_time_s,
-            to_time_s,
+            from_time_s: times_s.map(|t| t.0),
+            to_time_s: times_s.map(|t| t.1),
             shows,
             does_not_show,
         }
@@ -183,13 +186,15 @@ impl Statement {
         self
     }
 
-    /// Says that only decisions `from` … `to` − 1 are shown.
+    /// Says that only decisions `from` … `to` − 1 are shown, the first and last of them made at these Unix seconds.
     #[must_use]
-    pub(crate) fn showing(mut self, from: u32, to: u32) -> Self {
-        self.does_not_show.push("That the decisions that are not shown would be taken as lines of a log: time moving forward, prices that fit their ticks, amounts and announcements within their formats.".to_owned());
+    pub(crate) fn showing(mut self, from: u32, to: u32, times_s: (u64, u64)) -> Self {
+        self.does_not_show.push("That the decisions that are not shown would be taken as lines of a log: time moving forward, prices that fit their ticks, shares in the vault (without which the drawdown limit holds nothing back), amounts and announcements within their formats.".to_owned());
         self.shows.push(format!(
-            "Of them, decisions {from} … {} are shown, exactly as they were made and in their places; the others are proven and not shown.",
-            to.saturating_sub(1)
+            "Of them, decisions {from} … {} (Unix times {} … {} s) are shown, exactly as they were made and in their places; the others are proven and not shown.",
+            to.saturating_sub(1),
+            times_s.0,
+            times_s.1
         ));
         self
     }

@@ -127,10 +127,7 @@ impl Walk {
         let portfolio = Portfolio::of(&self.mandate.limits, &self.state, obs, &val);
         self.fill(obs, decision.halted, findings);
         flows(&portfolio, findings);
-        if obs.shares.raw() == 0 {
-            let message = "expected shares, got none: without them no loss a share can be told, and the drawdown limit holds nothing back at this decision";
-            findings.push(Finding::error(Code::NoShares, message).field("record.observation.shares"));
-        }
+        findings.extend(without_shares(obs));
         let halted = self.state.halted || portfolio.anomaly || portfolio.drawdown;
         if decision.halted != halted {
             findings.push(Finding::mismatch(Code::HaltMismatch, halted, decision.halted).field("decision.halted"));
@@ -369,13 +366,20 @@ impl Walk {
             findings.push(Finding::new(Severity::Warn, Code::UnprovenStart, message).field("proof.start.commitment"));
         }
         let from_time_s = self.first_time_s;
-        self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, Some(&self.rotations), from_time_s, to))
+        self.proven_time_s.filter(|_| self.met).map(|to| Statement::new(header, &proven, Some(&self.rotations), Some((from_time_s, to))))
     }
 }
 
 /// A rotation ahead in words.
 fn named(ahead: Option<Rotation>) -> String {
     ahead.map_or_else(|| "no rotation ahead".to_owned(), |r| format!("{} ahead at decision {}", r.commitment, r.at_step))
+}
+
+/// Whether an observation has shares, which a loss a share is told by.
+pub(crate) fn without_shares(obs: &Observation) -> Option<Finding> {
+    let message =
+        "expected shares, got none: without them no loss a share can be told, and the drawdown limit holds nothing back at this decision";
+    (obs.shares.raw() == 0).then(|| Finding::error(Code::NoShares, message).field("record.observation.shares"))
 }
 
 fn flows(portfolio: &Portfolio, findings: &mut Vec<Finding>) {

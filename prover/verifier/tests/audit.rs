@@ -5,13 +5,13 @@ mod common;
 
 use common::{mandate, model, run};
 use probity_strategy::{Amount, Fill, Mandate, Order, Record, Side};
-use probity_verifier::{Code, Entry, Evidence, Header, Report, Salt, Severity, audit, commit_model, next_head};
+use probity_verifier::{Code, Entry, Evidence, Header, Report, Salt, Severity, audit, audit_disclosure, commit_model, disclose, next_head};
 use std::fmt::Write;
 use std::process::Command;
 use std::sync::Arc;
 
-/// The log of records, with heads computed afresh, audited without a proof.
-fn check(mandate: &Mandate, records: &[Record]) -> Report {
+/// The log of records, with heads computed afresh.
+fn log(mandate: &Mandate, records: &[Record]) -> String {
     let commitment = commit_model(&mandate.model, &model(&mandate.model, 0), &Salt::new([7; 32]));
     let header = Header::new(mandate.clone(), commitment);
     let mut text = serde_json::to_string(&header).unwrap() + "\n";
@@ -20,7 +20,12 @@ fn check(mandate: &Mandate, records: &[Record]) -> Report {
         head = next_head(&head, record);
         writeln!(text, "{}", serde_json::to_string(&Entry { record: record.clone(), head }).unwrap()).unwrap();
     }
-    audit(text.as_bytes(), Evidence::default(), |m| probity_verifier::Keys::for_mandate(m).map(Arc::new))
+    text
+}
+
+/// The same, audited without a proof.
+fn check(mandate: &Mandate, records: &[Record]) -> Report {
+    audit(log(mandate, records).as_bytes(), Evidence::default(), |m| probity_verifier::Keys::for_mandate(m).map(Arc::new))
 }
 
 fn errors(report: &Report) -> Vec<(Code, Option<u32>, Option<&str>)> {
@@ -170,6 +175,11 @@ fn a_log_without_shares_is_refused() {
     for step in 0..3 {
         assert!(found.contains(&(Code::NoShares, Some(step), Some("record.observation.shares"))), "{found:?}");
     }
+    // Nor is a part of one that shows only some of them.
+    let mut shown = Vec::new();
+    disclose(log(&mandate, &records).as_bytes(), 1, 3, &mut shown).unwrap();
+    let report = audit_disclosure(shown.as_slice(), Evidence::default(), |_| unreachable!("nothing is proven"));
+    assert_eq!(errors(&report), [(Code::NoShares, Some(1), Some("record.observation.shares"))]);
 }
 
 #[test]

@@ -41,8 +41,9 @@ fn two_histories_part_where_they_do_and_are_evidence() {
     assert_eq!((usize::try_from(found.step).unwrap(), found.proven), (step, false));
     let before: serde_json::Value = serde_json::from_str(VECTOR_LOG.lines().nth(place).unwrap()).unwrap();
     assert_eq!(serde_json::to_value(found.common_head).unwrap(), before["head"]);
-    assert_eq!(probity_verifier::next_head(&found.common_head, &found.left.entry.record), found.left.entry.head);
-    assert_eq!(probity_verifier::next_head(&found.common_head, &found.right.entry.record), found.right.entry.head);
+    for entry in [&found.left, &found.right].map(|s| s.entry.as_ref().unwrap()) {
+        assert_eq!(probity_verifier::next_head(&found.common_head, &entry.record), entry.head);
+    }
     let finding = found.finding();
     assert_eq!((finding.code, finding.step), (Code::Equivocation, Some(found.step)));
     let with = report(VECTOR_LOG).and(finding);
@@ -67,5 +68,40 @@ fn a_forged_copy_is_no_proven_side() {
     let edited = attacked("decision /record/observation/quote edited");
     let Histories::Two(found) = compared(VECTOR_LOG, &edited) else { panic!("one history") };
     assert!(!found.proven);
-    assert_eq!(found.left.entry.head, found.right.entry.head);
+    assert_eq!(found.left.entry.as_ref().unwrap().head, found.right.entry.as_ref().unwrap().head);
+}
+
+/// One log says that nothing follows, or that other weights do, and the other one says otherwise: two histories, though no proof covers that.
+#[test]
+fn what_the_shorter_log_ends_with_is_held_against_the_longer_one() {
+    let lines: Vec<&str> = VECTOR_LOG.split_inclusive('\n').collect();
+    let at = lines.iter().position(|l| l.contains("\"rotation\"")).unwrap();
+    let decided = u32::try_from(lines.iter().take(at).filter(|l| l.contains("\"record\"")).count()).unwrap();
+    let ends_announcing = lines[..=at].concat();
+    assert_eq!(compared(VECTOR_LOG, &ends_announcing), Histories::One { shared: decided });
+
+    // Other weights were promised than those that took over, or none were.
+    let other = attacked("announcement /rotation/at_step edited to 20, log rebuilt");
+    let other: String = other.split_inclusive('\n').take(at + 1).collect();
+    let Histories::Two(found) = compared(&ends_announcing, &other) else { panic!("one history") };
+    assert_eq!((found.step, found.proven, &found.left.entry, &found.right.entry), (decided, false, &None, &None));
+    assert!(found.left.announced.is_some() && found.left.announced != found.right.announced);
+    let none = attacked("the announcement taken out, log rebuilt");
+    for (left, right) in [(&ends_announcing, &none), (&none, &ends_announcing)] {
+        let Histories::Two(found) = compared(left, right) else { panic!("one history") };
+        assert_eq!((found.step, found.proven), (decided, false));
+        assert_eq!([&found.left, &found.right].map(|s| s.announced.is_some()), [left == &ends_announcing, right == &ends_announcing]);
+    }
+
+    // One is sealed where the other goes on.
+    let seal = lines.last().unwrap();
+    assert!(seal.contains("\"seal"), "{seal}");
+    let open = lines[..lines.len() - 1].concat();
+    assert_eq!(compared(VECTOR_LOG, &open), Histories::One { shared: 12 });
+    let head = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["head"].as_str().unwrap().to_owned();
+    let (before, last) = (lines[lines.len() - 3], lines[lines.len() - 2]);
+    let sealed_early = lines[..lines.len() - 2].concat() + &seal.replace(&head(last), &head(before)).replace("12", "11");
+    let Histories::Two(found) = compared(VECTOR_LOG, &sealed_early) else { panic!("one history") };
+    assert_eq!((found.step, found.proven, found.right.sealed, found.left.sealed), (11, false, true, false));
+    assert!(found.finding().to_string().contains("a seal"), "{}", found.finding());
 }

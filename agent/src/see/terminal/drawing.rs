@@ -97,6 +97,7 @@ fn health(shown: &Shown) -> Line<'_> {
     };
     let mut words = vec![Span::styled(h.state.to_uppercase(), Style::new().fg(colour).add_modifier(Modifier::BOLD))];
     words.extend(h.reason.as_ref().map(|reason| Span::from(format!(": {reason}"))));
+    words.extend(shown.about.rotation_ahead.map(|r| Span::from(format!("  new weights at #{}", r.at_step)).dim()));
     Line::from(words)
 }
 

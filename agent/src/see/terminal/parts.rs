@@ -130,7 +130,12 @@ pub(super) fn decisions(frame: &mut Frame<'_>, area: Rect, shown: &Shown) {
 
 /// What was ordered and what came of it, in units.
 fn order(row: &Row, base: &str, quote: &str, filled: bool) -> Span<'static> {
-    let halted = if row.halted { " HALTED" } else { "" };
+    let halted = match (row.halted, row.takes_over) {
+        (true, true) => " HALTED, NEW WEIGHTS",
+        (true, false) => " HALTED",
+        (false, true) => " NEW WEIGHTS",
+        (false, false) => "",
+    };
     let (name, given, taken, colour) = match row.side {
         None => return Span::from(format!("hold{halted}")),
         Some(Side::Buy) => ("buy", quote, base, Color::Green),

@@ -109,6 +109,7 @@ function rows(v) {
       const [given, got] = d.side === 'buy' ? [q, b] : [b, q];
       what.append(` ${amount(d.amount_in)} ${given}` + (d.amount_out == null ? '' : ` for ${amount(d.amount_out)} ${got}`));
     }
+    if (d.takes_over) what.append(make('span', ' new weights', 'state sent'));
     if (d.halted) what.append(make('span', ' only sells', 'state not_filled'));
     if (d.tx_hash && v.about.paper) tx.textContent = d.tx_hash;
     else if (d.tx_hash) {
@@ -138,7 +139,9 @@ function mandate(v) {
     ['Turnover, at most', `${p(l.max_turnover_bps)} in ${l.turnover_window_steps} decisions`], ['Drawdown, halts at', p(l.max_drawdown_bps)], ['Slippage, at most', p(l.max_slippage_bps)],
     ['Proof engine', m.proof_engine], ['Decisions a fold', String(m.decisions_per_fold)], ['Chain id', String(m.chain_id)]]);
   at('model').className = 'facts tall';
-  facts('model', [['Model', v.about.model_commitment, 'hex'], ['Mandate digest', v.about.mandate_digest, 'hex'], ['Vault', v.about.paper ? 'none: on paper' : m.vault, 'hex'], ['Pool', m.pool, 'hex']]);
+  const ahead = v.about.rotation_ahead, turned = v.about.commitment_in_force !== v.about.model_commitment;
+  facts('model', [['Model', v.about.model_commitment, 'hex'], ...(turned ? [['Weights in force', v.about.commitment_in_force, 'hex']] : []),
+    ...(ahead ? [[`Weights from decision ${ahead.at_step}`, ahead.commitment, 'hex']] : []), ['Mandate digest', v.about.mandate_digest, 'hex'], ['Vault', v.about.paper ? 'none: on paper' : m.vault, 'hex'], ['Pool', m.pool, 'hex']]);
 }
 
 function show(v) {

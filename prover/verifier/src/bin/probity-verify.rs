@@ -5,8 +5,8 @@
 
 use probity_strategy::Mandate;
 use probity_verifier::{
-    Evidence, FileDigest, Keys, LogReader, MAX_ENVELOPE, Outcome, ParamsSource, Report, Reveal, Severity, Story, Units, Verdict, audit,
-    audit_disclosure, disclosed_mandate, selftest,
+    Digest, Evidence, FileDigest, Keys, LogReader, MAX_ENVELOPE, Outcome, ParamsSource, Report, Reveal, Severity, Story, Units, Verdict,
+    audit, audit_disclosure, disclosed_promise, selftest,
 };
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -15,7 +15,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 const USAGE: &str =
-    "usage: probity-verify (--log FILE | --disclosure FILE) --proof FILE [--before FILE …] [--segment] [--mandate FILE] [--reveal FILE] [--json]
+    "usage: probity-verify (--log FILE | --disclosure FILE) --proof FILE [--before FILE …] [--segment] [--reveal FILE] [--json]
+                      [--mandate FILE] [--commitment DIGEST]
                       [--report FILE [--units QUOTE:DECIMALS/BASE:DECIMALS]]
                       [--ptau FILE [--ptau-digest HEX | --insecure-ptau NAME]]
 
@@ -25,6 +26,7 @@ const USAGE: &str =
   --before FILE  a proof that ends where the next one starts; repeated in order, all of them before --proof
   --segment      a proof of part of the log is what is wanted: what it leaves out is no error
   --mandate FILE the mandate you were promised (JSON); the log has to keep this one
+  --commitment DIGEST   the commitment to the model that you were promised or that is registered on chain; the log has to begin with this one
   --reveal FILE  revealed model and salt (JSON): replays every decision as well
   --ptau FILE    powers-of-tau file, for a proof of the pairing engine; its digest must be pinned in this program
   --ptau-digest HEX     take the file with this BLAKE2b-512 (as b2sum prints it) instead
@@ -55,6 +57,7 @@ struct Args {
     before: Vec<PathBuf>,
     segment: bool,
     mandate: Option<PathBuf>,
+    commitment: Option<Digest>,
     reveal: Option<PathBuf>,
     report: Option<PathBuf>,
     units: Option<Units>,
@@ -79,6 +82,10 @@ impl Args {
                 Some(name @ "--before") => args.before.push(value(name)?.into()),
                 Some("--segment") => args.segment = true,
                 Some("--mandate") => path(&mut args.mandate, "--mandate")?,
+                Some(name @ "--commitment") => {
+                    let digest = value(name)?.to_string_lossy().parse().map_err(|e| format!("{name}: {e}"))?;
+                    once(&mut args.commitment, digest, name)?;
+                }
                 Some("--report") => path(&mut args.report, "--report")?,
                 Some(name @ "--units") => {
                     let units = value(name)?.to_string_lossy().parse().map_err(|e| format!("{name}: {e}"))?;
@@ -198,11 +205,17 @@ fn run() -> Result<ExitCode, String> {
     let evidence = Evidence { proof: Some(&proof), reveal: reveal.as_ref(), before: &before, segment: args.segment };
     let keys = |mandate: &Mandate| Keys::for_mandate_with(mandate, &source).map(Arc::new);
     let mut report = if part { audit_disclosure(open(&log)?, evidence, keys) } else { audit(open(&log)?, evidence, keys) };
-    if let Some(promised) = &promised {
-        let header =
-            if part { disclosed_mandate(open(&log)?) } else { LogReader::new(open(&log)?).ok().map(|r| r.header().mandate.clone()) };
-        // A header that does not parse is a finding already.
-        if let Some(mandate) = header {
+    let header = if part {
+        disclosed_promise(open(&log)?)
+    } else {
+        LogReader::new(open(&log)?).ok().map(|r| (r.header().mandate.clone(), r.header().model_commitment))
+    };
+    // A header that does not parse is a finding already.
+    if let Some((mandate, commitment)) = header {
+        if let Some(promised) = args.commitment {
+            report = report.committed(promised, commitment);
+        }
+        if let Some(promised) = &promised {
             report = report.promised(promised, &mandate);
         }
     }

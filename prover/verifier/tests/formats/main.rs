@@ -188,6 +188,25 @@ pub(crate) fn parted(step: usize) -> Equivocation {
     }
 }
 
+/// The golden log, and one of its agent that says after five decisions that nothing follows.
+pub(crate) fn parted_by_a_seal() -> Equivocation {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let mut log = LogWriter::create(&path, &header(0), false).unwrap();
+    for record in run(0, 5) {
+        if record.observation.step == 2 {
+            log.announce(&announced()).unwrap();
+        }
+        log.append(&record).unwrap();
+    }
+    log.seal().unwrap();
+    let (left, right) = (golden_log(), std::fs::read_to_string(path).unwrap());
+    match histories((left.as_bytes(), &audited(&left, 0)), (right.as_bytes(), &audited(&right, 0))).unwrap() {
+        Histories::Two(found) => *found,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// What the golden log announces.
 fn announced() -> Rotation {
     Rotation { commitment: commit_model(&mandate().model, &reveal(1).model, &reveal(1).salt), at_step: 14 }

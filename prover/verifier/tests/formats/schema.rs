@@ -1,6 +1,6 @@
 //! The JSON Schemas take what the program writes, and no other fields.
 
-use crate::{disclosed, folder, golden_log, leaves, parted};
+use crate::{disclosed, folder, golden_log, leaves, parted, parted_by_a_seal};
 use serde_json::Value;
 
 fn file(name: &str) -> Value {
@@ -129,6 +129,9 @@ fn schemas_take_audit_states_evidence_and_disclosures() {
     for step in [2, 5] {
         holds(&file("evidence.schema.json"), &serde_json::to_value(parted(step)).unwrap(), &optional);
     }
+    let sealed = serde_json::to_value(parted_by_a_seal()).unwrap();
+    assert!(sealed["right"]["sealed"] == true && sealed["right"]["entry"].is_null() && sealed["left"]["entry"].is_object(), "{sealed}");
+    holds(&file("evidence.schema.json"), &sealed, &["fill", "order", "sealed"]);
     let schema = file("disclosure.schema.json");
     for line in disclosed().lines() {
         holds(&schema, &serde_json::from_str(line).unwrap(), &optional);

@@ -1,0 +1,94 @@
+//! Bad days on paper, where they differ from those of a vault (`docs/operators/faults.md`).
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use probity_tests::on_paper::{agent, inspect};
+use probity_tests::own_clock::{OwnClock, USDC};
+use probity_tests::trader::{Trader, WETH};
+use probity_tests::{json, run_with};
+use serde_json::{Value, json as object};
+
+/// The block that a decision's outcome names.
+fn block_of(outcome: &Value) -> u64 {
+    outcome["tx_hash"].as_str().and_then(|place| place.strip_prefix("paper, block ")).unwrap().parse().unwrap()
+}
+
+/// A chain with a falling price on it, and the agent killed with the first order of its third decision or later between decision and fill.
+fn killed_with_an_order(chain: &OwnClock, dir: &std::path::Path) -> usize {
+    let trader = Trader::on(&chain.rpc, 500, [USDC, WETH]);
+    for step in 2..8 {
+        let at = format!("decide_sent:{}", if step == 2 { 3 } else { 2 });
+        let mut running = agent(dir, chain.rpc.url(), 1_000, &[], &[("PROBITY_CRASH_AT", &at)]);
+        for n in 0..(if step == 2 { 2 } else { 1 }) {
+            running.says("PAPER #");
+            trader.swap(USDC, WETH, 8_000_000_000_000 * (n + 1));
+        }
+        assert_eq!(running.ends().0, None, "the drill kills it");
+        let seen = inspect(dir);
+        let last = seen["last"].as_array().unwrap();
+        if !last.last().unwrap()["decision"]["order"].is_null() {
+            assert_eq!(seen["outcome_unknown"], 1, "{seen}");
+            return last.len() - 1;
+        }
+    }
+    unreachable!("no decision had an order");
+}
+
+#[test]
+fn an_order_whose_block_the_node_may_have_forgotten_is_sent_again_and_late() {
+    let chain = OwnClock::start();
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let step = killed_with_an_order(&chain, &dir);
+    let before = chain.newest();
+    chain.rpc.call("anvil_mine", &object!(["0x50"]));
+    let mut second = agent(&dir, chain.rpc.url(), 1_000, &[], &[]);
+    second.says("PAPER #");
+    drop(second);
+    let seen = inspect(&dir);
+    let outcome = &seen["last_outcomes"][step];
+    assert!(block_of(outcome) > before + 0x50, "in a block of after the restart: {outcome}");
+    assert_eq!(outcome["executed"], false, "too late to trade: {outcome}");
+    assert!(seen["decisions"].as_u64().unwrap() > u64::try_from(step + 1).unwrap(), "and it goes on: {seen}");
+}
+
+#[test]
+fn a_fill_that_a_deep_reorganisation_took_away_stays_on_paper() {
+    let chain = OwnClock::start();
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let trader = Trader::on(&chain.rpc, 500, [USDC, WETH]);
+    let mut running = agent(&dir, chain.rpc.url(), 1_000, &[], &[]);
+    running.says("PAPER #");
+    let snapshot = chain.rpc.call("evm_snapshot", &object!([]));
+    trader.swap(USDC, WETH, 8_000_000_000_000);
+    let mut line = running.says("PAPER #");
+    while !(line.contains("buy ") || line.contains("sell")) || line.contains("NOT FILLED") {
+        line = running.says("PAPER #");
+    }
+    let cut = inspect(&dir);
+    let step = cut["last_outcomes"].as_array().unwrap().iter().position(|o| o["executed"] == true).unwrap();
+    // The swap that moved the price never was, nor was the block of the fill.
+    chain.stand_still();
+    assert_eq!(chain.rpc.call("evm_revert", &object!([snapshot])), true);
+    chain.rpc.call("anvil_setCoinbase", &object!(["0x00000000000000000000000000000000000000aa"]));
+    chain.go_on();
+    assert!(chain.newest() < block_of(&cut["last_outcomes"][step]), "the block of the fill is gone");
+    running.says("PAPER #");
+    drop(running);
+    let seen = inspect(&dir);
+    assert_eq!((&seen["last"][step], &seen["last_outcomes"][step]), (&cut["last"][step], &cut["last_outcomes"][step]));
+    assert_eq!(seen["state"], "active", "it does not notice: {seen}");
+}
+
+#[test]
+fn an_oracle_that_does_not_go_back_an_interval_ends_the_start() {
+    let chain = OwnClock::start();
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    let args = ["--json", "run", "--paper", "--rpc", chain.rpc.url(), "--dir", dir.to_str().unwrap()];
+    let out = run_with("probity", &args, &[("PROBITY__MANDATE__INTERVAL_S", "86400")]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.code() == Some(2) && said.contains("the pool's oracle keeps"), "{said}");
+    assert!(said.contains("has to go back 86400 s (mandate.interval_s)"), "{said}");
+    assert!(out.stdout.is_empty() || json(&out)["result"].is_null());
+}
