@@ -172,6 +172,19 @@ async fn strict(world: &World, setup: &Arc<SettlementSetup>, verifier: &Settleme
     assert_eq!((standing.proven_steps, standing.weights.commitment), (14, announce.commitment));
 }
 
+/// Announced before the vault was armed, and before its first decision: the first range starts with it, from the genesis head.
+async fn first_of_all(world: &World, setup: &Arc<SettlementSetup>, verifier: &SettlementVerifier) {
+    let other = Some((eager(setup, false), salt(), ROTATION_NOTICE));
+    let mut desk = Armed::open_announced(world, setup, verifier, eager(setup, true), (40, 1_000_000), other).await;
+    let standing = desk.vault.view().standing().await.unwrap();
+    assert_eq!((standing.proven_steps, standing.settles_to, standing.weights.ahead), (0, ROTATION_NOTICE, [0; 32]));
+    assert_ne!(standing.proven_head, standing.head);
+    desk.decide(1).await;
+    desk.vault.settle(&desk.settlement().bytes).await.unwrap();
+    let standing = desk.vault.view().standing().await.unwrap();
+    assert_eq!((standing.proven_steps, standing.settles_to, standing.weights.ahead_step), (1, ROTATION_NOTICE, ROTATION_NOTICE));
+}
+
 /// So many holds from the nth interval on, on a head.
 async fn holds(desk: &Desk, n: u64, count: u32, on: [u8; 32]) -> Vec<(Observed, Move)> {
     let (first, accounts) = (desk.observe(n).await.step, desk.view().balances().await.unwrap());
@@ -265,6 +278,12 @@ async fn ranges_across_an_announcement_and_a_take_over_settle() {
 async fn an_announcement_with_another_head_cannot_be_settled() {
     let (setup, world, verifier) = armed().await;
     another_head(&world, &setup, &verifier).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_announcement_before_everything_starts_the_first_range() {
+    let (setup, world, verifier) = armed().await;
+    first_of_all(&world, &setup, &verifier).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -43,7 +43,19 @@ impl<'a> Armed<'a> {
         setup: &Arc<SettlementSetup>,
         verifier: &SettlementVerifier,
         model: Model,
+        terms: (u32, u32),
+    ) -> Armed<'a> {
+        Self::open_announced(world, setup, verifier, model, terms, None).await
+    }
+
+    /// The same; other weights may be announced before the vault is armed.
+    pub(crate) async fn open_announced(
+        world: &'a World,
+        setup: &Arc<SettlementSetup>,
+        verifier: &SettlementVerifier,
+        model: Model,
         (most, seconds): (u32, u32),
+        other: Option<(Model, Salt, u32)>,
     ) -> Armed<'a> {
         let operator = world.account(OPERATOR).await;
         let pool = PoolInfo::read(world.chain.url(), POOL_500, USDC).await.unwrap();
@@ -71,15 +83,7 @@ impl<'a> Armed<'a> {
             max_slippage_bps: mandate.limits.max_slippage_bps,
         };
         vault.register(&promise).await.unwrap();
-        let terms = Terms {
-            verifier: verifier.address(),
-            genesis_state: digest(6).to_bytes(),
-            max_unproven_decisions: most,
-            max_unproven_seconds: seconds,
-        };
-        vault.arm(&terms).await.unwrap();
-        refused(vault.arm(&terms).await, "AlreadyArmed");
-        let desk = Self {
+        let mut desk = Self {
             world,
             trail: Trail { value: [0; 32], fingerprint: Scalar::from(0) },
             settled_trail: Trail { value: [0; 32], fingerprint: Scalar::from(0) },
@@ -91,6 +95,19 @@ impl<'a> Armed<'a> {
             waiting: Vec::new(),
             ended: Vec::new(),
         };
+        if let Some((model, salt, at_step)) = other {
+            let (announce, position) = desk.announcement(model, salt, at_step);
+            desk.vault.announce(&announce).await.unwrap();
+            desk.announced(position);
+        }
+        let terms = Terms {
+            verifier: verifier.address(),
+            genesis_state: digest(6).to_bytes(),
+            max_unproven_decisions: most,
+            max_unproven_seconds: seconds,
+        };
+        desk.vault.arm(&terms).await.unwrap();
+        refused(desk.vault.arm(&terms).await, "AlreadyArmed");
         let start = Trail { value: desk.domain(0, 0), fingerprint: Scalar::from(0) };
         Self { trail: start, settled_trail: start, ..desk }
     }
