@@ -132,7 +132,7 @@ mod tests {
 
     fn some(at_step: Option<u32>) -> Request {
         let policy = serde_json::json!({ "gain": 1, "band_gain": 0, "cooldown_steps": 0, "band_bps": 0, "max_step_bps": 1 });
-        let model = serde_json::json!({ "scales": [1; 16], "weights": [], "biases": [], "policy": policy });
+        let model = serde_json::json!({ "scales": vec![1; 16], "weights": [], "biases": [], "policy": policy });
         let opening = serde_json::json!({ "model": model, "salt": "11".repeat(32) });
         Request::new(serde_json::from_value(opening).unwrap(), at_step)
     }
