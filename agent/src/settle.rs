@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use crate::settle_desk::{Desk, forget, vault_of};
 use crate::{keys, output, secret};
 use anyhow::{Context, Result, bail, ensure};
-use probity_chain::{Address, DevChain, Sender, SettlementVerifier, Vault, VaultView};
+use probity_chain::{Address, DevChain, Sender, SettlementVerifier, Standing, Vault, VaultView};
 use probity_strategy::{Mandate, Record};
 use probity_verifier::SettlementSetup;
 use serde::Serialize;
@@ -107,19 +107,26 @@ pub(crate) fn settle(args: &SettleArgs, settings: &Settings, json: bool) -> Resu
             entries.len()
         );
         let records: Vec<Record> = entries.into_iter().take(steps).map(|e| e.record).collect();
-        let vault = Vault::at(sender(&args.dir, &url, settings, chain_id).await?, vault);
         let (from, to) = (standing.proven_steps, standing.steps);
         let mut done = Settled { from, to, settlement_bytes: 0, gas_used: 0, insecure_params };
-        let mut standing = standing;
-        // Range by range: no settlement goes over an announcement of other weights or their take-over.
-        while standing.proven_steps < to {
+        let prove = |standing: &Standing| {
             let end = to.min(standing.settles_to);
             output::talk(format!("proving {} decisions …", end.saturating_sub(standing.proven_steps)));
-            let waiting = tokio::task::block_in_place(|| desk.prove(&standing, &records))?;
+            tokio::task::block_in_place(|| desk.prove(standing, &records))
+        };
+        // Before anybody is asked for a key: what is proven waits in the folder.
+        let mut waiting = prove(&standing)?;
+        let vault = Vault::at(sender(&args.dir, &url, settings, chain_id).await?, vault);
+        // Range by range: no settlement goes over an announcement of other weights or their take-over.
+        loop {
             let sent = crate::run::send_settlement(&desk, &vault, &waiting, &mut ()).await;
             done.gas_used += sent.context("the proof waits in the run's folder; the same command sends it again")?;
             done.settlement_bytes += waiting.bytes()?.len();
-            standing = view.standing().await?;
+            let standing = view.standing().await?;
+            if standing.proven_steps >= to {
+                break;
+            }
+            waiting = prove(&standing)?;
         }
         output::data(json, "settled", &done, || {
             format!("settled decisions {} … {} ({} bytes, {} gas)", done.from, done.to, done.settlement_bytes, done.gas_used)

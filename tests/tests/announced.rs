@@ -7,6 +7,9 @@ use probity_verifier::{Digest, Line, LogReader, Rotation, rotation_head};
 use serde_json::{Value, json as j};
 use std::path::Path;
 
+/// Exit code, errors, report.
+type Verdict = (Option<i32>, Vec<(String, Option<u64>)>, Value);
+
 /// A log and its run's vault, after two decisions and an announcement.
 #[test]
 fn an_announcement_is_held_against_the_vault_both_ways() {
@@ -30,7 +33,7 @@ fn an_announcement_is_held_against_the_vault_both_ways() {
     }
     let rotation = |n: u8| Rotation { commitment: Digest::from_bytes([n; 32]).unwrap(), at_step: 14 };
     let announcement = |n: u8| j!({"rotation": rotation(n), "head": rotation_head(&head, &rotation(n))}).to_string();
-    let audit = |more: &[String]| -> (Option<i32>, Vec<(String, Option<u64>)>, Value) {
+    let audit = |more: &[String]| -> Verdict {
         let log = temp.path().join("log.jsonl");
         let lines: Vec<&str> = open.iter().copied().chain(more.iter().map(String::as_str)).collect();
         std::fs::write(&log, lines.join("\n") + "\n").unwrap();

@@ -172,9 +172,10 @@ pub fn fold(key: &SettlementKey, claim: &Claim, proof: &Proof, challenges: &[Sca
         for (i, element) in end.z.iter_mut().enumerate() {
             *element = match i {
                 0 => claim.after.commitment,
+                // The mandate.
+                1 => *element,
                 2 => claim.after.ahead,
                 3 => claim.after.ahead_step,
-                0..FIXED => *element,
                 FIXED => *element + live,
                 _ => block.rest.get(i.saturating_sub(FIXED + 1)).copied().unwrap_or_default(),
             };
