@@ -116,9 +116,11 @@ impl Agent {
             let mut notes = Following { journal: &self.journal, gate: &self.gate, what };
             let sent = vault.announce_noting(&announce, what.attempts(&self.journal)?, &mut notes);
             let sent = sent.instrument(tracing::info_span!("announce", step)).await;
-            gas_used = Some(sent.with_context(|| {
+            let gas = sent.with_context(|| {
                 format!("the announcement before decision {step} is journaled and its outcome unknown; start the agent again to settle it")
-            })?);
+            })?;
+            self.feed.tell(&Event::AnnouncementMined { gas_used: gas });
+            gas_used = Some(gas);
             seen = vault.view().announced_at(step, self.registered_block).await?;
         }
         let seen = seen.with_context(|| format!("the vault's event of the announcement before decision {step}"))?;

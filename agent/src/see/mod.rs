@@ -99,7 +99,12 @@ pub(crate) enum Event {
         /// Which, and from when.
         rotation: Rotation,
     },
-    /// Its transaction is being sent.
+    /// The announcement is in a block.
+    AnnouncementMined {
+        /// Gas of its transaction.
+        gas_used: u64,
+    },
+    /// A decision's transaction is being sent.
     Sent {
         /// Decision.
         step: u32,
@@ -208,6 +213,9 @@ impl Feed {
         self.change(|view| {
             for a in announced {
                 view.apply(&Event::Announced { rotation: a.rotation });
+                if let Some(gas_used) = a.mined.as_ref().and_then(|m| m.gas_used) {
+                    view.apply(&Event::AnnouncementMined { gas_used });
+                }
             }
             for entry in entries {
                 view.apply(&Event::Decided(Box::new(entry.record.clone())));

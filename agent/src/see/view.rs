@@ -55,6 +55,7 @@ impl View {
                 self.ahead.push_back(*rotation);
                 self.about.rotation_ahead = Some(*rotation);
             }
+            Event::AnnouncementMined { gas_used } => self.figures.gas_used_total += gas_used,
             Event::Sent { step } => {
                 if let Some(row) = self.row(*step) {
                     row.execution = Execution::Sent;
@@ -320,6 +321,8 @@ mod tests {
         let mut view = View::of(About { commitment_in_force: "first".into(), ..About::default() }, &View::default());
         let (records, commitment) = (records(), probity_verifier::Digest::from_scalar(probity_verifier::Scalar::from(7)));
         view.apply(&Event::Announced { rotation: Rotation { commitment, at_step: 5 } });
+        view.apply(&Event::AnnouncementMined { gas_used: 11 });
+        assert_eq!(view.shown().figures.gas_used_total, 11);
         for record in &records[..5] {
             view.apply(&Event::Decided(Box::new(record.clone())));
         }
