@@ -205,8 +205,7 @@ fn a_disclosed_range_is_held_to_its_proofs_and_to_the_promised_mandate() {
     assert!(!found(&report).is_empty() && found(&report).iter().all(|c| c == "mandate_other"), "{report}");
     // Another commitment than is registered, of the part and of the log.
     let commitment = |line: &str| serde_json::from_str::<Value>(line).unwrap()["model_commitment"].as_str().unwrap().to_owned();
-    let (own, other) =
-        (commitment(&shown[0]), commitment(&std::fs::read_to_string(vector("other.jsonl")).unwrap().lines().next().unwrap()));
+    let (own, other) = (commitment(&shown[0]), commitment(std::fs::read_to_string(vector("other.jsonl")).unwrap().lines().next().unwrap()));
     let (log, shown_at) = (golden("log.jsonl"), p.path("shown.jsonl"));
     for what in [["--disclosure", &shown_at], ["--log", &log]] {
         for (promised, expected) in [(&own, None), (&other, Some("commitment_other"))] {
