@@ -191,7 +191,7 @@ impl Statement {
     pub(crate) fn showing(mut self, from: u32, to: u32, times_s: (u64, u64)) -> Self {
         self.does_not_show.push("That the decisions that are not shown would be taken as lines of a log: time moving forward, prices that fit their ticks, shares in the vault (without which the drawdown limit holds nothing back), amounts and announcements within their formats.".to_owned());
         self.shows.push(format!(
-            "Of them, decisions {from} … {} (Unix times {} … {} s) are shown, exactly as they were made and in their places; the others are proven and not shown.",
+            "Of them, decisions {from} … {} are shown, exactly as they were made and in their places, the first at Unix time {} s and the last at {} s; the others are proven and not shown.",
             to.saturating_sub(1),
             times_s.0,
             times_s.1
