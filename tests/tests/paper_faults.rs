@@ -12,15 +12,15 @@ fn block_of(outcome: &Value) -> u64 {
     outcome["tx_hash"].as_str().and_then(|place| place.strip_prefix("paper, block ")).unwrap().parse().unwrap()
 }
 
-/// A chain with a falling price on it, and the agent killed with the first order of its third decision or later between decision and fill.
+/// The agent on a moving price, killed between its newest decision, which has an order, and the fill; that decision.
 fn killed_with_an_order(chain: &OwnClock, dir: &std::path::Path) -> usize {
     let trader = Trader::on(&chain.rpc, 500, [USDC, WETH]);
-    for step in 2..8 {
-        let at = format!("decide_sent:{}", if step == 2 { 3 } else { 2 });
-        let mut running = agent(dir, chain.rpc.url(), 1_000, &[], &[("PROBITY_CRASH_AT", &at)]);
-        for n in 0..(if step == 2 { 2 } else { 1 }) {
+    let mut running = agent(dir, chain.rpc.url(), 1_000, &[], &[("PROBITY_CRASH_AT", "decide_sent:3")]);
+    for n in 1..8u128 {
+        if n < 3 {
             running.says("PAPER #");
-            trader.swap(USDC, WETH, 8_000_000_000_000 * (n + 1));
+            trader.swap(USDC, WETH, 8_000_000_000_000 * n);
+            continue;
         }
         assert_eq!(running.ends().0, None, "the drill kills it");
         let seen = inspect(dir);
@@ -29,6 +29,9 @@ fn killed_with_an_order(chain: &OwnClock, dir: &std::path::Path) -> usize {
             assert_eq!(seen["outcome_unknown"], 1, "{seen}");
             return last.len() - 1;
         }
+        // What hung is settled first; the decision after it is the next.
+        trader.swap(USDC, WETH, 8_000_000_000_000 * n);
+        running = agent(dir, chain.rpc.url(), 1_000, &[], &[("PROBITY_CRASH_AT", "decide_sent:2")]);
     }
     unreachable!("no decision had an order");
 }
