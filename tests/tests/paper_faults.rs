@@ -4,7 +4,6 @@
 use probity_tests::on_paper::{agent, inspect};
 use probity_tests::own_clock::{OwnClock, USDC};
 use probity_tests::trader::{Trader, WETH};
-use probity_tests::{json, run_with};
 use serde_json::{Value, json as object};
 
 /// The block that a decision's outcome names.
@@ -81,17 +80,4 @@ fn a_fill_that_a_deep_reorganisation_took_away_stays_on_paper() {
     let seen = inspect(&dir);
     assert_eq!((&seen["last"][step], &seen["last_outcomes"][step]), (&cut["last"][step], &cut["last_outcomes"][step]));
     assert_eq!(seen["state"], "active", "it does not notice: {seen}");
-}
-
-#[test]
-fn an_oracle_that_does_not_go_back_an_interval_ends_the_start() {
-    let chain = OwnClock::start();
-    let temp = tempfile::tempdir().unwrap();
-    let dir = temp.path().join("run");
-    let args = ["--json", "run", "--paper", "--rpc", chain.rpc.url(), "--dir", dir.to_str().unwrap()];
-    let out = run_with("probity", &args, &[("PROBITY__MANDATE__INTERVAL_S", "86400")]);
-    let said = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(out.status.code() == Some(2) && said.contains("the pool's oracle keeps"), "{said}");
-    assert!(said.contains("has to go back 86400 s (mandate.interval_s)"), "{said}");
-    assert!(out.stdout.is_empty() || json(&out)["result"].is_null());
 }
