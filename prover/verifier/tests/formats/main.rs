@@ -193,7 +193,7 @@ pub(crate) fn parted_by_a_seal() -> Equivocation {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     let mut log = LogWriter::create(&path, &header(0), false).unwrap();
-    for record in run(0, 5) {
+    for record in run(0, 12).into_iter().take(5) {
         if record.observation.step == 2 {
             log.announce(&announced()).unwrap();
         }
