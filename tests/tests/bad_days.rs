@@ -176,3 +176,17 @@ fn old_data_missing_tokens_and_a_slow_prover_halt() {
     let changes = day.inspect()["changes"].as_array().unwrap().len();
     assert_eq!(changes, 5, "three halts and two resumes, each with its reason");
 }
+
+#[test]
+fn a_chain_that_is_ahead_of_this_machines_clock_halts() {
+    let day = BadDay::start();
+    let mut agent = day.agent(&[("PROBITY__SAFETY__MAX_CLOCK_DRIFT_S", "60")]);
+    agent.decides(1);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    day.chain.rpc.call("evm_setNextBlockTimestamp", &object!([now + 600]));
+    day.chain.rpc.call("evm_mine", &object!([]));
+    let line = agent.says("HALTED: stale_data");
+    assert!(line.contains("ahead of this machine's clock"), "{line}");
+    drop(agent);
+    assert_eq!(day.state(), ("halted".to_owned(), "stale_data".to_owned()));
+}
