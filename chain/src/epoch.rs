@@ -3,7 +3,7 @@
 use crate::ChainError;
 use crate::attempt::Notes;
 use crate::record::{Move, Observed};
-use crate::vault::{Vault, encoded};
+use crate::vault::{Vault, gas_of};
 use crate::view::VaultView;
 use ethers::types::U256;
 
@@ -35,16 +35,16 @@ impl Vault {
 
     /// The same, telling of every stage.
     pub async fn settle_epoch_noting(&self, epoch: u32, settlement: &[u8], notes: &mut dyn Notes) -> Result<u64, ChainError> {
-        let data = encoded("settleEpoch", self.contract().settle_epoch(epoch, settlement.to_vec().into()).calldata())?;
-        let receipt = self.sender().carry("settleEpoch", Some(self.view().address()), data, Vec::new(), notes).await?;
-        Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
+        let call = self.contract().settle_epoch(epoch, settlement.to_vec().into());
+        let receipt = self.call_noting("settleEpoch", call.calldata(), Vec::new(), notes).await?;
+        gas_of(&receipt)
     }
 
     /// Records holds, oldest first, in one transaction; returns the gas used.
     pub async fn decide_holds(&self, holds: &[(Observed, Move)]) -> Result<u64, ChainError> {
         let all = holds.iter().map(|(seen, m)| m.decision(seen, &[])).collect();
         let receipt = self.call("decideHolds", self.contract().decide_holds(all).calldata()).await?;
-        Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
+        gas_of(&receipt)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::ChainError;
 use crate::attempt::{Attempt, Notes};
 use crate::contracts::{AnnouncedFilter, RotatedFilter};
-use crate::vault::{Vault, encoded};
+use crate::vault::{Vault, gas_of};
 use crate::view::VaultView;
 use ethers::types::H256;
 
@@ -66,9 +66,9 @@ impl Vault {
     /// The same, telling of every stage; `earlier` are the transactions that an earlier start signed for this announcement.
     pub async fn announce_noting(&self, announce: &Announce, earlier: Vec<Attempt>, notes: &mut dyn Notes) -> Result<u64, ChainError> {
         let Announce { commitment, at_step, head_before, head_after } = *announce;
-        let data = encoded("announce", self.contract().announce(commitment, at_step, head_before, head_after).calldata())?;
-        let receipt = self.sender().carry("announce", Some(self.view().address()), data, earlier, notes).await?;
-        Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
+        let call = self.contract().announce(commitment, at_step, head_before, head_after);
+        let receipt = self.call_noting("announce", call.calldata(), earlier, notes).await?;
+        gas_of(&receipt)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::record::{Move, Observed, Outcome};
 use crate::rotation::Weights;
 use crate::rpc::{Rpc, connect, failure, host_of};
 use crate::send::Sender;
-use crate::vault::{Vault, encoded};
+use crate::vault::{Vault, gas_of};
 use crate::view::VaultView;
 use ethers::providers::{Middleware, RpcError};
 use ethers::types::transaction::eip2718::TypedTransaction;
@@ -86,7 +86,7 @@ impl SettlementVerifier {
         let data: Vec<u8> = SETTLEMENTVERIFIER_BYTECODE.iter().chain(table).copied().collect();
         let receipt = sender.send("deploy", None, data.into()).await?;
         let address = receipt.contract_address.ok_or_else(|| ChainError::value("contractAddress", "an address", "none"))?;
-        let gas = receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64();
+        let gas = gas_of(&receipt)?;
         Ok((Self { rpc: sender.rpc().clone(), host: sender.host().to_owned(), address }, gas))
     }
 
@@ -122,7 +122,7 @@ impl SettlementVerifier {
     /// Gas of a transaction that asks the same, from its receipt.
     pub async fn gas(&self, sender: &Sender, data: Vec<u8>) -> Result<u64, ChainError> {
         let receipt = sender.send("verify", Some(self.address), data.into()).await?;
-        Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
+        gas_of(&receipt)
     }
 
     /// Asks the contract about a claim and a settlement (their bytes, one after the other). Costs nothing.
@@ -160,9 +160,9 @@ impl Vault {
 
     /// The same, telling of every stage.
     pub async fn settle_noting(&self, settlement: &[u8], notes: &mut dyn Notes) -> Result<u64, ChainError> {
-        let data = encoded("settle", self.contract().settle(settlement.to_vec().into()).calldata())?;
-        let receipt = self.sender().carry("settle", Some(self.view().address()), data, Vec::new(), notes).await?;
-        Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
+        let call = self.contract().settle(settlement.to_vec().into());
+        let receipt = self.call_noting("settle", call.calldata(), Vec::new(), notes).await?;
+        gas_of(&receipt)
     }
 
     /// Sends a decision with a settlement of everything up to it, itself included.
@@ -179,8 +179,7 @@ impl Vault {
         notes: &mut dyn Notes,
     ) -> Result<Outcome, ChainError> {
         let call = self.contract().decide_settled(m.decision(seen, &[]), Bytes::new(), settlement.to_vec().into());
-        let data = encoded("decideSettled", call.calldata())?;
-        let receipt = self.sender().carry("decideSettled", Some(self.view().address()), data, Vec::new(), notes).await?;
+        let receipt = self.call_noting("decideSettled", call.calldata(), Vec::new(), notes).await?;
         self.outcome(&receipt).await
     }
 }

@@ -103,8 +103,8 @@ impl Vault {
         notes: &mut dyn Notes,
     ) -> Result<Outcome, ChainError> {
         let decision = m.decision(seen, proof);
-        let data = encoded("decide", self.contract().decide(decision, proof.to_vec().into()).calldata())?;
-        let receipt = self.sender.carry("decide", Some(self.view.address()), data, earlier, notes).await?;
+        let call = self.contract().decide(decision, proof.to_vec().into());
+        let receipt = self.call_noting("decide", call.calldata(), earlier, notes).await?;
         self.outcome(&receipt).await
     }
 
@@ -124,9 +124,8 @@ impl Vault {
     /// The same, telling of every stage.
     pub async fn post_proof_noting(&self, steps: u32, head: [u8; 32], proof: &[u8], notes: &mut dyn Notes) -> Result<u64, ChainError> {
         let call = self.contract().post_proof(steps, head, keccak256(proof), proof.to_vec().into());
-        let receipt =
-            self.sender.carry("postProof", Some(self.view.address()), encoded("postProof", call.calldata())?, Vec::new(), notes).await?;
-        Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
+        let receipt = self.call_noting("postProof", call.calldata(), Vec::new(), notes).await?;
+        gas_of(&receipt)
     }
 
     pub(crate) const fn contract(&self) -> &ProbityVault<crate::Rpc> {
@@ -146,8 +145,24 @@ impl Vault {
     }
 
     pub(crate) async fn call(&self, name: &'static str, data: Option<Bytes>) -> Result<TransactionReceipt, ChainError> {
-        self.sender.send(name, Some(self.view.address()), encoded(name, data)?).await
+        self.call_noting(name, data, Vec::new(), &mut ()).await
     }
+
+    /// The same, telling of every stage; `earlier` are the transactions that an earlier start signed for this very call.
+    pub(crate) async fn call_noting(
+        &self,
+        name: &'static str,
+        data: Option<Bytes>,
+        earlier: Vec<Attempt>,
+        notes: &mut dyn Notes,
+    ) -> Result<TransactionReceipt, ChainError> {
+        self.sender.carry(name, Some(self.view.address()), encoded(name, data)?, earlier, notes).await
+    }
+}
+
+/// Gas that a transaction used.
+pub(crate) fn gas_of(receipt: &TransactionReceipt) -> Result<u64, ChainError> {
+    Ok(receipt.gas_used.ok_or_else(|| ChainError::value("receipt", "gas used", "none"))?.as_u64())
 }
 
 pub(crate) fn encoded(name: &'static str, data: Option<Bytes>) -> Result<Bytes, ChainError> {

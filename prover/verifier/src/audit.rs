@@ -247,7 +247,7 @@ fn pass<R: BufRead>(
 ) -> (Report, Option<Walk>, LogReader<R>) {
     let header = reader.header().clone();
     let mut findings = check_header(&header);
-    if let Err(finding) = check_mandate(&header) {
+    if let Err(finding) = check_mandate(&header.mandate) {
         findings.push(finding);
         return (Report::new(None, None, Coverage::default(), findings), None, reader);
     }
@@ -421,11 +421,11 @@ pub(crate) fn log_finding(error: &LogError) -> Finding {
 }
 
 /// Nothing may be laid out, allocated or derived for a mandate before this.
-pub(crate) fn check_mandate(header: &Header) -> Result<(), Finding> {
+pub(crate) fn check_mandate(mandate: &Mandate) -> Result<(), Finding> {
     let invalid = |e: probity_strategy::DomainError| {
         Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field))
     };
-    header.mandate.validate().map_err(invalid)
+    mandate.validate().map_err(invalid)
 }
 
 fn check_header(header: &Header) -> Vec<Finding> {

@@ -4,7 +4,7 @@
 //! log. Proofs of consecutive stretches, one of which ends where the range starts and one where it ends, tie it to genesis and to the last
 //! head: what lies before and after is proven and not shown.
 
-use crate::audit::{Coverage, Evidence, Report, folds, log_finding};
+use crate::audit::{Coverage, Evidence, Report, check_mandate, folds, log_finding};
 use crate::finding::{Code, Finding};
 use crate::keys::{Keys, KeysError};
 use crate::log::{Line, LogError, Reader};
@@ -120,10 +120,7 @@ fn read<R: BufRead>(file: R) -> Result<Shown, Finding> {
         let got = format!("{:?}, version {}", header.format, header.version);
         return Err(Finding::mismatch(Code::LogMalformed, format!("{DISCLOSURE_FORMAT:?}, version {DISCLOSURE_VERSION}"), got).on_line(1));
     }
-    header
-        .mandate
-        .validate()
-        .map_err(|e| Finding::mismatch(Code::MandateInvalid, e.expected, e.got).on_line(1).field(format!("mandate.{}", e.field)))?;
+    check_mandate(&header.mandate)?;
     let mut shown = Shown { decisions: 0, orders: 0, gaps: 0, end: header.head, times: (0, 0), header };
     while let Some(line) = reader.next_line().map_err(|e| log_finding(&e))? {
         let at = reader.line();

@@ -20,7 +20,7 @@ pub struct ProofPart {
 impl ProofPart {
     /// Verifies the proofs for the mandate and the commitment of a log's header. A mandate out of range asks for no keys.
     pub fn of(header: &Header, evidence: Evidence<'_>, keys: impl FnOnce(&Mandate) -> Result<Arc<Keys>, KeysError>) -> Self {
-        let outcome = check_mandate(header).and_then(|()| prove(header, evidence, keys));
+        let outcome = check_mandate(&header.mandate).and_then(|()| prove(header, evidence, keys));
         Self { proofs: proofs(evidence), header: header.clone(), outcome }
     }
 
