@@ -95,7 +95,7 @@ figures-ezkl: $(EZKL) tools
 	target/peers/venv/bin/python prover/benches/peers/ezkl_peer.py --model strategy/learn/models/default.json --work target/peers/ezkl --out target/figures/ezkl.json $(EZKL_FLAGS)
 
 figures-settlement: tools
-	$(if $(DECISIONS),DECISIONS=$(DECISIONS)) $(if $(PER_BLOCK),PER_BLOCK=$(PER_BLOCK)) cargo test $(PROFILE) --workspace --test settlement_figures -- --ignored --nocapture
+	$(if $(DECISIONS),DECISIONS=$(DECISIONS)) $(if $(PER_BLOCK),PER_BLOCK=$(PER_BLOCK)) cargo test $(PROFILE) --workspace --test contracts settlement_figures:: -- --ignored --nocapture
 
 # What each program is made of, as CycloneDX.
 sbom:
@@ -114,7 +114,7 @@ MUSL := x86_64-unknown-linux-musl
 static:
 	@command -v musl-gcc >/dev/null || { echo "musl-gcc was not found: install musl-tools" >&2; exit 1; }
 	rustup target add $(MUSL)
-	cargo build $(PROFILE) --target $(MUSL) -p probity -p probity-verifier --bins
+	cargo build $(PROFILE) --target $(MUSL) -p probity -p probity-verifier --bins --no-default-features
 
 release: build sbom
 	mkdir -p target/dist

@@ -1,6 +1,6 @@
 //! `probity keys`, and the account that a command acts with on a real chain.
 //!
-//! A key is in an encrypted file, in the environment, or with a signing service. Passwords come from a private file, the
+//! A key is in an encrypted file, in the environment, with a signing service or on a Ledger. Passwords come from a private file, the
 //! environment or a prompt. Neither is ever a flag, a setting or a word of output: addresses are shown.
 
 use crate::cli::{KeysAction, NewKeyArgs};
@@ -84,11 +84,13 @@ pub(crate) fn make(out: &Path, password_file: Option<&Path>, signer: &Signer) ->
 pub(crate) async fn operator(settings: &Settings) -> Result<Signer> {
     let keys = &settings.keys;
     let from_environment = secret::has_operator_key();
-    let named: Vec<&str> =
-        [(!keys.keystore.is_empty(), "keys.keystore"), (!keys.signer_url.is_empty(), "keys.signer_url"), (from_environment, secret::KEY)]
-            .into_iter()
-            .filter_map(|(is, name)| is.then_some(name))
-            .collect();
+    let sources = [
+        (!keys.keystore.is_empty(), "keys.keystore"),
+        (!keys.signer_url.is_empty(), "keys.signer_url"),
+        (!keys.ledger_path.is_empty(), "keys.ledger_path"),
+        (from_environment, secret::KEY),
+    ];
+    let named: Vec<&str> = sources.into_iter().filter_map(|(is, name)| is.then_some(name)).collect();
     ensure!(named.len() <= 1, "the operator's account: expected one source, got {}; remove the others", named.join(" and "));
     if !keys.keystore.is_empty() {
         let (file, password) = (keys.keystore.clone(), keys.password_file.clone());
@@ -99,13 +101,30 @@ pub(crate) async fn operator(settings: &Settings) -> Result<Signer> {
         let account = address("keys.signer_address", &keys.signer_address)?;
         return Ok(Signer::service(keys.signer_url.expose(), account).await?);
     }
+    if !keys.ledger_path.is_empty() {
+        return on_ledger(&keys.ledger_path).await;
+    }
     ensure!(
         from_environment,
-        "no operator's account: name a key file (setting keys.keystore, made by `probity keys new`) or a signing service \
-         (keys.signer_url), or set {} (32 bytes hex) in the environment",
+        "no operator's account: name a key file (setting keys.keystore, made by `probity keys new`), a signing service \
+         (keys.signer_url) or a Ledger's key (keys.ledger_path), or set {} (32 bytes hex) in the environment",
         secret::KEY
     );
     Ok(Signer::from_key(&secret::operator_key()?)?)
+}
+
+/// The account of a Ledger's key.
+#[cfg(feature = "ledger")]
+async fn on_ledger(path: &str) -> Result<Signer> {
+    let path: probity_chain::KeyPath = path.parse().context("setting keys.ledger_path")?;
+    output::talk(format!("asking the Ledger for {path}: every transaction is confirmed on it …"));
+    Ok(Signer::ledger(&path, probity_chain::PATIENCE).await?)
+}
+
+/// The account of a Ledger's key: not in this program.
+#[cfg(not(feature = "ledger"))]
+async fn on_ledger(_path: &str) -> Result<Signer> {
+    bail!("setting keys.ledger_path: this program was built without Ledgers (cargo feature `ledger`); build it with, or use another key")
 }
 
 /// The operator's account, ready to send as the settings say.
@@ -126,6 +145,8 @@ pub(crate) fn source(settings: &Settings) -> String {
         source_of_file(Path::new(&keys.keystore))
     } else if !keys.signer_url.is_empty() {
         format!("signing service {}", keys.signer_url.host())
+    } else if !keys.ledger_path.is_empty() {
+        format!("Ledger, {}", keys.ledger_path)
     } else {
         format!("environment ({})", secret::KEY)
     }

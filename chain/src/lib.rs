@@ -60,7 +60,9 @@ pub use rpc::{Bounded, REQUEST_TIMEOUT, RequestError, Rpc, connect, connect_with
 pub use send::Sender;
 pub use settlement::{SettlementVerifier, Standing, Terms, Verdict};
 pub use shares::{ShareFacts, ShareTerms};
-pub use signer::{Cost, Keystore, Signer};
+#[cfg(feature = "ledger")]
+pub use signer::KeyPath;
+pub use signer::{Cost, Keystore, PATIENCE, Signer};
 pub use state::{HeaderPart, HeaderSeen, Place, Proofs, StorageSeen, vault_storage};
 pub use survey::{Newest, Survey};
 pub use tools::Tools;

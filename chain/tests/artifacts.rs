@@ -1,8 +1,7 @@
 //! The committed artifacts are what the committed sources compile to.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
+use crate::common;
 use std::path::Path;
 use std::process::Command;
 

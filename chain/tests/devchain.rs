@@ -1,8 +1,7 @@
 //! Development chains: what the stand-in is made of, time, money, prices, and living on after their starter.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
+use crate::common;
 use common::{DOLLAR, ETHER, Ended, PRICE, TIME, World, data, tools};
 use ethers::providers::Middleware;
 use ethers::utils::keccak256;

@@ -1,8 +1,7 @@
 //! The same vault over a fragment of the real mainnet of 2021: real USDC and WETH9, the real 0.3 % pool with its ticks.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-mod common;
-
+use crate::common;
 use common::{DOLLAR, Desk, ETHER, World, data, hold, order, tools};
 use ethers::providers::Middleware;
 use probity_chain::{Origin, POOL_3000, PoolInfo, USDC, connect};

@@ -1,8 +1,7 @@
 //! A pool as it is read without a vault: the same mean ticks as a vault's observations, and its ticks outward from the price.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
+use crate::common;
 use common::{Desk, INTERVAL};
 use probity_chain::{POOL_500, PoolView};
 

@@ -1,8 +1,7 @@
 //! A pool's logs out of a node that drops connections and refuses long spans: every one, once, in order.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
+use crate::common;
 use common::{PRICE, World};
 use probity_chain::{ChainError, FACTORY, POOL_500, PoolInfo, Pull, USDC};
 use serde_json::{Value, json};

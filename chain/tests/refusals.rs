@@ -1,10 +1,7 @@
 //! Every refusal of `decide`, with its exact words; after each of them the right decision still goes through.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-mod common;
-#[path = "common/raw.rs"]
-mod raw;
-
+use crate::{common, raw};
 use common::{DEPOSITOR, DOLLAR, Desk, ETHER, GENESIS, INTERVAL, OPERATOR, hold, order, refused};
 use ethers::abi::Token;
 use ethers::providers::Middleware;

@@ -1,8 +1,7 @@
 //! The registries on a development chain: agents, requests, answers, and who may do what.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
+use crate::common;
 use common::{DEPOSITOR, OPERATOR, World, refused};
 use probity_chain::{Address, Identities, Validations, keccak};
 

@@ -1,8 +1,7 @@
 //! Sending when something is wrong: another chain, a node that is dead or falls silent, no money, an unknown outcome.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
-mod common;
-
+use crate::common;
 use common::{DEPOSITOR, DOLLAR, Desk, OPERATOR, World, hold, order};
 use ethers::providers::Middleware;
 use probity_chain::{ChainError, POOL_500, Sender, USDC, Vault, WETH, connect, connect_within};

@@ -1,16 +1,7 @@
 //! The verifier contract against the reference verifier, on honest and on changed settlements; then a vault that settles.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-#[path = "../../prover/tests/common/mod.rs"]
-#[expect(dead_code, reason = "shared with the prover's tests")]
-mod agent;
-mod common;
-#[path = "common/settling.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
-mod settling;
-#[path = "../../prover/verifier/tests/ptau/mod.rs"]
-mod writer;
-
+use crate::{agent, common, settling, writer};
 use common::{DOLLAR, ETHER, OPERATOR, World, refused};
 use probity_chain::{Move, SettlementVerifier, Vault, Verdict};
 use probity_prover::{Settlement, Settler};

@@ -3,16 +3,7 @@
 //! Parameters: a tau that stands in the source, so whoever reads it can forge. The figures do not depend on which tau it is.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-#[path = "../../prover/tests/common/mod.rs"]
-#[expect(dead_code, reason = "shared with the prover's tests")]
-mod agent;
-mod common;
-#[path = "common/settling.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
-mod settling;
-#[path = "../../prover/verifier/tests/ptau/mod.rs"]
-mod writer;
-
+use crate::{agent, common, settling, writer};
 use common::{OPERATOR, World};
 use probity_chain::{POOL_500, PoolInfo, SettlementVerifier, USDC};
 use probity_strategy::ModelShape;

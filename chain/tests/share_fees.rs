@@ -2,11 +2,7 @@
 //! declared flow of shares without tokens.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-#[path = "common/raw.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
-mod raw;
-
+use crate::{common, raw};
 use common::{DOLLAR, Desk, OPERATOR, PRICE, World, hold};
 use ethers::abi::Token;
 use probity_chain::{POOL_500, ShareTerms, Vault, connect};

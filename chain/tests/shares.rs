@@ -2,13 +2,7 @@
 //! and which code a depositor accepts.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-#[path = "common/hostile.rs"]
-mod hostile;
-#[path = "common/raw.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
-mod raw;
-
+use crate::{common, hostile, raw};
 use common::{DEPOSITOR, DOLLAR, Desk, ETHER, PRICE, World, hold, refused};
 use ethers::abi::Token;
 use ethers::providers::Middleware;

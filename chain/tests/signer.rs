@@ -2,8 +2,7 @@
 //! private relays, as local servers in front of a development chain. No real relay was at hand.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
+use crate::common;
 use common::{ETHER, OPERATOR, World};
 use ethers::providers::Middleware;
 use ethers::signers::{LocalWallet, Signer as _};

@@ -1,8 +1,7 @@
 //! The vault's life on a development chain: registration, decisions, fills, flows, proofs.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
+use crate::common;
 use common::{DEPOSITOR, DOLLAR, Desk, ETHER, GENESIS, INTERVAL, OPERATOR, PRICE, World, head, hold, order, promise, refused};
 use probity_chain::{Balances, POOL_500, Promise, USDC, Vault, WETH};
 

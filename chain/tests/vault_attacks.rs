@@ -2,14 +2,7 @@
 //! moved inside a block; a sandwich; orders among holds; blocks that are taken back.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-#[path = "common/books.rs"]
-mod books;
-mod common;
-#[path = "common/hostile.rs"]
-mod hostile;
-#[path = "common/raw.rs"]
-mod raw;
-
+use crate::{books, common, hostile, raw};
 use books::Reader;
 use common::{DEPOSITOR, DOLLAR, Desk, ETHER, GENESIS, OPERATOR, World, head, hold, order, promise, refused};
 use ethers::abi::Token;

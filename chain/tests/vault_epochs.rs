@@ -1,16 +1,7 @@
 //! Epochs, bond and deadline of a vault that settles: decisions between proof and settlement, a missed deadline, a proper end, strangers who disturb.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-#[path = "../../prover/tests/common/mod.rs"]
-#[expect(dead_code, reason = "shared with the prover's tests")]
-mod agent;
-mod common;
-#[path = "common/settling.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
-mod settling;
-#[path = "../../prover/verifier/tests/ptau/mod.rs"]
-mod writer;
-
+use crate::{agent, common, settling, writer};
 use common::{DEPOSITOR, DOLLAR, OPERATOR, World, refused};
 use probity_chain::{SettlementVerifier, Vault};
 use probity_strategy::ModelShape;

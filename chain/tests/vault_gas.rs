@@ -1,11 +1,7 @@
 //! What decisions cost on chain, gas from receipts, after the first of their kind has paid for its slots. Prints; the bounds are loose.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-mod common;
-#[path = "common/raw.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
-mod raw;
-
+use crate::{common, raw};
 use common::{DEPOSITOR, DOLLAR, Desk, hold, order};
 use ethers::abi::Token;
 use ethers::providers::Middleware;

@@ -2,15 +2,7 @@
 //! `PROBITY_FUZZ_CALLS` calls a vault (150), of two vaults: one plain, one armed with a verifier that lies and with a bond.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-#[path = "common/books.rs"]
-mod books;
-mod common;
-#[path = "common/hostile.rs"]
-mod hostile;
-#[path = "common/raw.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
-mod raw;
-
+use crate::{books, common, hostile, raw};
 use books::{Books, Reader};
 use common::{DEPOSITOR, DOLLAR, Desk, ETHER, INTERVAL, PRICE, World, hold, order};
 use ethers::abi::Token;

@@ -1,16 +1,7 @@
 //! Announcements of other weights on the vault: what it refuses, ranges cut at them, and settlements over an announcement and a take-over.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-#[path = "../../prover/tests/common/mod.rs"]
-#[expect(dead_code, reason = "shared with the prover's tests")]
-mod agent;
-mod common;
-#[path = "common/settling.rs"]
-#[expect(dead_code, reason = "shared with other tests")]
-mod settling;
-#[path = "../../prover/verifier/tests/ptau/mod.rs"]
-mod writer;
-
+use crate::{agent, common, settling, writer};
 use common::{DEPOSITOR, Desk, OPERATOR, World, head, hold, refused};
 use probity_chain::{Announce, Move, Observed, POOL_500, PoolInfo, SettlementVerifier, USDC, Vault, WETH, Weights};
 use probity_strategy::{Model, ModelShape};

@@ -65,6 +65,11 @@ fn a_key_is_imported_shown_and_never_told() {
     let out = run_with("probity", &["keys", "show"], &[env[0], env[1], ("PROBITY_OPERATOR_KEY", KEY)]);
     assert_eq!(out.status.code(), Some(2));
     assert!(words(&out).contains("expected one source, got keys.keystore and PROBITY_OPERATOR_KEY"), "{}", words(&out));
+    let out = run_with("probity", &["keys", "show"], &[env[0], env[1], ("PROBITY__KEYS__LEDGER_PATH", "m/0")]);
+    assert!(words(&out).contains("expected one source, got keys.keystore and keys.ledger_path"), "{}", words(&out));
+    let out = run_with("probity", &["keys", "show"], &[("PROBITY__KEYS__LEDGER_PATH", "44'/60'")]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(words(&out).contains("setting keys.ledger_path") && words(&out).contains("m/44'/60'/0'/0/0"), "{}", words(&out));
     let out = run_with("probity", &["config", "show"], &env);
     assert_eq!(out.status.code(), Some(0));
     words(&out);

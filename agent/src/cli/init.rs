@@ -71,7 +71,8 @@ pub(crate) enum KeyChoice {
     Import,
     /// An encrypted key file that is there.
     File,
-    /// Name none: it will be in PROBITY_OPERATOR_KEY, or with a signing service (settings keys.signer_url, keys.signer_address).
+    /// Name none: it will be in PROBITY_OPERATOR_KEY, with a signing service (settings keys.signer_url,
+    /// keys.signer_address) or on a Ledger (keys.ledger_path).
     None,
 }
 

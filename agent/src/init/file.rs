@@ -26,6 +26,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("keys", "password_file", "File with the key file's password, mode 0600. Empty: PROBITY_KEYSTORE_PASSWORD, or it is asked for."),
     ("keys", "signer_url", "Signing service over JSON-RPC (clef), http or https; then keystore stays empty."),
     ("keys", "signer_address", "The service's account: 0x and 40 hex digits."),
+    ("keys", "ledger_path", "Path of the key on a Ledger, as m/44'/60'/0'/0/0; then keystore and signer_url stay empty."),
     ("agent", "seed_quote_units", "First deposit into a new vault, whole units of the quote token (whichever it is)."),
     (
         "agent",

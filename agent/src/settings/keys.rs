@@ -15,4 +15,6 @@ pub(crate) struct KeysSettings {
     pub(crate) signer_url: Url,
     /// The service's account to sign with.
     pub(crate) signer_address: String,
+    /// BIP-32 path of a Ledger's key; empty: none.
+    pub(crate) ledger_path: String,
 }

@@ -1,12 +1,17 @@
-//! Who signs: a key in this process (from the environment or an encrypted file), or a signing service that keeps it.
+//! Who signs: a key in this process (from the environment or an encrypted file), a signing service that keeps it, or a Ledger.
 //!
-//! Whoever signs, what leaves is the transaction that was asked for: the answer of a service is checked byte for byte, and its
-//! signature must be the account's. `Debug` and errors name the address, never a key or a password.
+//! Whoever signs, what leaves is the transaction that was asked for: the answer of a service or a device is checked byte for byte, and
+//! its signature must be the account's. `Debug` and errors name the address, never a key or a password.
 
 mod keystore;
+#[cfg(feature = "ledger")]
+mod ledger;
 mod service;
+mod signed;
 
 pub use keystore::{Cost, Keystore};
+#[cfg(feature = "ledger")]
+pub use ledger::KeyPath;
 
 use crate::ChainError;
 use ethers::signers::{LocalWallet, Signer as _};
@@ -14,6 +19,10 @@ use ethers::types::transaction::eip2718::TypedTransaction;
 use ethers::types::{Address, Bytes};
 use service::Service;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long whoever keeps a key is waited for: a person may have to approve.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An account that can sign.
 #[derive(Clone)]
@@ -24,6 +33,8 @@ enum Kind {
     /// The library overwrites the key in memory when the last copy is dropped.
     Local(LocalWallet),
     Service(Arc<Service>),
+    #[cfg(feature = "ledger")]
+    Ledger(Arc<ledger::Ledger>),
 }
 
 impl std::fmt::Debug for Signer {
@@ -57,12 +68,21 @@ impl Signer {
         Ok(Self(Kind::Service(Arc::new(Service::connect(url, account).await?))))
     }
 
+    /// An account of the first Ledger that is plugged in: unlocked, its Ethereum app open. Each answer is waited for as long as
+    /// `patience` says; whoever holds the device confirms every transaction on it.
+    #[cfg(feature = "ledger")]
+    pub async fn ledger(path: &KeyPath, patience: Duration) -> Result<Self, ChainError> {
+        Ok(Self(Kind::Ledger(Arc::new(ledger::Ledger::open(path, patience).await?))))
+    }
+
     /// The account.
     #[must_use]
     pub fn address(&self) -> Address {
         match &self.0 {
             Kind::Local(wallet) => wallet.address(),
             Kind::Service(service) => service.account(),
+            #[cfg(feature = "ledger")]
+            Kind::Ledger(ledger) => ledger.account(),
         }
     }
 
@@ -75,6 +95,8 @@ impl Signer {
                 signature.map(|s| tx.rlp_signed(&s)).map_err(refused)
             }
             Kind::Service(service) => service.sign(tx).await,
+            #[cfg(feature = "ledger")]
+            Kind::Ledger(ledger) => ledger.sign(tx).await,
         }
     }
 }
