@@ -1,6 +1,7 @@
 //! Bad days on paper, where they differ from those of a vault (`docs/operators/faults.md`).
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use probity_tests::listing::{Listing, Wanted};
 use probity_tests::on_paper::{agent, inspect};
 use probity_tests::own_clock::{OwnClock, USDC};
 use probity_tests::trader::{Trader, WETH};
@@ -66,4 +67,27 @@ fn a_fill_that_a_deep_reorganisation_took_away_stays_on_paper() {
     let seen = inspect(&dir);
     assert_eq!((&seen["last"][step], &seen["last_outcomes"][step]), (&cut["last"][step], &cut["last_outcomes"][step]));
     assert_eq!(seen["state"], "active", "it does not notice: {seen}");
+}
+
+#[test]
+fn a_pool_whose_oracle_does_not_go_back_an_interval_ends_the_run_at_its_start() {
+    let chain = OwnClock::start();
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("run");
+    // Made a moment ago, with the one observation that a new pool has.
+    let wanted = Wanted { decimals: (6, 18), base_is_token1: false, tier: (3_000, 60), price: 2_000.0, depth: 10_000_000.0 };
+    let listing = Listing::make(&chain.rpc, wanted);
+    let pool = [("PROBITY__CHAIN__POOL", listing.pool.as_str()), ("PROBITY__CHAIN__QUOTE_TOKEN", listing.quote.as_str())];
+    let hourly = [&pool[..], &[("PROBITY__MANDATE__INTERVAL_S", "3600")]].concat();
+    let (code, said) = agent(&dir, chain.rpc.url(), 1_000, &[], &hourly).ends();
+    assert_eq!(code, Some(2), "{said}");
+    let words = "the pool's oracle keeps 1 observations and has to go back 3600 s (mandate.interval_s): a vault's first deposit would \
+                 lengthen it, a run on paper cannot; name a pool that is used more, or a shorter interval: observe";
+    assert!(said.contains(words) && said.contains("OLD"), "{said}");
+    assert_eq!(inspect(&dir)["decisions"], 0);
+
+    // With a shorter interval, as the words say, the same folder is good.
+    chain.rpc.call("anvil_mine", &object!(["0x8", "0x1"]));
+    let mut running = agent(&dir, chain.rpc.url(), 1_000, &[], &pool);
+    running.says("PAPER #");
 }

@@ -97,7 +97,7 @@ impl Agent {
     /// Brings the announcement before a step to the vault, if there is one that the vault lacks, and its transaction into the journal. The vault has
     /// the decisions before `next`.
     pub(crate) async fn bring_announcement(&mut self, step: u32, next: u32) -> Result<()> {
-        let Some(a) = self.journal.announced_before(step)? else { return Ok(()) };
+        let Some(mut a) = self.journal.announced_before(step)? else { return Ok(()) };
         // Where the vault has the decision after it, it has it too: its head says so.
         let Some(vault) = self.account.vault().filter(|_| step >= next || a.mined.is_none()) else { return Ok(()) };
         let announce = Announce {
@@ -109,7 +109,8 @@ impl Agent {
         let mut seen = vault.view().announced_at(step, self.registered_block).await?;
         let mut gas_used = a.mined.as_ref().and_then(|m| m.gas_used);
         if seen.is_none() {
-            if a.mined.is_some() {
+            // Sent again as it was, it may be mined as the same transaction: that is noted anew.
+            if a.mined.take().is_some() {
                 self.journal.announcement_mined(step, None)?;
             }
             let what = What::Announcement(step);

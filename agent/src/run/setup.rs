@@ -68,6 +68,7 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
     let parts = Parts { dir: &args.dir, url: chain.url(), header: &header, weights: &weights, feed, workers: beside.workers.clone() };
     let (account, registered_block, settling) = match (vault, &sender) {
         (Some(vault), Some(sender)) => {
+            keep(&journal, &mandate)?;
             let registered_block = register(&vault, &mandate, &header).await?;
             let settling = Settling::start(parts, settings, &vault, sender, &journal).await?;
             (Account::Vault(Box::new(vault)), registered_block, settling)
@@ -76,7 +77,10 @@ pub(crate) async fn ready(args: &RunArgs, settings: &Settings, journal: Journal,
             if settings.settlement.on() {
                 output::talk("settlement.mode: nothing is settled on paper");
             }
-            (Account::Paper(Box::new(Paper::open(settings, &mandate, &pool).await?)), 0, None)
+            let paper = Paper::open(settings, &mandate, &pool).await?;
+            // Not before: one that the pool is no good for binds no later start.
+            keep(&journal, &mandate)?;
+            (Account::Paper(Box::new(paper)), 0, None)
         }
     };
     let secrets = Secrets {
@@ -225,9 +229,12 @@ async fn mandate(
         base_is_token1: pool.base_is_token1,
         quote_decimals: pool.quote.decimals,
     };
-    let mandate = strategy_file::mandate(settings, &place, shape, interval_s, genesis_time_s)?;
-    journal.set_meta("mandate", &serde_json::to_string(&mandate)?)?;
-    Ok(mandate)
+    strategy_file::mandate(settings, &place, shape, interval_s, genesis_time_s)
+}
+
+/// From now on the journal's mandate is this one.
+fn keep(journal: &Journal, mandate: &Mandate) -> Result<()> {
+    journal.set_meta("mandate", &serde_json::to_string(mandate)?)
 }
 
 /// Registers mandate and commitment unless that was done; what is registered must be ours. Returns its block.
