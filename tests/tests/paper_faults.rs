@@ -90,4 +90,9 @@ fn a_pool_whose_oracle_does_not_go_back_an_interval_ends_the_run_at_its_start() 
     chain.rpc.call("anvil_mine", &object!(["0x8", "0x1"]));
     let mut running = agent(&dir, chain.rpc.url(), 1_000, &[], &pool);
     running.says("PAPER #");
+    drop(running);
+
+    // And for this pool alone from now on.
+    let (code, said) = agent(&dir, chain.rpc.url(), 1_000, &[], &[]).ends();
+    assert!(code == Some(2) && said.contains(&format!("chain.pool: expected this run's own, {}", listing.pool)), "{code:?} {said}");
 }
