@@ -217,7 +217,11 @@ async fn mandate(
     if let Some(kept) = journal.meta("mandate")? {
         let mandate: Mandate = serde_json::from_str(&kept).context("journal: mandate")?;
         let here = format!("{:?}", pool.address);
-        ensure!(mandate.pool == here, "setting chain.pool: expected this run's own, {}, got {here}; a run never changes its pool", mandate.pool);
+        ensure!(
+            mandate.pool == here,
+            "setting chain.pool: expected this run's own, {}, got {here}; a run never changes its pool",
+            mandate.pool
+        );
         return Ok(mandate);
     }
     let interval_s = market.map_or(settings.mandate.interval_s, |m| m.interval_s);
