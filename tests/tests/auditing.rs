@@ -1,4 +1,5 @@
-//! Audits that go on, and parts of a log, through the binaries: the golden log with proofs made here, honest and changed in every way that matters.
+//! Audits that go on, and parts of a log, through the binaries: the golden log with proofs made here, honest and changed. Every program derives its
+//! keys anew, so what is no matter of flags, files and exit codes stands in `since.rs` of the verifier and `segments.rs` of the prover.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use probity_tests::{codes, json, root, run};
@@ -118,19 +119,13 @@ fn a_later_audit_starts_where_the_last_one_ended() {
 
 /// A log whose earlier part is not the one that was audited.
 fn changed_pasts(p: &Proven, proof: &str, state: &str) {
-    // One balance of decision 1, which was audited; then the same value in other bytes; then a line less.
+    // One balance of decision 1, which was audited.
     let mut edited = p.lines.clone();
     edited[2] = changed(&edited[2], "/record/observation/quote", "1".into());
-    let mut spaced = p.lines.clone();
-    spaced[2] = spaced[2].replacen(':', ": ", 1);
-    let mut shorter = p.lines.clone();
-    shorter.remove(2);
-    for (name, lines) in [("edited", &edited), ("spaced", &spaced), ("shorter", &shorter), ("cut", &p.first(7))] {
-        let next = p.path("next.json");
-        let (code, report) = audit(&["--log", &p.write(name, lines), "--proof", proof, "--since", state, "--state", &next]);
-        assert_eq!((code, found(&report)), (1, vec!["log_rewritten".to_owned()]), "{name}: {report}");
-        assert!(!Path::new(&next).exists(), "{name}: a refused audit leaves no state");
-    }
+    let next = p.path("next.json");
+    let (code, report) = audit(&["--log", &p.write("edited", &edited), "--proof", proof, "--since", state, "--state", &next]);
+    assert_eq!((code, found(&report)), (1, vec!["log_rewritten".to_owned()]), "{report}");
+    assert!(!Path::new(&next).exists(), "a refused audit leaves no state");
     // Behind the earlier end the checks are those of any audit.
     let mut behind = p.lines.clone();
     behind[11] = changed(&behind[11], "/record/observation/quote", "1".into());
@@ -146,8 +141,6 @@ fn other_states(p: &Proven, log: &str, proof: &str, state: &str) {
     // Of another mandate, and of other keys, because a fold of it holds another number of decisions.
     let twice = vec!["audit_state_other".to_owned(); 2];
     let (code, report) = audit(&["--log", log, "--proof", proof, "--since", &other_state]);
-    assert_eq!((code, found(&report)), (1, twice.clone()), "{report}");
-    let (code, report) = audit(&["--log", &other, "--proof", &other_proof, "--since", state]);
     assert_eq!((code, found(&report)), (1, twice), "{report}");
 
     // Damage is no verdict about the log.
@@ -217,17 +210,10 @@ fn a_disclosed_range_is_held_to_its_proofs_and_to_the_promised_mandate() {
     }
     let out = run("probity-verify", &["--log", &log, "--proof", &three, "--commitment", "0x12"]);
     assert!(out.status.code() == Some(2) && said(&out).contains("--commitment"), "{}", said(&out));
-    // A record changed, alone and with every head after it made to fit.
-    for (pointer, to) in [("/record/observation/quote", "7"), ("/record/observation/base", "7")] {
-        let mut lines = shown.clone();
-        lines[2] = changed(&lines[2], pointer, to.into());
-        let (code, report) = verify(&p.write("altered.jsonl", &lines), &promised);
-        assert_eq!((code, codes(&report)), (1, vec![("head_mismatch".to_owned(), None)]), "{pointer}: {report}");
-    }
-    let mut without = shown.clone();
-    without.remove(3);
-    let (code, report) = verify(&p.write("without.jsonl", &without), &promised);
-    assert_eq!((code, found(&report)), (1, vec!["step_index".to_owned()]), "{report}");
+    let mut lines = shown.clone();
+    lines[2] = changed(&lines[2], "/record/observation/quote", "7".into());
+    let (code, report) = verify(&p.write("altered.jsonl", &lines), &promised);
+    assert_eq!((code, codes(&report)), (1, vec![("head_mismatch".to_owned(), None)]), "{report}");
 
     // The range moved: in its header, at its start, at its end.
     let mut header = shown.clone();
@@ -236,12 +222,9 @@ fn a_disclosed_range_is_held_to_its_proofs_and_to_the_promised_mandate() {
     let mut head = shown.clone();
     head[0] = changed(&head[0], "/head", serde_json::from_str::<Value>(&shown[1]).unwrap()["head"].clone());
     assert_eq!(found(&verify(&p.write("head.jsonl", &head), &promised).1), ["head_mismatch"]);
-    for (from, to) in [("4", "8"), ("3", "7"), ("2", "9")] {
-        let name = format!("{from}-{to}.jsonl");
-        disclose(from, to, &name);
-        let (code, report) = verify(&p.path(&name), &promised);
-        assert!(code == 1 && found(&report).iter().all(|c| c == "proofs_do_not_meet") && !found(&report).is_empty(), "{report}");
-    }
+    disclose("2", "9", "wider.jsonl");
+    let (code, report) = verify(&p.path("wider.jsonl"), &promised);
+    assert!(code == 1 && found(&report).iter().all(|c| c == "proofs_do_not_meet") && !found(&report).is_empty(), "{report}");
     // Without the proof before it the range hangs in the air; an unreadable file is no verdict; a range that the log has not is refused.
     let out = run("probity-verify", &["--disclosure", &p.path("shown.jsonl"), "--before", &two, "--proof", &three, "--json"]);
     assert_eq!(out.status.code(), Some(1));
