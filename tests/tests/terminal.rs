@@ -19,7 +19,7 @@ const SIZE: (u16, u16) = (100, 30);
 const SETTINGS: &[(&str, &str)] = &[
     ("PROBITY__MANDATE__WARMUP_STEPS", "1"),
     ("PROBITY__MANDATE__DECISIONS_PER_FOLD", "1"),
-    ("PROBITY__POSTING__EVERY_DECISIONS", "4"),
+    ("PROBITY__POSTING__EVERY_DECISIONS", "1000"),
     ("PROBITY_LOG", "info"),
     ("TERM", "xterm-256color"),
     ("NO_TUI", ""),
@@ -203,7 +203,7 @@ fn stop_chains(dir: &Path) {
 fn ctrl_c_seals_the_run_and_the_terminal_is_as_before() {
     let temp = tempfile::tempdir().unwrap();
     let dir = temp.path().join("run");
-    let mut tty = Tty::start(&args(&dir), &[]);
+    let mut tty = Tty::start(&args(&dir), &[("PROBITY__POSTING__EVERY_DECISIONS", "4")]);
     let screen = tty.decides(6);
     assert!(screen.lines.contains("starting a stand-in mainnet"), "what is said before it comes up: {}", screen.lines);
     assert!(!screen.lines.contains("#0"), "decisions are in its table: {}", screen.lines);
@@ -260,8 +260,11 @@ fn lines_are_printed_where_they_are_asked_for() {
     let env: [&[(&str, &str)]; 4] = [&[], &[], &[("NO_TUI", "1")], &[("TERM", "dumb")]];
     for (n, (flags, env)) in flags.into_iter().zip(env).enumerate() {
         let dir = temp.path().join(n.to_string());
-        let args = [&["run", "--dir", dir.to_str().unwrap(), "--decisions", "2", "--posting", "every"], flags].concat();
+        let args = [args(&dir).as_slice(), flags].concat();
         let mut tty = Tty::start(&args, env);
+        // Ended before its end: what it would prove then is not asked for here.
+        tty.wait("a decision", |s| s.lines.contains("#1 ") || s.is_up);
+        tty.signal(Signal::TERM);
         let (code, screen) = tty.ended();
         assert_eq!(code, Some(0), "{flags:?} {env:?}: {}", screen.lines);
         assert!(screen.lines.contains("#1 ") && screen.lines.contains("nav"), "{flags:?} {env:?}: {}", screen.lines);
