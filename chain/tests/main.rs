@@ -1,4 +1,6 @@
 //! What a chain and the contracts do: one program for all of it, because each would compile most of the client once more.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 #[path = "../../prover/tests/common/mod.rs"]
 #[expect(dead_code, reason = "shared with the prover's tests")]
 mod agent;
