@@ -214,9 +214,9 @@ async fn mandate(
     market: Option<&MarketPath>,
     shape: ModelShape,
 ) -> Result<Mandate> {
+    let here = format!("{:?}", pool.address);
     if let Some(kept) = journal.meta("mandate")? {
         let mandate: Mandate = serde_json::from_str(&kept).context("journal: mandate")?;
-        let here = format!("{:?}", pool.address);
         ensure!(
             mandate.pool == here,
             "setting chain.pool: expected this run's own, {}, got {here}; a run never changes its pool",
@@ -232,16 +232,19 @@ async fn mandate(
     let place = strategy_file::Place {
         chain_id: chain.id(),
         vault: vault.map_or_else(|| NOWHERE.to_owned(), |v| format!("{:?}", v.view().address())),
-        pool: format!("{:?}", pool.address),
+        pool: here,
         base_is_token1: pool.base_is_token1,
         quote_decimals: pool.quote.decimals,
     };
     strategy_file::mandate(settings, &place, shape, interval_s, genesis_time_s)
 }
 
-/// From now on the journal's mandate is this one.
+/// From now on the journal's mandate is this one; it has it already where the run goes on.
 fn keep(journal: &Journal, mandate: &Mandate) -> Result<()> {
-    journal.set_meta("mandate", &serde_json::to_string(mandate)?)
+    match journal.meta("mandate")? {
+        Some(_) => Ok(()),
+        None => journal.set_meta("mandate", &serde_json::to_string(mandate)?),
+    }
 }
 
 /// Registers mandate and commitment unless that was done; what is registered must be ours. Returns its block.
