@@ -69,11 +69,11 @@ impl Case {
                 out,
                 |p| match p {
                     ByEngine::Pairing(p) => p,
-                    ByEngine::Transparent(_) => unreachable!(),
+                    ByEngine::Transparent(_) => unreachable!("made for the pairing engine"),
                 },
                 |k| match k {
                     ByEngine::Pairing(k) => k,
-                    ByEngine::Transparent(_) => unreachable!(),
+                    ByEngine::Transparent(_) => unreachable!("made for the pairing engine"),
                 },
                 ByEngine::Pairing,
             )
@@ -82,11 +82,11 @@ impl Case {
                 out,
                 |p| match p {
                     ByEngine::Transparent(p) => p,
-                    ByEngine::Pairing(_) => unreachable!(),
+                    ByEngine::Pairing(_) => unreachable!("made for the transparent engine"),
                 },
                 |k| match k {
                     ByEngine::Transparent(k) => k,
-                    ByEngine::Pairing(_) => unreachable!(),
+                    ByEngine::Pairing(_) => unreachable!("made for the transparent engine"),
                 },
                 ByEngine::Transparent,
             )
