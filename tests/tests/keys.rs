@@ -70,6 +70,9 @@ fn a_key_is_imported_shown_and_never_told() {
     let out = run_with("probity", &["keys", "show"], &[("PROBITY__KEYS__LEDGER_PATH", "44'/60'")]);
     assert_eq!(out.status.code(), Some(2));
     assert!(words(&out).contains("setting keys.ledger_path") && words(&out).contains("m/44'/60'/0'/0/0"), "{}", words(&out));
+    // Whatever this machine has on USB, nothing included.
+    let out = run_with("probity", &["keys", "show"], &[("PROBITY__KEYS__LEDGER_PATH", "m/44'/60'/0'/0/0")]);
+    assert!(words(&out).contains("asking the Ledger for m/44'/60'/0'/0/0") && !words(&out).contains("panicked"), "{}", words(&out));
     let out = run_with("probity", &["config", "show"], &env);
     assert_eq!(out.status.code(), Some(0));
     words(&out);

@@ -9,7 +9,7 @@ use ethers::signers::{HDPath, Ledger as Device, LedgerError, Signer as _};
 use ethers::types::transaction::eip2718::TypedTransaction;
 use ethers::types::{Address, Bytes};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
@@ -20,6 +20,9 @@ const MOST_STEPS: usize = 10;
 const HARDENED: u32 = 1 << 31;
 /// Only what names no chain itself would be signed for this one: nothing of ours.
 const NO_CHAIN: u64 = 1;
+
+/// Name of the threads that ask the driver.
+const ASKING: &str = "ledger";
 
 /// Which key of the device: a BIP-32 path, as `m/44'/60'/0'/0/0`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,20 +96,35 @@ where
     T: Send + 'static,
     Q: Future<Output = Result<T, LedgerError>> + Send + 'static,
 {
+    hush();
     let (tell, told) = oneshot::channel();
     let runtime = Handle::current();
     // Not one of the runtime's own threads: it would wait for the device when the program ends.
-    std::thread::spawn(move || {
+    let asking = std::thread::Builder::new().name(ASKING.to_owned()).spawn(move || {
         let answer = runtime.block_on(question);
         drop(turn);
         // Nobody listens any more if it came too late.
         tell.send(answer).ok();
     });
+    asking.map_err(|e| format!("no thread to ask it from: {e}"))?;
     match tokio::time::timeout(patience, told).await {
         Ok(Ok(answer)) => answer.map_err(|error| in_words(&error)),
-        Ok(Err(_)) => Err("its driver gave up on what it answered, or on USB itself".into()),
+        Ok(Err(_)) => Err("its driver gave up on what it answered, or on USB itself (is there USB on this machine?)".into()),
         Err(_) => Err(format!("no answer after {} s; what is confirmed from now on is not sent", patience.as_secs())),
     }
+}
+
+/// A panic of the driver is told as an error, once, and not printed as well; every other panic is printed as before.
+fn hush() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().name() != Some(ASKING) {
+                print(panic);
+            }
+        }));
+    });
 }
 
 /// The driver's errors, and what to do about the usual ones.
