@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("probity-strategy", &[], &["tokio", "ethers", "candle-core", "config", "rand_core", "nova-snark"]),
     ("probity-learn", &["probity-strategy"], &["tokio", "ethers", "nova-snark", "config"]),
-    ("probity-verifier", &["probity-strategy"], &["tokio", "ethers", "candle-core", "config", "rusqlite", "clap"]),
+    ("probity-curve", &[], &["tokio", "ethers", "candle-core", "config", "rusqlite", "clap"]),
+    ("probity-verifier", &["probity-strategy", "probity-curve"], &["tokio", "ethers", "candle-core", "config", "rusqlite", "clap"]),
     ("probity-prover", &["probity-strategy", "probity-verifier"], &["tokio", "ethers", "candle-core", "config"]),
     ("probity-chain", &["probity-strategy"], &["nova-snark", "candle-core", "config"]),
     ("probity-backtest", &["probity-strategy"], &["tokio", "ethers", "nova-snark", "candle-core", "config"]),
@@ -58,7 +59,11 @@ fn only_the_chain_names_ethers_and_only_learn_names_candle() {
                 assert_eq!(package.name.as_str(), "probity-learn", "{} names candle", package.name);
             }
             if dep.name == "nova-snark" {
-                assert!(["probity-verifier", "probity-prover"].contains(&package.name.as_str()), "{} names nova-snark", package.name);
+                assert!(
+                    ["probity-curve", "probity-verifier", "probity-prover"].contains(&package.name.as_str()),
+                    "{} names nova-snark",
+                    package.name
+                );
                 assert_eq!(dep.req.to_string(), "=0.76.0", "nova-snark is pinned exactly");
             }
         }

@@ -4,9 +4,9 @@ use crate::clock::{Unit, cpu_s, median, peak_mb, timed};
 use crate::common;
 use crate::writer::Ptau;
 use ff::{Field, PrimeField};
-use nova_snark::provider::{Bn256EngineIPA, GrumpkinEngine};
 use nova_snark::traits::Engine;
 use nova_snark::traits::commitment::CommitmentEngineTrait;
+use probity_curve::{Bn256EngineIPA, GrumpkinEngine};
 use probity_strategy::{Engine as Strategy, Mandate, ModelShape, Observation, ProofEngine, State};
 use probity_verifier::{
     ByEngine, CompressedSnarkOf, Digest, Envelope, FoldCircuit, FoldWitness, Keys, KeysError, Pairing, ParamsSource, PtauError,

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 type Commitments = <Bn256EngineIPA as Engine>::CE;
 
-/// The unit: one commitment to 2^16 random elements.
+/// The unit: one commitment to 2^16 random elements as the proof library computes it, whatever the engines measured do.
 pub(crate) struct Unit {
     key: <Commitments as CommitmentEngineTrait<Bn256EngineIPA>>::CommitmentKey,
     vector: Vec<Scalar>,

@@ -5,11 +5,11 @@
 
 use crate::{Digest, FoldCircuit, Scalar};
 use nova_snark::nova;
-use nova_snark::provider::GrumpkinEngine;
 use nova_snark::provider::ipa_pc::EvaluationEngine;
 use nova_snark::spartan::snark::RelaxedR1CSSNARK;
 use nova_snark::traits::Engine;
 use nova_snark::traits::snark::RelaxedR1CSSNARKTrait;
+use probity_curve::GrumpkinEngine;
 use probity_strategy::ProofEngine;
 
 /// Secondary half of the curve cycle.
@@ -30,7 +30,7 @@ pub trait System {
 pub struct Transparent;
 
 impl System for Transparent {
-    type E1 = nova_snark::provider::Bn256EngineIPA;
+    type E1 = probity_curve::Bn256EngineIPA;
     type S1 = RelaxedR1CSSNARK<Self::E1, EvaluationEngine<Self::E1>>;
 }
 
@@ -39,7 +39,7 @@ impl System for Transparent {
 pub struct Pairing;
 
 impl System for Pairing {
-    type E1 = nova_snark::provider::Bn256EngineKZG;
+    type E1 = probity_curve::Bn256EngineKZG;
     type S1 = RelaxedR1CSSNARK<Self::E1, nova_snark::provider::mercury::EvaluationEngine<Self::E1>>;
 }
 

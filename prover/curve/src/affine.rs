@@ -1,0 +1,180 @@
+//! Points by their two coordinates, and many additions for the price of one inversion.
+//!
+//! Addition is complete: the point at infinity, a point and itself, a point and its negative are told apart, whoever chose them.
+//! Both curves are `y² = x³ + b` of odd prime order, so no point has `y = 0` and infinity may be written as `(0, 0)`.
+
+use ff::Field;
+use halo2curves::CurveAffine;
+use halo2curves::group::Group;
+
+/// A point; infinity is `(0, 0)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Affine<F> {
+    pub(crate) x: F,
+    pub(crate) y: F,
+}
+
+impl<F: Field> Affine<F> {
+    pub(crate) const INFINITY: Self = Self { x: F::ZERO, y: F::ZERO };
+
+    pub(crate) fn of<C: CurveAffine<Base = F>>(point: &C) -> Self {
+        Option::from(point.coordinates()).map_or(Self::INFINITY, |c: halo2curves::Coordinates<C>| Self { x: *c.x(), y: *c.y() })
+    }
+
+    /// The library's point.
+    #[expect(clippy::expect_used, reason = "sums of points of a curve are on it; anything else is an error of this file")]
+    pub(crate) fn to_curve<C: CurveAffine<Base = F>>(self) -> C::CurveExt {
+        if self.is_infinity() { C::CurveExt::identity() } else { C::from_xy(self.x, self.y).expect("a point of the curve").into() }
+    }
+
+    #[inline]
+    pub(crate) fn is_infinity(&self) -> bool {
+        self.y == F::ZERO && self.x == F::ZERO
+    }
+
+    #[inline]
+    pub(crate) fn negated_if(self, negate: bool) -> Self {
+        if negate { Self { x: self.x, y: -self.y } } else { self }
+    }
+
+    /// What a sum divides by; one where it divides by nothing.
+    #[inline]
+    fn denominator(&self, other: &Self) -> F {
+        let run = other.x - self.x;
+        if run == F::ZERO {
+            return if self.y == other.y && self.y != F::ZERO { self.y.double() } else { F::ONE };
+        }
+        if self.is_infinity() || other.is_infinity() { F::ONE } else { run }
+    }
+
+    /// The sum, given the inverse of [`Self::denominator`].
+    #[inline]
+    fn plus(&self, other: &Self, inverse: &F) -> Self {
+        if self.is_infinity() {
+            return *other;
+        }
+        if other.is_infinity() {
+            return *self;
+        }
+        let slope = if self.x == other.x {
+            if self.y != other.y {
+                return Self::INFINITY;
+            }
+            let square = self.x.square();
+            (square.double() + square) * inverse
+        } else {
+            (other.y - self.y) * inverse
+        };
+        let x = slope.square() - self.x - other.x;
+        Self { x, y: slope * (self.x - x) - self.y }
+    }
+}
+
+/// Chains of products beside each other: a product waits for the one before it, a processor has room for several.
+const LANES: usize = 4;
+
+/// Inverts every element by one inversion and a little over three products each. None of them is zero.
+pub(crate) fn invert_all<F: Field>(values: &mut [F], before: &mut Vec<F>) {
+    before.clear();
+    before.resize(values.len(), F::ZERO);
+    let (wide, rest) = values.as_chunks_mut::<LANES>();
+    let (before_wide, before_rest) = before.as_chunks_mut::<LANES>();
+    let mut products = [F::ONE; LANES];
+    for (values, before) in wide.iter().zip(before_wide.iter_mut()) {
+        *before = products;
+        for (product, value) in products.iter_mut().zip(values) {
+            *product *= value;
+        }
+    }
+    // What is left over, and the lanes themselves, in one chain.
+    let mut product = F::ONE;
+    for (value, before) in rest.iter().zip(before_rest.iter_mut()) {
+        *before = product;
+        product *= value;
+    }
+    let mut before_lanes = [F::ONE; LANES];
+    for (lane, before) in products.iter().zip(&mut before_lanes) {
+        *before = product;
+        product *= lane;
+    }
+    let mut inverse = product.invert().unwrap_or(F::ZERO);
+    let mut inverses = products;
+    for (value, before) in inverses.iter_mut().zip(&before_lanes).rev() {
+        let next = inverse * *value;
+        *value = inverse * before;
+        inverse = next;
+    }
+    for (value, before) in rest.iter_mut().zip(before_rest.iter()).rev() {
+        let next = inverse * *value;
+        *value = inverse * before;
+        inverse = next;
+    }
+    for (values, before) in wide.iter_mut().zip(before_wide.iter()).rev() {
+        for lane in 0..LANES {
+            let next = inverses[lane] * values[lane];
+            values[lane] = inverses[lane] * before[lane];
+            inverses[lane] = next;
+        }
+    }
+}
+
+/// Room for many additions at once.
+#[derive(Debug)]
+pub(crate) struct Adder<F> {
+    denominators: Vec<F>,
+    products: Vec<F>,
+}
+
+impl<F: Field> Adder<F> {
+    pub(crate) const fn new() -> Self {
+        Self { denominators: Vec::new(), products: Vec::new() }
+    }
+
+    /// `sums[i] += others[i]`.
+    pub(crate) fn add_each(&mut self, sums: &mut [Affine<F>], others: &[Affine<F>]) {
+        self.denominators.clear();
+        self.denominators.extend(sums.iter().zip(others).map(|(a, b)| a.denominator(b)));
+        invert_all(&mut self.denominators, &mut self.products);
+        for ((sum, other), inverse) in sums.iter_mut().zip(others).zip(&self.denominators) {
+            *sum = sum.plus(other, inverse);
+        }
+    }
+
+    /// Sums neighbours: `points` lie in runs of the given lengths; afterwards each run of two or more is half as long, rounded
+    /// up, with the same sum, the runs still lie one after another, and `lengths` says how long they are. Whether any is longer
+    /// than one still.
+    pub(crate) fn halve(&mut self, points: &mut Vec<Affine<F>>, lengths: &mut [u32]) -> bool {
+        self.denominators.clear();
+        let mut rest = points.as_slice();
+        for &length in lengths.iter() {
+            let (run, after) = rest.split_at(length as usize);
+            self.denominators.extend(run.as_chunks::<2>().0.iter().map(|[a, b]| a.denominator(b)));
+            rest = after;
+        }
+        invert_all(&mut self.denominators, &mut self.products);
+        // The place written to is never after the one read from.
+        let (mut from, mut to) = (0, 0);
+        let mut inverses = self.denominators.iter();
+        let mut longer = false;
+        for length in lengths.iter_mut() {
+            let end = from + *length as usize;
+            let start = to;
+            while from + 1 < end
+                && let Some(inverse) = inverses.next()
+            {
+                points[to] = points[from].plus(&points[from + 1], inverse);
+                from += 2;
+                to += 1;
+            }
+            if from < end {
+                points[to] = points[from];
+                from += 1;
+                to += 1;
+            }
+            *length = (to - start) as u32;
+            longer |= *length > 1;
+        }
+        points.truncate(to);
+        longer
+    }
+}

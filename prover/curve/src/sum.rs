@@ -1,0 +1,197 @@
+//! Sums of multiples of many points: Pippenger's buckets, filled by additions that share inversions.
+//!
+//! Every scalar is cut into signed digits. For each window the points are sorted by digit; points of the same digit are summed in
+//! halving rounds; then `Σ d · bucket_d` is a double running sum, run in parallel over stretches of buckets. Short scalars have
+//! few digits that are not zero, and a digit that is zero costs nothing, so bits and small numbers need no way of their own.
+
+use crate::affine::{Adder, Affine};
+use crate::field::Field;
+use crate::point::Curve;
+use crate::scalar::{Signed, windows};
+#[cfg(target_arch = "x86_64")]
+use crate::wide::{self, Wide};
+use halo2curves::group::Group;
+use rayon::prelude::*;
+
+/// Points summed at a time: what fits the second cache with its denominators.
+const AT_ONCE: usize = 4096;
+/// Stretches of buckets summed beside each other.
+const STRETCHES: usize = 16;
+/// Widest window, bits.
+const WIDEST: u32 = 15;
+
+/// `Σ scalarᵢ · pointᵢ`, of as many scalars as points, fewer than 2^31.
+pub(crate) fn sum<C: Curve>(mut scalars: Vec<Signed>, points: &[C]) -> C::CurveExt {
+    assert!(scalars.len() == points.len() && points.len() < 1 << 31, "as many scalars as points, and fewer than 2^31");
+    let points: Vec<Affine<C::Base>> = points.par_iter().map(Affine::of).collect();
+    for (scalar, _) in scalars.iter_mut().zip(&points).filter(|(_, point)| point.is_infinity()) {
+        *scalar = Signed::ZERO;
+    }
+    let mut lengths = [0_u32; 257];
+    for scalar in &scalars {
+        lengths[scalar.bits() as usize] += 1;
+    }
+    let longest = lengths.iter().rposition(|n| *n != 0).unwrap_or(0) as u32;
+    if longest == 0 {
+        return C::CurveExt::identity();
+    }
+    let width = cheapest(&lengths, longest);
+    over_windows::<C>(&scalars, points, width, true)
+}
+
+/// The same with windows of a width, over points that are not infinity. `wide` where the processor can.
+pub(crate) fn over_windows<C: Curve>(scalars: &[Signed], points: Vec<Affine<C::Base>>, width: u32, wide: bool) -> C::CurveExt {
+    let longest = scalars.iter().map(Signed::bits).max().unwrap_or(0);
+    let windows = (0..windows(longest, width)).into_par_iter().map(|window| Window::of(scalars, window * width, width));
+    let sums = all::<C>(windows, points, wide);
+    sums.iter().rev().fold(C::CurveExt::identity(), |high, low| (0..width).fold(high, |p, _| p.double()) + low)
+}
+
+/// `Σ digitᵢ · pointᵢ` of each window.
+fn all<C: Curve>(windows: impl IndexedParallelIterator<Item = Window>, points: Vec<Affine<C::Base>>, wide: bool) -> Vec<C::CurveExt> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(wide) = Wide::<C::Base>::detect().filter(|_| wide) {
+        let points = points.par_chunks(4096).map(|points| wide.points(points)).collect::<Vec<_>>().concat();
+        let buckets: Vec<Vec<wide::Point>> = windows.map(|window| fill_wide(&wide, &window, &points)).collect();
+        let at_once = buckets.len().div_ceil(rayon::current_num_threads());
+        let weighted = |lists: &[Vec<wide::Point>]| {
+            let stretches = STRETCHES.min(lists[0].len());
+            let length = lists[0].len() / stretches;
+            let stretched = wide.weighted(lists, stretches, &mut wide::Room::default());
+            stretched.iter().map(|stretches| joined::<C>(stretches, length)).collect::<Vec<_>>()
+        };
+        return buckets.par_chunks(at_once).flat_map_iter(weighted).collect();
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = wide;
+    windows.map(|window| weighted::<C>(&fill(&window, &points))).collect()
+}
+
+/// The width with the fewest additions, given how many scalars have how many bits.
+fn cheapest(lengths: &[u32; 257], longest: u32) -> u32 {
+    let cost = |width: u32| {
+        let digits: u64 = (1..=longest).map(|bits| u64::from(lengths[bits as usize]) * u64::from(windows(bits, width))).sum();
+        digits + u64::from(windows(longest, width)) * (2 << (width - 1))
+    };
+    (2..=WIDEST).min_by_key(|width| cost(*width)).unwrap_or(WIDEST)
+}
+
+/// The points of a window by their digit.
+struct Window {
+    /// How many have each digit, from one on.
+    counts: Vec<u32>,
+    /// They themselves, by digit: twice their index, one more if negated.
+    entries: Vec<u32>,
+}
+
+impl Window {
+    fn of(scalars: &[Signed], at: u32, width: u32) -> Self {
+        let digits: Vec<i32> = scalars.iter().map(|scalar| scalar.digit(at, width)).collect();
+        let mut counts = vec![0_u32; (1 << (width - 1)) + 1];
+        for digit in &digits {
+            counts[digit.unsigned_abs() as usize] += 1;
+        }
+        counts[0] = 0;
+        let mut total = 0;
+        let mut next = Vec::with_capacity(counts.len());
+        for count in &counts {
+            next.push(total);
+            total += count;
+        }
+        let mut entries = vec![0_u32; total as usize];
+        for (i, (digit, scalar)) in digits.iter().zip(scalars).enumerate() {
+            if *digit != 0 {
+                let next = &mut next[digit.unsigned_abs() as usize];
+                entries[*next as usize] = (i as u32) << 1 | u32::from((*digit < 0) ^ scalar.negative);
+                *next += 1;
+            }
+        }
+        counts.remove(0);
+        Self { counts, entries }
+    }
+
+    /// Buckets and their entries, some thousand entries at a time.
+    fn stretches(&self) -> impl Iterator<Item = (&[u32], &[u32])> {
+        let (mut counts, mut entries) = (self.counts.as_slice(), self.entries.as_slice());
+        std::iter::from_fn(move || {
+            let mut taken = 0;
+            let stretch = counts.iter().take_while(|count| {
+                let more = taken < AT_ONCE;
+                taken += if more { **count as usize } else { 0 };
+                more
+            });
+            let (now, later) = counts.split_at(stretch.count());
+            let (here, rest) = entries.split_at(taken);
+            (counts, entries) = (later, rest);
+            (!now.is_empty()).then_some((now, here))
+        })
+    }
+}
+
+/// Sum of each bucket's points.
+fn fill<F: Field>(window: &Window, points: &[Affine<F>]) -> Vec<Affine<F>> {
+    let mut sums = Vec::with_capacity(window.counts.len());
+    let mut adder = Adder::new();
+    let (mut gathered, mut lengths) = (Vec::new(), Vec::new());
+    for (counts, entries) in window.stretches() {
+        gathered.clear();
+        gathered.extend(entries.iter().map(|entry| points[(entry >> 1) as usize].negated_if(entry & 1 == 1)));
+        lengths.clear();
+        lengths.extend_from_slice(counts);
+        while lengths.iter().any(|n| *n > 1) && adder.halve(&mut gathered, &mut lengths) {}
+        spread(counts, &gathered, Affine::INFINITY, &mut sums);
+    }
+    sums
+}
+
+/// The same by the processor's wide multiplications.
+#[cfg(target_arch = "x86_64")]
+fn fill_wide<F: Field>(wide: &Wide<F>, window: &Window, points: &[wide::Point]) -> Vec<wide::Point> {
+    let mut sums = Vec::with_capacity(window.counts.len());
+    let mut room = wide::Room::default();
+    let mut lengths = Vec::new();
+    for (counts, entries) in window.stretches() {
+        lengths.clear();
+        lengths.extend_from_slice(counts);
+        wide.sum_runs(points, entries, &mut lengths, &mut room);
+        spread(counts, &room.points, wide::Point::INFINITY, &mut sums);
+    }
+    sums
+}
+
+/// The sums of the buckets that are not empty, and `nothing` for the others.
+fn spread<P: Copy>(counts: &[u32], filled: &[P], nothing: P, sums: &mut Vec<P>) {
+    let mut filled = filled.iter();
+    sums.extend(counts.iter().map(|count| if *count == 0 { nothing } else { filled.next().copied().unwrap_or(nothing) }));
+}
+
+/// `Σ (i + 1) · sums[i]`. A power of two of them.
+fn weighted<C: Curve>(sums: &[Affine<C::Base>]) -> C::CurveExt {
+    let stretches = STRETCHES.min(sums.len());
+    let length = sums.len() / stretches;
+    let mut adder = Adder::new();
+    let mut runs = vec![Affine::INFINITY; stretches];
+    let mut totals = runs.clone();
+    let mut column = runs.clone();
+    for i in (0..length).rev() {
+        for (cell, stretch) in column.iter_mut().zip(sums.chunks_exact(length)) {
+            *cell = stretch[i];
+        }
+        adder.add_each(&mut runs, &column);
+        adder.add_each(&mut totals, &runs);
+    }
+    joined::<C>(&totals.into_iter().zip(runs).collect::<Vec<_>>(), length)
+}
+
+/// A stretch that begins at bucket k · length counts each of its points that much more.
+fn joined<C: Curve>(stretches: &[(Affine<C::Base>, Affine<C::Base>)], length: usize) -> C::CurveExt {
+    let (mut run, mut above, mut all) = (C::CurveExt::identity(), C::CurveExt::identity(), C::CurveExt::identity());
+    for (stretch, (total, sum)) in stretches.iter().enumerate().rev() {
+        all += total.to_curve::<C>();
+        run += sum.to_curve::<C>();
+        if stretch > 0 {
+            above += run;
+        }
+    }
+    (0..length.ilog2()).fold(above, |p, _| p.double()) + all
+}

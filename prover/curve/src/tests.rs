@@ -1,0 +1,165 @@
+//! Every way of summing against the library's point arithmetic, one multiplication and one addition after another.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and speak")]
+
+use crate::affine::Affine;
+use crate::endomorphism::Halved;
+use crate::point::Curve;
+use crate::scalar::{Signed, windows};
+use crate::{few, sum};
+use ff::{Field as _, PrimeField};
+use halo2curves::group::{Curve as _, Group};
+use halo2curves::{CurveAffine, bn256, grumpkin};
+use proptest::prelude::*;
+use rayon::prelude::*;
+
+/// What a scalar is made from: how it is chosen, and what from.
+type Seed = (u8, [u64; 4]);
+
+fn field<F: PrimeField>(limbs: &[u64]) -> F {
+    limbs.iter().rev().fold(F::ZERO, |value, limb| (0..64).fold(value, |v, _| v.double()) + F::from(*limb))
+}
+
+/// Scalars of every length, and those beside zero, the order and its half.
+fn scalar<F: PrimeField>((kind, limbs): &Seed) -> F {
+    let [a, ..] = *limbs;
+    match kind % 10 {
+        0 => F::ZERO,
+        1 => F::from(a & 1),
+        2 => -F::from(a & 1),
+        3 => F::from(a),
+        4 => -F::from(a),
+        5 => field(&limbs[..2]),
+        6 => (-F::ONE) * F::TWO_INV + F::from(a % 3),
+        7 => F::from(2).pow_vartime([a % 256]),
+        8 => F::ROOT_OF_UNITY * F::from(a % 5),
+        _ => field(limbs),
+    }
+}
+
+/// Points that meet themselves, their negatives and infinity: few different ones, with signs.
+fn point<C: CurveAffine>(variety: u64, (kind, limbs): &Seed) -> C {
+    match kind % 7 {
+        0 => C::identity(),
+        1 => C::generator(),
+        2 => -C::generator(),
+        n => {
+            let multiple = C::generator() * C::ScalarExt::from(2 + limbs[1] % variety);
+            if n % 2 == 0 { multiple.to_affine() } else { (-multiple).to_affine() }
+        }
+    }
+}
+
+fn naive<C: CurveAffine>(scalars: &[C::ScalarExt], points: &[C]) -> C::CurveExt {
+    scalars.iter().zip(points).fold(C::CurveExt::identity(), |sum, (scalar, point)| sum + *point * *scalar)
+}
+
+fn every_way<C: Curve>(scalars: &[C::ScalarExt], points: &[C]) {
+    let expected = naive(scalars, points);
+    assert_eq!(few::sum(scalars, points), expected, "few");
+    let signed = || scalars.iter().map(Signed::of).collect::<Vec<_>>();
+    assert_eq!(sum::sum(signed(), points), expected, "as it is called");
+    for width in [1, 2, 3, 5, 8, 12] {
+        let affine: Vec<Affine<C::Base>> = points.iter().map(Affine::of).collect();
+        // Infinity is taken out before, as `sum` does.
+        let kept: Vec<Signed> = signed().into_iter().zip(&affine).map(|(s, p)| if p.is_infinity() { Signed::ZERO } else { s }).collect();
+        assert_eq!(sum::over_windows::<C>(&kept, affine.clone(), width, false), expected, "plain, windows of {width}");
+        assert_eq!(sum::over_windows::<C>(&kept, affine, width, true), expected, "as the processor can, windows of {width}");
+    }
+}
+
+fn halves<C: Halved>(scalar: &C::ScalarExt) {
+    let value = |half: &Signed| {
+        let size: C::ScalarExt = field(&half.limbs);
+        if half.negative { -size } else { size }
+    };
+    let halving = C::halving();
+    let [first, second] = halving.halves(scalar);
+    assert_eq!(value(&first) + value(&second) * halving.lambda(), *scalar);
+    assert!(first.bits() <= 129 && second.bits() <= 129, "{} and {} bits", first.bits(), second.bits());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn sums_are_the_librarys(seeds in prop::collection::vec((any::<Seed>(), any::<Seed>()), 0..90), variety in prop::sample::select(vec![1_u64, 3, 1 << 40])) {
+        let scalars: Vec<bn256::Fr> = seeds.iter().map(|(s, _)| scalar(s)).collect();
+        let points: Vec<bn256::G1Affine> = seeds.iter().map(|(_, p)| point(variety, p)).collect();
+        every_way(&scalars, &points);
+        let scalars: Vec<grumpkin::Fr> = seeds.iter().map(|(s, _)| scalar(s)).collect();
+        let points: Vec<grumpkin::G1Affine> = seeds.iter().map(|(_, p)| point(variety, p)).collect();
+        every_way(&scalars, &points);
+    }
+}
+
+proptest! {
+    #[test]
+    fn halves_make_the_scalar_and_are_half_as_long(seed: Seed) {
+        halves::<bn256::G1Affine>(&scalar(&seed));
+        halves::<grumpkin::G1Affine>(&scalar(&seed));
+    }
+
+    #[test]
+    fn digits_make_the_number(limbs: [u64; 4], width in 1_u32..16) {
+        let number = Signed::of(&scalar::<bn256::Fr>(&(9, limbs)));
+        let value = (0..windows(number.bits(), width)).rev().fold(bn256::Fr::ZERO, |sum, window| {
+            let digit = number.digit(window * width, width);
+            assert!(digit.unsigned_abs() <= 1 << (width - 1), "{digit}");
+            let size = bn256::Fr::from(u64::from(digit.unsigned_abs()));
+            (0..width).fold(sum, |v, _| v.double()) + if digit < 0 { -size } else { size }
+        });
+        prop_assert_eq!(value, field(&number.limbs));
+    }
+
+    #[test]
+    fn non_adjacent_digits_make_the_number(limbs: [u64; 3]) {
+        let number = [limbs[0], limbs[1], limbs[2], 0];
+        let value = few::digits(number).iter().rev().fold(bn256::Fr::ZERO, |sum, digit| {
+            assert!(*digit == 0 || digit % 2 != 0 && digit.abs() <= 7, "{digit}");
+            let size = bn256::Fr::from(u64::from(digit.unsigned_abs()));
+            sum.double() + if *digit < 0 { -size } else { size }
+        });
+        prop_assert_eq!(value, field(&number));
+    }
+}
+
+/// Points of [`many`].
+const MANY: u64 = 2_000;
+
+/// Enough points that stretches, rounds and threads all have several of each.
+fn many<C: Curve>(variety: u64) {
+    let seed = |i: u64| {
+        let word = |salt: u64| {
+            (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.wrapping_add(salt << 1)).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        };
+        ((word(9) >> 56) as u8, [word(1), word(2), word(3), word(4)])
+    };
+    let scalars: Vec<C::ScalarExt> = (0..MANY).map(|i| scalar(&seed(i))).collect();
+    let points: Vec<C> = (0..MANY).map(|i| point(variety, &seed(i + 50_000))).collect();
+    let affine: Vec<Affine<C::Base>> = points.iter().map(Affine::of).collect();
+    let kept: Vec<Signed> = scalars.iter().zip(&affine).map(|(s, p)| if p.is_infinity() { Signed::ZERO } else { Signed::of(s) }).collect();
+    // One by one: the library's own sum panics where infinity is among the points.
+    let expected = scalars.par_iter().zip(&points).map(|(s, p)| *p * *s).reduce(C::CurveExt::identity, |a, b| a + b);
+    assert_eq!(sum::over_windows::<C>(&kept, affine.clone(), 11, false), expected, "plain, {variety}");
+    assert_eq!(sum::over_windows::<C>(&kept, affine, 11, true), expected, "as the processor can, {variety}");
+    assert_eq!(sum::sum(scalars.iter().map(Signed::of).collect(), &points), expected, "as it is called, {variety}");
+}
+
+#[test]
+fn many_points_that_differ_and_that_do_not() {
+    #[cfg(target_arch = "x86_64")]
+    if crate::wide::Wide::<bn256::Fq>::detect().is_none() {
+        eprintln!("NOT TESTED: this processor has no AVX-512 IFMA, the wide additions were not run");
+    }
+    for variety in [1, 4, 1 << 50] {
+        many::<bn256::G1Affine>(variety);
+        many::<grumpkin::G1Affine>(variety);
+    }
+}
+
+#[test]
+fn points_from_a_label_are_the_librarys() {
+    use nova_snark::provider::traits::DlogGroup;
+    assert_eq!(crate::Bn256Point::from_label(b"some label", 300), bn256::G1::from_label(b"some label", 300));
+    assert_eq!(crate::GrumpkinPoint::from_label(b"another", 300), grumpkin::G1::from_label(b"another", 300));
+}
