@@ -14,6 +14,13 @@ pub(crate) struct Affine<F> {
     pub(crate) y: F,
 }
 
+/// A stretch of buckets: `Σ (i + 1) · bucketᵢ` and `Σ bucketᵢ`, with `i` counted from its start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch<F> {
+    pub(crate) weighted: Affine<F>,
+    pub(crate) plain: Affine<F>,
+}
+
 impl<F: Field> Affine<F> {
     pub(crate) const INFINITY: Self = Self { x: F::ZERO, y: F::ZERO };
 
@@ -21,8 +28,7 @@ impl<F: Field> Affine<F> {
         Option::from(point.coordinates()).map_or(Self::INFINITY, |c: halo2curves::Coordinates<C>| Self { x: *c.x(), y: *c.y() })
     }
 
-    /// The library's point.
-    #[expect(clippy::expect_used, reason = "sums of points of a curve are on it; anything else is an error of this file")]
+    /// The library's point. Sums of points of a curve are on it; anything else is an error of this file, and panics.
     pub(crate) fn to_curve<C: CurveAffine<Base = F>>(self) -> C::CurveExt {
         if self.is_infinity() { C::CurveExt::identity() } else { C::from_xy(self.x, self.y).expect("a point of the curve").into() }
     }

@@ -115,8 +115,11 @@ fn halve(limbs: &mut [u64; 4]) {
     }
 }
 
+/// The odd multiples of a point that are kept.
+type Row<F> = [Affine<F>; MULTIPLES];
+
 /// The odd multiples of each point, a row each. None is infinity.
-fn multiples<F: Field>(points: &[Affine<F>]) -> Vec<[Affine<F>; MULTIPLES]> {
+fn multiples<F: Field>(points: &[Affine<F>]) -> Vec<Row<F>> {
     let rows: Vec<[Extended<F>; MULTIPLES]> = points
         .iter()
         .map(|point| {
@@ -144,7 +147,7 @@ pub(crate) fn sum<C: Halved>(scalars: &[C::ScalarExt], points: &[C]) -> C::Curve
         scalars.iter().zip(points.iter().map(Affine::of)).filter(|(_, point)| !point.is_infinity()).collect();
     let rows = multiples(&terms.iter().map(|(_, point)| *point).collect::<Vec<_>>());
     // Each half of each scalar: its digits, and the row that they choose from.
-    let mut halves: Vec<(Vec<i8>, [Affine<C::Base>; MULTIPLES])> = Vec::with_capacity(2 * terms.len());
+    let mut halves: Vec<(Vec<i8>, Row<C::Base>)> = Vec::with_capacity(2 * terms.len());
     for ((scalar, _), row) in terms.iter().zip(rows) {
         let [first, second] = C::halving().halves(scalar);
         halves.push((digits(first.limbs), row.map(|m| m.negated_if(first.negative))));

@@ -4,7 +4,7 @@
 //! halving rounds; then `Σ d · bucket_d` is a double running sum, run in parallel over stretches of buckets. Short scalars have
 //! few digits that are not zero, and a digit that is zero costs nothing, so bits and small numbers need no way of their own.
 
-use crate::affine::{Adder, Affine};
+use crate::affine::{Adder, Affine, Stretch};
 use crate::field::Field;
 use crate::point::Curve;
 use crate::scalar::{Signed, windows};
@@ -180,16 +180,16 @@ fn weighted<C: Curve>(sums: &[Affine<C::Base>]) -> C::CurveExt {
         adder.add_each(&mut runs, &column);
         adder.add_each(&mut totals, &runs);
     }
-    joined::<C>(&totals.into_iter().zip(runs).collect::<Vec<_>>(), length)
+    joined::<C>(&totals.into_iter().zip(runs).map(|(weighted, plain)| Stretch { weighted, plain }).collect::<Vec<_>>(), length)
 }
 
 /// A stretch that begins at bucket k · length counts each of its points that much more.
-fn joined<C: Curve>(stretches: &[(Affine<C::Base>, Affine<C::Base>)], length: usize) -> C::CurveExt {
+fn joined<C: Curve>(stretches: &[Stretch<C::Base>], length: usize) -> C::CurveExt {
     let (mut run, mut above, mut all) = (C::CurveExt::identity(), C::CurveExt::identity(), C::CurveExt::identity());
-    for (stretch, (total, sum)) in stretches.iter().enumerate().rev() {
-        all += total.to_curve::<C>();
-        run += sum.to_curve::<C>();
-        if stretch > 0 {
+    for (at, stretch) in stretches.iter().enumerate().rev() {
+        all += stretch.weighted.to_curve::<C>();
+        run += stretch.plain.to_curve::<C>();
+        if at > 0 {
             above += run;
         }
     }

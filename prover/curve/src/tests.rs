@@ -1,5 +1,5 @@
 //! Every way of summing against the library's point arithmetic, one multiplication and one addition after another.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic and speak")]
+#![expect(clippy::print_stderr, reason = "a test may speak")]
 
 use crate::affine::Affine;
 use crate::endomorphism::Halved;

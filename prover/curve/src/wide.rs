@@ -4,7 +4,7 @@
 //! products of numbers below 8p need no reduction before. Sums that divide by zero (a point and itself, a point and its negative)
 //! are not computed here: the product of all denominators shows them, and the caller adds those points the complete way.
 
-use crate::affine::{Adder, Affine, invert_all};
+use crate::affine::{Adder, Affine, Stretch, invert_all};
 use crate::field::Field;
 use core::arch::x86_64::{
     __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_load_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_blend_epi64,
@@ -118,10 +118,10 @@ impl<F: Field> Wide<F> {
         let inverse = _mm512_set1_epi64(self.inverse as i64);
         let zero = _mm512_setzero_si512();
         let mut t = [zero; LIMBS + 1];
-        for i in 0..LIMBS {
+        for b in b {
             for j in 0..LIMBS {
-                t[j] = _mm512_madd52lo_epu64(t[j], a[j], b[i]);
-                t[j + 1] = _mm512_madd52hi_epu64(t[j + 1], a[j], b[i]);
+                t[j] = _mm512_madd52lo_epu64(t[j], a[j], *b);
+                t[j + 1] = _mm512_madd52hi_epu64(t[j + 1], a[j], *b);
             }
             let m = _mm512_madd52lo_epu64(zero, t[0], inverse);
             for j in 0..LIMBS {
@@ -293,7 +293,7 @@ impl<F: Field> Wide<F> {
     }
 
     /// For each list of as many sums: in stretches, `Σ (i + 1) · sum[i]` and `Σ sum[i]`, with `i` counted from the stretch's start.
-    pub(crate) fn weighted(&self, lists: &[Vec<Point>], stretches: usize, room: &mut Room) -> Vec<Vec<(Affine<F>, Affine<F>)>> {
+    pub(crate) fn weighted(&self, lists: &[Vec<Point>], stretches: usize, room: &mut Room) -> Vec<Vec<Stretch<F>>> {
         let length = lists.first().map_or(0, Vec::len) / stretches;
         let lanes = lists.len() * stretches;
         // Running sums, their totals, and what is added next to the former.
@@ -305,7 +305,7 @@ impl<F: Field> Wide<F> {
             self.add_lanes(&mut points, 0, 2 * lanes, lanes, room);
             self.add_lanes(&mut points, lanes, 0, lanes, room);
         }
-        let lane = |lane: usize| (self.affine(&points[lanes + lane]), self.affine(&points[lane]));
+        let lane = |lane: usize| Stretch { weighted: self.affine(&points[lanes + lane]), plain: self.affine(&points[lane]) };
         (0..lists.len()).map(|list| (0..stretches).map(|stretch| lane(list * stretches + stretch)).collect()).collect()
     }
 
