@@ -79,7 +79,10 @@ impl<F: Field> Affine<F> {
 /// Chains of products beside each other: a product waits for the one before it, a processor has room for several.
 const LANES: usize = 4;
 
-/// Inverts every element by one inversion and a little over three products each. None of them is zero.
+/// Inverts every element by one inversion and a little over three products each.
+///
+/// # Panics
+/// If one of them is zero. No caller lets that happen for points of the curve, and decoders let in no others.
 pub(crate) fn invert_all<F: Field>(values: &mut [F], before: &mut Vec<F>) {
     before.clear();
     before.resize(values.len(), F::ZERO);
@@ -103,7 +106,7 @@ pub(crate) fn invert_all<F: Field>(values: &mut [F], before: &mut Vec<F>) {
         *before = product;
         product *= lane;
     }
-    let mut inverse = product.invert().unwrap_or(F::ZERO);
+    let mut inverse = product.invert().expect("none of them is zero");
     let mut inverses = products;
     for (value, before) in inverses.iter_mut().zip(&before_lanes).rev() {
         let next = inverse * *value;

@@ -118,7 +118,7 @@ fn halve(limbs: &mut [u64; 4]) {
 /// The odd multiples of a point that are kept.
 type Row<F> = [Affine<F>; MULTIPLES];
 
-/// The odd multiples of each point, a row each. None is infinity.
+/// The odd multiples of each point, a row each. None is infinity: points are of the curve, whose order is a large prime.
 fn multiples<F: Field>(points: &[Affine<F>]) -> Vec<Row<F>> {
     let rows: Vec<[Extended<F>; MULTIPLES]> = points
         .iter()

@@ -1,5 +1,5 @@
 //! Every way of summing against the library's point arithmetic, one multiplication and one addition after another.
-#![expect(clippy::print_stderr, reason = "a test may speak")]
+#![expect(clippy::print_stderr, clippy::unwrap_used, reason = "a test may speak and panic")]
 
 use crate::affine::Affine;
 use crate::endomorphism::Halved;
@@ -123,25 +123,24 @@ proptest! {
     }
 }
 
-/// Points of [`many`].
-const MANY: u64 = 2_000;
-
-/// Enough points that stretches, rounds and threads all have several of each.
-fn many<C: Curve>(variety: u64) {
+/// Enough points that stretches, rounds and threads all have several of each; `variety` of them differ.
+fn many<C: Curve>(points: u64, variety: u64, widths: &[u32]) {
     let seed = |i: u64| {
         let word = |salt: u64| {
             (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.wrapping_add(salt << 1)).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
         };
         ((word(9) >> 56) as u8, [word(1), word(2), word(3), word(4)])
     };
-    let scalars: Vec<C::ScalarExt> = (0..MANY).map(|i| scalar(&seed(i))).collect();
-    let points: Vec<C> = (0..MANY).map(|i| point(variety, &seed(i + 50_000))).collect();
+    let scalars: Vec<C::ScalarExt> = (0..points).map(|i| scalar(&seed(i))).collect();
+    let points: Vec<C> = (0..points).map(|i| point(variety, &seed(i + 50_000))).collect();
     let affine: Vec<Affine<C::Base>> = points.iter().map(Affine::of).collect();
     let kept: Vec<Signed> = scalars.iter().zip(&affine).map(|(s, p)| if p.is_infinity() { Signed::ZERO } else { Signed::of(s) }).collect();
-    // One by one: the library's own sum panics where infinity is among the points.
+    // One by one: the library's sum of small multiples panics where infinity is among many points.
     let expected = scalars.par_iter().zip(&points).map(|(s, p)| *p * *s).reduce(C::CurveExt::identity, |a, b| a + b);
-    assert_eq!(sum::over_windows::<C>(&kept, affine.clone(), 11, false), expected, "plain, {variety}");
-    assert_eq!(sum::over_windows::<C>(&kept, affine, 11, true), expected, "as the processor can, {variety}");
+    for width in widths {
+        assert_eq!(sum::over_windows::<C>(&kept, affine.clone(), *width, false), expected, "plain, {variety}, {width}");
+        assert_eq!(sum::over_windows::<C>(&kept, affine.clone(), *width, true), expected, "as the processor can, {variety}, {width}");
+    }
     assert_eq!(sum::sum(scalars.iter().map(Signed::of).collect(), &points), expected, "as it is called, {variety}");
 }
 
@@ -151,11 +150,100 @@ fn many_points_that_differ_and_that_do_not() {
     if crate::wide::Wide::<bn256::Fq>::detect().is_none() {
         eprintln!("NOT TESTED: this processor has no AVX-512 IFMA, the wide additions were not run");
     }
-    for variety in [1, 4, 1 << 50] {
-        many::<bn256::G1Affine>(variety);
-        many::<grumpkin::G1Affine>(variety);
+    // More than are summed or taken in at a time, with long buckets and short ones.
+    many::<bn256::G1Affine>(10_000, 1 << 50, &[4, 15]);
+    many::<grumpkin::G1Affine>(10_000, 1 << 50, &[4, 15]);
+    for variety in [1, 4] {
+        many::<bn256::G1Affine>(2_000, variety, &[11]);
+        many::<grumpkin::G1Affine>(2_000, variety, &[11]);
     }
 }
+
+/// Additions that the processor does side by side are done so: all but those of points that meet.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn points_that_differ_are_added_side_by_side() {
+    use crate::wide::{Room, Wide, entry};
+    let Some(wide) = Wide::<bn256::Fq>::detect() else {
+        eprintln!("NOT TESTED: this processor has no AVX-512 IFMA");
+        return;
+    };
+    for n in 2..20_usize {
+        let different: Vec<_> =
+            (1..=n as u64).map(|i| Affine::of(&(bn256::G1Affine::generator() * bn256::Fr::from(i * i)).to_affine())).collect();
+        let entries: Vec<u32> = (0..n).map(|i| entry(i, false)).collect();
+        let mut room = Room::default();
+        assert!(!wide.sum_runs(&wide.points(&different), &entries, &mut [n as u32], &mut room), "{n} that differ");
+        let same = vec![different[0]; n];
+        assert!(wide.sum_runs(&wide.points(&same), &entries, &mut [n as u32], &mut room), "{n} that are one");
+    }
+}
+
+/// The point types beside the library's own: every sum, operator and encoding.
+macro_rules! as_the_library {
+    ($name:ident, $ours:ty, $inner:ty, $affine:ty, $scalar:ty) => {
+        #[test]
+        fn $name() {
+            use nova_snark::provider::traits::{DlogGroup, DlogGroupExt};
+            let seed = |i: u64| ((i * 37 % 251) as u8, [i.wrapping_mul(0x9e37_79b9_7f4a_7c15), i << 40 | 3, !i, i * i]);
+            for n in [1_u64, 2, 47, 48, 49, 50, 200] {
+                let scalars: Vec<$scalar> = (0..n).map(|i| scalar(&seed(i))).collect();
+                let points: Vec<$affine> = (0..n).map(|i| point(1 << 40, &seed(i + 1_000))).collect();
+                let small: Vec<u64> = (0..n).map(|i| i * i * 77 % 1_000).collect();
+                let (library, ours) =
+                    (<$inner>::vartime_multiscalar_mul(&scalars, &points), <$ours>::vartime_multiscalar_mul(&scalars, &points));
+                assert_eq!(ours.affine(), library.affine(), "{n}");
+                assert_eq!(
+                    <$ours>::vartime_multiscalar_mul_small(&small, &points).affine(),
+                    <$inner>::vartime_multiscalar_mul_small(&small, &points).affine(),
+                );
+                assert_eq!(
+                    <$ours>::vartime_multiscalar_mul_small_with_max_num_bits(&small, &points, 10).affine(),
+                    <$inner>::vartime_multiscalar_mul_small_with_max_num_bits(&small, &points, 10).affine(),
+                );
+                let lists = vec![scalars.clone(), scalars[..scalars.len() / 2 + 1].to_vec()];
+                let affine = |points: Vec<$ours>| points.iter().map(DlogGroup::affine).collect::<Vec<_>>();
+                let theirs: Vec<_> = <$inner>::batch_vartime_multiscalar_mul(&lists, &points).iter().map(DlogGroup::affine).collect();
+                assert_eq!(affine(<$ours>::batch_vartime_multiscalar_mul(&lists, &points)), theirs);
+
+                let (a, b, k) = (<$ours>::group(&points[0]), ours, scalars[n as usize / 2]);
+                let (la, lb) = (<$inner as DlogGroup>::group(&points[0]), library);
+                let mut assigned = [a; 3];
+                assigned[0] += b;
+                assigned[1] -= &b;
+                assigned[2] *= k;
+                let each =
+                    [a + b, a - b, a + &b, a - &b, a * k, a * &k, assigned[0], assigned[1], assigned[2], <$ours>::zero(), <$ours>::r#gen()];
+                let library = [
+                    la + lb,
+                    la - lb,
+                    la + lb,
+                    la - lb,
+                    la * k,
+                    la * k,
+                    la + lb,
+                    la - lb,
+                    la * k,
+                    <$inner>::zero(),
+                    <$inner as DlogGroup>::r#gen(),
+                ];
+                for (ours, library) in each.iter().zip(&library) {
+                    assert_eq!(ours.affine(), library.affine());
+                    assert_eq!(ours.to_coordinates(), DlogGroup::to_coordinates(library));
+                    let bytes = bincode::serde::encode_to_vec(ours, bincode::config::standard()).unwrap();
+                    assert_eq!(bytes, bincode::serde::encode_to_vec(library, bincode::config::standard()).unwrap());
+                    let (read, _): ($ours, usize) = bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
+                    assert_eq!(read.affine(), library.affine());
+                }
+            }
+            assert_eq!(<$ours>::vartime_multiscalar_mul(&[], &[]).affine(), <$inner>::zero().affine());
+            assert_eq!(<$ours>::vartime_multiscalar_mul_small::<u64>(&[], &[]).affine(), <$inner>::zero().affine());
+        }
+    };
+}
+
+as_the_library!(bn254_is_the_librarys, crate::Bn256Point, bn256::G1, bn256::G1Affine, bn256::Fr);
+as_the_library!(grumpkin_is_the_librarys, crate::GrumpkinPoint, grumpkin::G1, grumpkin::G1Affine, grumpkin::Fr);
 
 #[test]
 fn points_from_a_label_are_the_librarys() {

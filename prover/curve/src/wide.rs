@@ -241,8 +241,9 @@ impl<F: Field> Wide<F> {
         true
     }
 
-    /// Sums runs: `entries` lie in runs of the given lengths. The sum of each that is not empty, in `room.points`.
-    pub(crate) fn sum_runs(&self, points: &[Point], entries: &[Entry], lengths: &mut [u32], room: &mut Room) {
+    /// Sums runs: `entries` lie in runs of the given lengths. The sum of each that is not empty, in `room.points`. Whether points met,
+    /// so that from there on the complete way was taken.
+    pub(crate) fn sum_runs(&self, points: &[Point], entries: &[Entry], lengths: &mut [u32], room: &mut Room) -> bool {
         let mut complete = self.halve(points, entries, lengths, false, room);
         while lengths.iter().any(|n| *n > 1) {
             let before = std::mem::take(&mut room.points);
@@ -253,6 +254,7 @@ impl<F: Field> Wide<F> {
             room.entries = entries;
             room.spare = before;
         }
+        complete
     }
 
     /// Sums neighbours in each run, into `room.points`; a run of one stays.
