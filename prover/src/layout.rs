@@ -1,17 +1,17 @@
 //! The layout planner: what each number of decisions a fold costs in proving time, latency, bytes and gas, and which one to take.
 //!
 //! Constraints are exact: the circuit itself is counted. Times are estimates by a law: in units, where one unit is one commitment
-//! to 2^16 random field elements on this machine, a fold costs `a·constraints + b` and compressing `c·rows + d` with `rows` the
-//! power of two above the circuit. The coefficients were fitted with `prover/examples/law.rs`, for the pairing engine at 1, 4 and 16
-//! decisions a fold (38,705, 60,674 and 148,550 constraints; folds of 1.14, 1.35 and 2.55 units, compressing 21.6, 23.3 and 30.8,
-//! 12,469, 12,469 and 12,965 bytes; the worst residual is 4 %) on a busy machine. The transparent engine was measured at one
-//! decision a fold only (1.19 and 64.1 units, 13,861 bytes): it folds by the same law, its compressing is taken to cost the same
-//! besides and to grow with the rows, and a doubling of the rows is counted to add 248 bytes of sumchecks and two points.
+//! to 2^16 random field elements by `probity-curve` on this machine, a fold costs `a·constraints + b` and compressing `c·rows + d`
+//! with `rows` the power of two above the circuit. The coefficients were fitted with `prover/examples/law.rs` on a busy machine: for
+//! the pairing engine at 1, 4 and 16 decisions a fold (31,915, 49,177 and 118,225 constraints; folds of 1.05, 1.48 and 2.76 units,
+//! compressing 13.1, 14.1 and 24.5, 12,294, 12,542 and 12,790 bytes; the worst residuals are 4 and 13 %), for the transparent one at
+//! 1 and 4 (1.09 and 1.41, 29.4 and 48.7 units, 13,558 and 13,934 bytes).
 //! Gas is what a post of the proof's bytes costs by the protocol's rules; executing is not in it.
 
 use ff::Field;
-use nova_snark::provider::bn256_grumpkin::bn256::{Affine, Point as Group, Scalar};
+use nova_snark::provider::bn256_grumpkin::bn256::{Affine, Point, Scalar};
 use nova_snark::provider::traits::{DlogGroup, DlogGroupExt};
+use probity_curve::Bn256Point;
 use probity_strategy::{ModelShape, ProofEngine};
 use probity_verifier::{CircuitSize, KeysError};
 use rand_core::OsRng;
@@ -41,7 +41,7 @@ impl Unit {
     #[must_use]
     pub fn measure() -> Self {
         // Which points they are does not matter for the time: multiples of the generator are cheap to make.
-        let generator = Group::r#gen();
+        let generator = Point::r#gen();
         let mut point = generator;
         let bases: Vec<Affine> = (0..UNIT)
             .map(|_| {
@@ -53,7 +53,7 @@ impl Unit {
         let mut times: Vec<Duration> = (0..UNIT_RUNS)
             .map(|_| {
                 let started = Instant::now();
-                std::hint::black_box(Group::vartime_multiscalar_mul(&scalars, &bases));
+                std::hint::black_box(Bn256Point::vartime_multiscalar_mul(&scalars, &bases));
                 started.elapsed()
             })
             .collect();
@@ -85,20 +85,20 @@ impl Law {
     pub const fn of(engine: ProofEngine) -> Self {
         match engine {
             ProofEngine::Transparent => Self {
-                fold_per_1000_constraints: 0.01305,
-                fold_base: 0.604,
-                compress_per_1000_rows: 0.679,
-                compress_base: 19.6,
+                fold_per_1000_constraints: 0.0185,
+                fold_base: 0.503,
+                compress_per_1000_rows: 0.587,
+                compress_base: 10.2,
                 proof_bytes_per_doubling: 376,
-                proof_bytes_at_2_16: 13_861,
+                proof_bytes_at_2_16: 13_934,
             },
             ProofEngine::Pairing => Self {
-                fold_per_1000_constraints: 0.01305,
-                fold_base: 0.604,
-                compress_per_1000_rows: 0.0428,
-                compress_base: 19.6,
+                fold_per_1000_constraints: 0.0195,
+                fold_base: 0.468,
+                compress_per_1000_rows: 0.122,
+                compress_base: 7.88,
                 proof_bytes_per_doubling: 248,
-                proof_bytes_at_2_16: 12_469,
+                proof_bytes_at_2_16: 12_542,
             },
         }
     }

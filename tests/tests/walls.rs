@@ -10,7 +10,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     ("probity-learn", &["probity-strategy"], &["tokio", "ethers", "nova-snark", "config"]),
     ("probity-curve", &[], &["tokio", "ethers", "candle-core", "config", "rusqlite", "clap"]),
     ("probity-verifier", &["probity-strategy", "probity-curve"], &["tokio", "ethers", "candle-core", "config", "rusqlite", "clap"]),
-    ("probity-prover", &["probity-strategy", "probity-verifier"], &["tokio", "ethers", "candle-core", "config"]),
+    ("probity-prover", &["probity-strategy", "probity-curve", "probity-verifier"], &["tokio", "ethers", "candle-core", "config"]),
     ("probity-chain", &["probity-strategy"], &["nova-snark", "candle-core", "config"]),
     ("probity-backtest", &["probity-strategy"], &["tokio", "ethers", "nova-snark", "candle-core", "config"]),
 ];

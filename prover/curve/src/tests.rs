@@ -1,5 +1,5 @@
 //! Every way of summing against the library's point arithmetic, one multiplication and one addition after another.
-#![expect(clippy::print_stderr, clippy::unwrap_used, reason = "a test may speak and panic")]
+#![expect(clippy::print_stderr, reason = "a test may speak")]
 
 use crate::affine::Affine;
 use crate::endomorphism::Halved;
