@@ -76,54 +76,22 @@ impl<F: Field> Affine<F> {
     }
 }
 
-/// Chains of products beside each other: a product waits for the one before it, a processor has room for several.
-const LANES: usize = 4;
-
-/// Inverts every element by one inversion and a little over three products each.
+/// Inverts every element by one inversion and three products each.
 ///
 /// # Panics
 /// If one of them is zero. No caller lets that happen for points of the curve, and decoders let in no others.
 pub(crate) fn invert_all<F: Field>(values: &mut [F], before: &mut Vec<F>) {
     before.clear();
-    before.resize(values.len(), F::ZERO);
-    let (wide, rest) = values.as_chunks_mut::<LANES>();
-    let (before_wide, before_rest) = before.as_chunks_mut::<LANES>();
-    let mut products = [F::ONE; LANES];
-    for (values, before) in wide.iter().zip(before_wide.iter_mut()) {
-        *before = products;
-        for (product, value) in products.iter_mut().zip(values) {
-            *product *= value;
-        }
-    }
-    // What is left over, and the lanes themselves, in one chain.
     let mut product = F::ONE;
-    for (value, before) in rest.iter().zip(before_rest.iter_mut()) {
-        *before = product;
+    for value in values.iter() {
+        before.push(product);
         product *= value;
     }
-    let mut before_lanes = [F::ONE; LANES];
-    for (lane, before) in products.iter().zip(&mut before_lanes) {
-        *before = product;
-        product *= lane;
-    }
     let mut inverse = product.invert().expect("none of them is zero");
-    let mut inverses = products;
-    for (value, before) in inverses.iter_mut().zip(&before_lanes).rev() {
+    for (value, before) in values.iter_mut().zip(before.iter()).rev() {
         let next = inverse * *value;
         *value = inverse * before;
         inverse = next;
-    }
-    for (value, before) in rest.iter_mut().zip(before_rest.iter()).rev() {
-        let next = inverse * *value;
-        *value = inverse * before;
-        inverse = next;
-    }
-    for (values, before) in wide.iter_mut().zip(before_wide.iter()).rev() {
-        for lane in 0..LANES {
-            let next = inverses[lane] * values[lane];
-            values[lane] = inverses[lane] * before[lane];
-            inverses[lane] = next;
-        }
     }
 }
 
@@ -150,9 +118,8 @@ impl<F: Field> Adder<F> {
     }
 
     /// Sums neighbours: `points` lie in runs of the given lengths; afterwards each run of two or more is half as long, rounded
-    /// up, with the same sum, the runs still lie one after another, and `lengths` says how long they are. Whether any is longer
-    /// than one still.
-    pub(crate) fn halve(&mut self, points: &mut Vec<Affine<F>>, lengths: &mut [u32]) -> bool {
+    /// up, with the same sum, the runs still lie one after another, and `lengths` says how long they are.
+    pub(crate) fn halve(&mut self, points: &mut Vec<Affine<F>>, lengths: &mut [u32]) {
         self.denominators.clear();
         let mut rest = points.as_slice();
         for &length in lengths.iter() {
@@ -164,7 +131,6 @@ impl<F: Field> Adder<F> {
         // The place written to is never after the one read from.
         let (mut from, mut to) = (0, 0);
         let mut inverses = self.denominators.iter();
-        let mut longer = false;
         for length in lengths.iter_mut() {
             let end = from + *length as usize;
             let start = to;
@@ -181,9 +147,7 @@ impl<F: Field> Adder<F> {
                 to += 1;
             }
             *length = (to - start) as u32;
-            longer |= *length > 1;
         }
         points.truncate(to);
-        longer
     }
 }

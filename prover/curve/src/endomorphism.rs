@@ -47,20 +47,8 @@ fn big<F: PrimeField>(value: &F) -> BigInt {
 }
 
 fn scalar<F: PrimeField>(value: &BigInt) -> F {
-    let size = value.iter_limbs().fold(F::ZERO, |sum, limb| (0..64).fold(sum, |s, _| s.double()) + F::from(limb));
+    let size = value.iter_u64_digits().rev().fold(F::ZERO, |sum, limb| (0..64).fold(sum, |s, _| s.double()) + F::from(limb));
     if value.is_negative() { -size } else { size }
-}
-
-trait Limbs {
-    fn iter_limbs(&self) -> std::vec::IntoIter<u64>;
-}
-
-impl Limbs for BigInt {
-    fn iter_limbs(&self) -> std::vec::IntoIter<u64> {
-        let mut limbs = self.magnitude().to_u64_digits();
-        limbs.reverse();
-        limbs.into_iter()
-    }
 }
 
 impl<S: WithSmallOrderMulGroup<3>> Halving<S> {

@@ -48,7 +48,8 @@ pub(crate) trait Field: WithSmallOrderMulGroup<3> + SerdeObject {
     }
 }
 
-fn limbs(bytes: &[u8]) -> [u64; 4] {
+/// Limbs of 32 bytes, least significant first in both.
+pub(crate) fn limbs(bytes: &[u8]) -> [u64; 4] {
     let (words, _) = bytes.as_chunks::<8>();
     std::array::from_fn(|i| words.get(i).map_or(0, |w| u64::from_le_bytes(*w)))
 }

@@ -1,5 +1,6 @@
 //! Scalars as a sign and limbs, and their signed digits.
 
+use crate::field;
 use ff::PrimeField;
 
 /// A scalar as `±limbs`, whichever of the two has the smaller limbs.
@@ -15,9 +16,7 @@ impl Signed {
 
     /// Of a scalar whose encoding is 32 bytes, least significant first, as both curves' are.
     pub(crate) fn limbs<F: PrimeField>(scalar: &F) -> [u64; 4] {
-        let repr = scalar.to_repr();
-        let (words, _) = repr.as_ref().as_chunks::<8>();
-        std::array::from_fn(|i| words.get(i).map_or(0, |w| u64::from_le_bytes(*w)))
+        field::limbs(scalar.to_repr().as_ref())
     }
 
     /// Whichever of a scalar and its negative is shorter.

@@ -138,7 +138,9 @@ fn fill<F: Field>(window: &Window, points: &[Affine<F>]) -> Vec<Affine<F>> {
         gathered.extend(entries.iter().map(|entry| points[(entry >> 1) as usize].negated_if(entry & 1 == 1)));
         lengths.clear();
         lengths.extend_from_slice(counts);
-        while lengths.iter().any(|n| *n > 1) && adder.halve(&mut gathered, &mut lengths) {}
+        while lengths.iter().any(|n| *n > 1) {
+            adder.halve(&mut gathered, &mut lengths);
+        }
         spread(counts, &gathered, Affine::INFINITY, &mut sums);
     }
     sums
