@@ -70,7 +70,7 @@ pub(crate) fn check(limits: &Limits, obs: &Observation, order: &Order, context: 
     let spent = least_value.saturating_mul(10_000).checked_div(val.nav).unwrap_or(0);
     let used = context.used_bps.saturating_add(spent);
     need(
-        used <= limits.max_turnover_bps.into(),
+        used <= u128::from(limits.max_turnover_bps),
         "limits.max_turnover_bps",
         format!("at most {} in one window", limits.max_turnover_bps),
         used,

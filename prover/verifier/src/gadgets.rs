@@ -1,165 +1,59 @@
-//! The circuit's alphabet: wires with integer meaning, and the few relations everything is made of.
+//! The few relations everything is made of.
 //!
 //! A [`Wire`] is a linear combination that stands for a (signed) integer. Every relation states the range it needs; bounds
 //! are constants of the circuit, never chosen by a witness. Field order p > 2^253, so no bounded sum or product wraps.
 
 use crate::Scalar;
-use crate::hash::{Domain, constants, mode};
+use crate::hash::{Domain, mode, narrow, squeezed, wide};
+use crate::wire::{Integer, Wire, bit, both, one, sum, to_scalar};
 use ff::Field;
-use nova_snark::frontend::{ConstraintSystem, Index, LinearCombination, SynthesisError, Variable, num::AllocatedNum};
-use nova_snark::provider::poseidon::PoseidonROCircuit;
-use nova_snark::traits::ROCircuitTrait;
-use num_bigint::{BigInt, Sign};
-
-type Lc = LinearCombination<Scalar>;
-
-/// The constant one of every constraint system.
-fn one() -> Variable {
-    Variable::new_unchecked(Index::Input(0))
-}
-
-/// A linear combination that stands for an integer; the value is there when there is a witness.
-#[derive(Clone)]
-pub(crate) struct Wire {
-    lc: Lc,
-    value: Option<BigInt>,
-}
-
-/// An integer as a field element.
-pub(crate) fn to_scalar(value: &BigInt) -> Scalar {
-    let (sign, digits) = value.to_u64_digits();
-    let magnitude = digits.iter().rev().fold(Scalar::ZERO, |acc, d| acc * crate::encode::power(64) + Scalar::from(*d));
-    if sign == Sign::Minus { -magnitude } else { magnitude }
-}
-
-impl Wire {
-    pub(crate) fn constant(value: i64) -> Self {
-        Self { lc: Lc::zero() + (crate::encode::signed(value), one()), value: Some(value.into()) }
-    }
-
-    /// An unconstrained witness.
-    pub(crate) fn witness<CS: ConstraintSystem<Scalar>>(cs: &mut CS, value: Option<BigInt>) -> Result<Self, SynthesisError> {
-        let scalar = value.as_ref().map(to_scalar);
-        let variable = cs.alloc(|| "w", || scalar.ok_or(SynthesisError::AssignmentMissing))?;
-        Ok(Self { lc: Lc::zero() + variable, value })
-    }
-
-    /// An already allocated number; its integer is given by the caller.
-    pub(crate) fn of(num: &AllocatedNum<Scalar>, value: Option<BigInt>) -> Self {
-        Self { lc: Lc::zero() + num.get_variable(), value }
-    }
-
-    /// The linear combination itself.
-    pub(crate) const fn lc(&self) -> &Lc {
-        &self.lc
-    }
-
-    pub(crate) fn value(&self) -> Option<&BigInt> {
-        self.value.as_ref()
-    }
-
-    pub(crate) fn add(&self, other: &Self) -> Self {
-        Self { lc: self.lc.clone() + &other.lc, value: both(self, other).map(|(a, b)| a + b) }
-    }
-
-    pub(crate) fn sub(&self, other: &Self) -> Self {
-        Self { lc: self.lc.clone() - &other.lc, value: both(self, other).map(|(a, b)| a - b) }
-    }
-
-    pub(crate) fn plus(&self, constant: i64) -> Self {
-        self.add(&Self::constant(constant))
-    }
-
-    /// Times 2^n.
-    pub(crate) fn shl(&self, n: u32) -> Self {
-        self.scale(crate::encode::power(n.into()), &(BigInt::from(1) << n))
-    }
-
-    pub(crate) fn times(&self, k: i64) -> Self {
-        self.scale(crate::encode::signed(k), &BigInt::from(k))
-    }
-
-    pub(crate) fn neg(&self) -> Self {
-        self.times(-1)
-    }
-
-    /// 1 − self, for booleans.
-    pub(crate) fn not(&self) -> Self {
-        Self::constant(1).sub(self)
-    }
-
-    fn scale(&self, k: Scalar, by: &BigInt) -> Self {
-        Self { lc: Lc::zero() + (k, &self.lc), value: self.value.as_ref().map(|v| v * by) }
-    }
-}
-
-fn both<'a>(a: &'a Wire, b: &'a Wire) -> Option<(&'a BigInt, &'a BigInt)> {
-    a.value.as_ref().zip(b.value.as_ref())
-}
+use nova_snark::frontend::gadgets::poseidon::{Elt, Simplex, SpongeCircuit, SpongeTrait};
+use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
+use nova_snark::traits::ROMode;
+use std::sync::LazyLock;
 
 /// a · b = c.
 pub(crate) fn enforce<CS: ConstraintSystem<Scalar>>(cs: &mut CS, a: &Wire, b: &Wire, c: &Wire) {
-    cs.enforce(|| "a · b = c", |_| a.lc.clone(), |_| b.lc.clone(), |_| c.lc.clone());
+    cs.enforce(|| "a · b = c", |_| a.lc(), |_| b.lc(), |_| c.lc());
 }
 
 /// a = b.
 pub(crate) fn equal<CS: ConstraintSystem<Scalar>>(cs: &mut CS, a: &Wire, b: &Wire) {
-    cs.enforce(|| "a = b", |_| a.lc.clone() - &b.lc, |lc| lc + one(), |lc| lc);
+    cs.enforce(|| "a = b", |_| a.lc() - &b.lc(), |lc| lc + one(), |lc| lc);
 }
 
 /// The product as a new variable.
 pub(crate) fn mul<CS: ConstraintSystem<Scalar>>(cs: &mut CS, a: &Wire, b: &Wire) -> Result<Wire, SynthesisError> {
-    let out = Wire::witness(cs, both(a, b).map(|(a, b)| a * b))?;
+    let out = Wire::witness(cs, both(a, b).map(|(a, b)| a.wrapping_mul(b)))?;
     enforce(cs, a, b, &out);
     Ok(out)
 }
 
 /// A long linear combination as one variable.
 pub(crate) fn pin<CS: ConstraintSystem<Scalar>>(cs: &mut CS, a: &Wire) -> Result<Wire, SynthesisError> {
-    let out = Wire::witness(cs, a.value.clone())?;
+    let out = Wire::witness(cs, a.value())?;
     equal(cs, a, &out);
     Ok(out)
 }
 
 /// A boolean: b · (1 − b) = 0.
 pub(crate) fn boolean<CS: ConstraintSystem<Scalar>>(cs: &mut CS, value: Option<bool>) -> Result<Wire, SynthesisError> {
-    let bit = Wire::witness(cs, value.map(|b| BigInt::from(u8::from(b))))?;
-    cs.enforce(|| "b · (1 − b) = 0", |_| bit.lc.clone(), |lc| lc + one() - &bit.lc, |lc| lc);
+    let bit = Wire::witness(cs, value.map(|b| Integer::from(u8::from(b))))?;
+    cs.enforce(|| "b · (1 − b) = 0", |_| bit.lc(), |lc| lc + one() - &bit.lc(), |lc| lc);
     Ok(bit)
 }
 
 /// The n bits of a wire, little-endian; enforces 0 ≤ wire < 2^n (n ≤ 250).
 pub(crate) fn bits<CS: ConstraintSystem<Scalar>>(cs: &mut CS, wire: &Wire, n: u32) -> Result<Vec<Wire>, SynthesisError> {
-    let bits = (0..n)
-        .map(|i| boolean(cs, wire.value.as_ref().map(|v| v.sign() != Sign::Minus && v.bit(i.into()))))
-        .collect::<Result<Vec<_>, _>>()?;
+    let bits = (0..n).map(|i| boolean(cs, wire.value().map(|v| bit(v, i)))).collect::<Result<Vec<_>, _>>()?;
     equal(cs, &sum(&bits), wire);
     Ok(bits)
 }
 
 /// A new integer 0 … 2^n − 1 that exists as its bits only: in range by construction, without a row for their sum.
-pub(crate) fn unsigned<CS: ConstraintSystem<Scalar>>(cs: &mut CS, value: Option<BigInt>, n: u32) -> Result<Wire, SynthesisError> {
-    let bits =
-        (0..n).map(|i| boolean(cs, value.as_ref().map(|v| v.sign() != Sign::Minus && v.bit(i.into())))).collect::<Result<Vec<_>, _>>()?;
+pub(crate) fn unsigned<CS: ConstraintSystem<Scalar>>(cs: &mut CS, value: Option<Integer>, n: u32) -> Result<Wire, SynthesisError> {
+    let bits = (0..n).map(|i| boolean(cs, value.map(|v| bit(v, i)))).collect::<Result<Vec<_>, _>>()?;
     Ok(sum(&bits))
-}
-
-/// Σ of wires in disjoint places: (wire, width) from the lowest place up.
-pub(crate) fn pack(parts: &[(Wire, u32)]) -> Wire {
-    parts.iter().rev().fold(Wire::constant(0), |acc, (wire, width)| acc.shl(*width).add(wire))
-}
-
-/// Σ 2^i · bit_i.
-pub(crate) fn sum(bits: &[Wire]) -> Wire {
-    let mut lc = Lc::zero();
-    let mut power = Scalar::ONE;
-    let mut value = Some(BigInt::from(0));
-    for (i, bit) in bits.iter().enumerate() {
-        lc = lc + (power, &bit.lc);
-        power = power.double();
-        value = value.zip(bit.value.as_ref()).map(|(sum, b)| sum + (b << i));
-    }
-    Wire { lc, value }
 }
 
 /// The bits of wire + 2^n for a wire within −2^n … 2^n − 1 (enforced): n + 1 of them, the last one 1 iff wire ≥ 0.
@@ -233,21 +127,33 @@ pub(crate) fn clamp<CS: ConstraintSystem<Scalar>>(cs: &mut CS, wire: &Wire, lo: 
 
 /// 1 iff the wire is 0: w · inv = 1 − z and w · z = 0.
 pub(crate) fn is_zero<CS: ConstraintSystem<Scalar>>(cs: &mut CS, wire: &Wire) -> Result<Wire, SynthesisError> {
-    let zero = Wire::witness(cs, wire.value.as_ref().map(|v| BigInt::from(u8::from(*v == BigInt::from(0)))))?;
-    let inverse = wire.value.as_ref().map(|v| Option::<Scalar>::from(to_scalar(v).invert()).unwrap_or(Scalar::ZERO));
-    let inverse = cs.alloc(|| "inv", || inverse.ok_or(SynthesisError::AssignmentMissing))?;
-    cs.enforce(|| "w · inv = 1 − z", |_| wire.lc.clone(), |lc| lc + inverse, |lc| lc + one() - &zero.lc);
-    cs.enforce(|| "w · z = 0", |_| wire.lc.clone(), |_| zero.lc.clone(), |lc| lc);
+    let zero = Wire::witness(cs, wire.value().map(|v| Integer::from(u8::from(v == Integer::ZERO))))?;
+    let inverse = cs.alloc(|| "inv", || wire.value().map(inverse).ok_or(SynthesisError::AssignmentMissing))?;
+    cs.enforce(|| "w · inv = 1 − z", |_| wire.lc(), |lc| lc + inverse, |lc| lc + one() - &zero.lc());
+    cs.enforce(|| "w · z = 0", |_| wire.lc(), |_| zero.lc(), |lc| lc);
     Ok(zero)
+}
+
+/// The inverse of an integer in the field, 0 for 0. Most that are asked for are small: those are looked up.
+fn inverse(value: Integer) -> Scalar {
+    static SMALL: LazyLock<Vec<Scalar>> = LazyLock::new(|| (0..256).map(|v| Scalar::from(v).invert().unwrap_or(Scalar::ZERO)).collect());
+    let small = usize::try_from(value.unsigned_abs()).ok().and_then(|v| SMALL.get(v));
+    match small {
+        Some(inverse) if value.is_negative() => -inverse,
+        Some(inverse) => *inverse,
+        None => to_scalar(value).invert().unwrap_or(Scalar::ZERO),
+    }
 }
 
 /// floor(num / den) with remainder: num = q · den + r, 0 ≤ q < 2^qn, 0 ≤ r < den ≤ 2^dn (all enforced, qn + dn ≤ 250).
 pub(crate) fn divide<CS: ConstraintSystem<Scalar>>(cs: &mut CS, num: &Wire, den: &Wire, qn: u32, dn: u32) -> Result<Wire, SynthesisError> {
-    let zero = BigInt::from(0);
-    let value = both(num, den).map(|(n, d)| if *d == zero { zero.clone() } else { n / d });
-    let quotient = Wire::witness(cs, value)?;
+    let values = both(num, den).map(|(n, d)| match d {
+        Integer::ZERO => (Integer::ZERO, n),
+        _ => (n.wrapping_div(d), n.wrapping_rem(d)),
+    });
+    let quotient = Wire::witness(cs, values.map(|(quotient, _)| quotient))?;
     bits(cs, &quotient, qn)?;
-    let rest = Wire::witness(cs, both(num, den).zip(quotient.value.as_ref()).map(|((n, d), q)| n - q * d))?;
+    let rest = Wire::witness(cs, values.map(|(_, rest)| rest))?;
     bits(cs, &rest, dn)?;
     bits(cs, &den.sub(&rest).plus(-1), dn)?;
     enforce(cs, &quotient, den, &num.sub(&rest));
@@ -261,15 +167,21 @@ pub(crate) fn poseidon<CS: ConstraintSystem<Scalar>>(
     wires: &[Wire],
 ) -> Result<AllocatedNum<Scalar>, SynthesisError> {
     let cs = &mut cs.namespace(|| "hash");
-    let mut sponge = PoseidonROCircuit::<Scalar>::new_with_mode(constants().clone(), mode(domain));
+    let mut elements = Vec::with_capacity(wires.len().saturating_add(1));
     let tag = AllocatedNum::alloc(cs.namespace(|| "tag"), || Ok(domain.tag()))?;
     cs.enforce(|| "tag", |lc| lc + tag.get_variable() - (domain.tag(), one()), |lc| lc + one(), |lc| lc);
-    sponge.absorb(&tag);
+    elements.push(Elt::Allocated(tag));
     for wire in wires {
-        let scalar = wire.value.as_ref().map(to_scalar);
-        let num = AllocatedNum::alloc(cs.namespace(|| "in"), || scalar.ok_or(SynthesisError::AssignmentMissing))?;
-        cs.enforce(|| "in", |_| wire.lc.clone(), |lc| lc + one(), |lc| lc + num.get_variable());
-        sponge.absorb(&num);
+        let num = AllocatedNum::alloc(cs.namespace(|| "in"), || wire.value().map(to_scalar).ok_or(SynthesisError::AssignmentMissing))?;
+        cs.enforce(|| "in", |_| wire.lc(), |lc| lc + one(), |lc| lc + num.get_variable());
+        elements.push(Elt::Allocated(num));
     }
-    sponge.squeeze_scalar(cs.namespace(|| "poseidon"))
+    let mut poseidon = cs.namespace(|| "poseidon");
+    let ns = &mut poseidon.namespace(|| "ns");
+    let out = match mode(domain) {
+        ROMode::Wide => squeezed!(SpongeCircuit::new_with_constants(wide(), Simplex), &elements, &mut *ns),
+        ROMode::Narrow => squeezed!(SpongeCircuit::new_with_constants(narrow(), Simplex), &elements, &mut *ns),
+    };
+    let out = out.first().ok_or(SynthesisError::AssignmentMissing)?;
+    out.ensure_allocated(&mut ns.namespace(|| "ensure allocated"))
 }

@@ -2,11 +2,10 @@
 
 use crate::Scalar;
 use ff::Field;
-use nova_snark::frontend::gadgets::poseidon::{IOPattern, PoseidonConstants, Simplex, Sponge, SpongeAPI, SpongeOp, SpongeTrait, Strength};
-use nova_snark::provider::poseidon::{PoseidonConstantsCircuit, PoseidonRO};
-use nova_snark::traits::{ROMode, ROTrait};
+use nova_snark::frontend::gadgets::poseidon::{PoseidonConstants, Simplex, Sponge, SpongeTrait, Strength};
+use nova_snark::traits::ROMode;
 use std::sync::OnceLock;
-use typenum::U5;
+use typenum::{U5, U24};
 
 /// What a hash is of. The tag is the first element absorbed, the number of elements is in the sponge's own start value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +40,19 @@ impl Domain {
     }
 }
 
-/// The constants of the sponge, computed once.
-pub(crate) fn constants() -> &'static PoseidonConstantsCircuit<Scalar> {
-    static CONSTANTS: OnceLock<PoseidonConstantsCircuit<Scalar>> = OnceLock::new();
-    CONSTANTS.get_or_init(PoseidonConstantsCircuit::default)
+/// The narrow sponge's constants (rate 5), computed once.
+pub(crate) fn narrow() -> &'static PoseidonConstants<Scalar, U5> {
+    static CONSTANTS: OnceLock<PoseidonConstants<Scalar, U5>> = OnceLock::new();
+    CONSTANTS.get_or_init(|| Sponge::<Scalar, U5>::api_constants(Strength::Standard))
 }
 
-/// The sponge of a domain: wide (rate 24) for the model, whose dozens of elements it takes in two permutations; else narrow (rate 5).
+/// Those of the wide one (rate 24).
+pub(crate) fn wide() -> &'static PoseidonConstants<Scalar, U24> {
+    static CONSTANTS: OnceLock<PoseidonConstants<Scalar, U24>> = OnceLock::new();
+    CONSTANTS.get_or_init(|| Sponge::<Scalar, U24>::api_constants(Strength::Standard))
+}
+
+/// The sponge of a domain: wide for the model, whose dozens of elements it takes in two permutations; else narrow.
 pub(crate) const fn mode(domain: Domain) -> ROMode {
     match domain {
         Domain::Model => ROMode::Wide,
@@ -55,11 +60,19 @@ pub(crate) const fn mode(domain: Domain) -> ROMode {
     }
 }
 
-/// The narrow sponge's constants alone. The library's own oracle would copy all constants for every hash.
-fn narrow() -> &'static PoseidonConstants<Scalar, U5> {
-    static CONSTANTS: OnceLock<PoseidonConstants<Scalar, U5>> = OnceLock::new();
-    CONSTANTS.get_or_init(|| Sponge::<Scalar, U5>::api_constants(Strength::Standard))
+/// What a sponge, in the circuit or outside of it, makes of elements: one. The library's own oracles do the same and copy all constants,
+/// a quarter of a megabyte, for every hash. (A macro because the library keeps the trait of a sponge's rate to itself.)
+macro_rules! squeezed {
+    ($sponge:expr, $elements:expr, $acc:expr) => {{
+        use nova_snark::frontend::gadgets::poseidon::{IOPattern, SpongeAPI, SpongeOp};
+        let (mut sponge, elements, acc) = ($sponge, $elements, $acc);
+        let count = u32::try_from(elements.len()).unwrap_or(u32::MAX);
+        sponge.start(IOPattern(vec![SpongeOp::Absorb(count), SpongeOp::Squeeze(1)]), None, acc);
+        SpongeAPI::absorb(&mut sponge, count, elements, acc);
+        SpongeAPI::squeeze(&mut sponge, 1, acc)
+    }};
 }
+pub(crate) use squeezed;
 
 /// The hash of a domain's elements: what nova-snark's `PoseidonRO` of the domain's [`mode`] gives for them, all bits of it.
 #[must_use]
@@ -67,37 +80,28 @@ pub fn hash(domain: Domain, elements: &[Scalar]) -> Scalar {
     let mut absorbed = Vec::with_capacity(elements.len().saturating_add(1));
     absorbed.push(domain.tag());
     absorbed.extend_from_slice(elements);
-    match mode(domain) {
-        // A commitment is made once; the library's oracle will do.
-        ROMode::Wide => {
-            let mut oracle = PoseidonRO::<Scalar>::new_with_mode(constants().clone(), ROMode::Wide);
-            absorbed.iter().for_each(|e| oracle.absorb(*e));
-            oracle.squeeze(256, false)
-        }
-        ROMode::Narrow => {
-            let count = u32::try_from(absorbed.len()).unwrap_or(u32::MAX);
-            let mut sponge = Sponge::new_with_constants(narrow(), Simplex);
-            let nothing = &mut ();
-            sponge.start(IOPattern(vec![SpongeOp::Absorb(count), SpongeOp::Squeeze(1)]), None, nothing);
-            SpongeAPI::absorb(&mut sponge, count, &absorbed, nothing);
-            let out = SpongeAPI::squeeze(&mut sponge, 1, nothing);
-            out.first().copied().unwrap_or(Scalar::ZERO)
-        }
-    }
+    let out = match mode(domain) {
+        ROMode::Wide => squeezed!(Sponge::new_with_constants(wide(), Simplex), &absorbed, &mut ()),
+        ROMode::Narrow => squeezed!(Sponge::new_with_constants(narrow(), Simplex), &absorbed, &mut ()),
+    };
+    out.first().copied().unwrap_or(Scalar::ZERO)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nova_snark::provider::poseidon::{PoseidonConstantsCircuit, PoseidonRO};
+    use nova_snark::traits::ROTrait;
 
     #[test]
-    fn the_sponge_is_the_librarys_oracle() {
-        for count in 0..60u64 {
+    fn the_sponges_are_the_librarys_oracles() {
+        let constants = PoseidonConstantsCircuit::<Scalar>::default();
+        for (domain, count) in [Domain::Record, Domain::Model].into_iter().flat_map(|domain| (0..60u64).map(move |count| (domain, count))) {
             let elements: Vec<Scalar> = (0..count).map(|i| -Scalar::from(i * i + 1)).collect();
-            let mut oracle = PoseidonRO::<Scalar>::new_with_mode(constants().clone(), ROMode::Narrow);
-            oracle.absorb(Domain::Record.tag());
+            let mut oracle = PoseidonRO::<Scalar>::new_with_mode(constants.clone(), mode(domain));
+            oracle.absorb(domain.tag());
             elements.iter().for_each(|e| oracle.absorb(*e));
-            assert_eq!(hash(Domain::Record, &elements), oracle.squeeze(256, false), "{count}");
+            assert_eq!(hash(domain, &elements), oracle.squeeze(256, false), "{domain:?}, {count}");
         }
     }
 }

@@ -37,6 +37,7 @@ mod size;
 mod statement;
 mod story;
 mod walk;
+mod wire;
 
 /// The scalar field of BN254: what the circuit computes in.
 pub type Scalar = <nova_snark::provider::Bn256EngineIPA as nova_snark::traits::Engine>::Scalar;

@@ -5,7 +5,8 @@ use super::promise::OpenMandate;
 use super::ranges::{CLIPPED, EMA, RETURN, SCALED_RETURN, SCALED_TREND, SCALED_VOL, SCALED_WEIGHT, TICK, VOL};
 use super::state::OpenState;
 use crate::Scalar;
-use crate::gadgets::{Wire, clamp, clip, floor_shift, mul, negative, offset_bits, pin, select};
+use crate::gadgets::{clamp, clip, floor_shift, mul, negative, offset_bits, pin, select};
+use crate::wire::Wire;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use probity_strategy::{EMA_SHIFTS, FEATURE_SHIFT, MAX_X, MIN_X, RETURN_CLIP, VOL_SHIFTS};
 

@@ -7,7 +7,8 @@ use super::model::OpenModel;
 use super::network::accumulate;
 use super::ranges::{CELL_MOVE, accumulator};
 use crate::Scalar;
-use crate::gadgets::{Wire, cap, clip, floor_shift, mul, pin};
+use crate::gadgets::{cap, clip, floor_shift, mul, pin};
+use crate::wire::Wire;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use probity_strategy::{GATE_OPEN, Recurrent};
 

@@ -19,14 +19,13 @@ mod rotation;
 mod slot;
 mod state;
 
-use crate::gadgets::{Wire, boolean, enforce, equal, poseidon, select};
+use crate::gadgets::{boolean, enforce, equal, poseidon, select};
 use crate::hash::Domain;
+use crate::wire::{Wire, integer, to_scalar};
 use crate::{ARITY, Digest, Rotation, Salt, Scalar};
-use ff::PrimeField;
 use model::OpenModel;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
 use nova_snark::traits::circuit::StepCircuit;
-use num_bigint::{BigInt, Sign};
 use probity_strategy::{Mandate, Model, ModelShape, Observation, State};
 use promise::OpenMandate;
 use rotation::OpenRotation;
@@ -76,11 +75,6 @@ pub struct FoldCircuit {
     pub witness: Option<FoldWitness>,
 }
 
-/// A field element as the integer 0 … p − 1.
-pub(crate) fn integer(scalar: &Scalar) -> BigInt {
-    BigInt::from_bytes_le(Sign::Plus, scalar.to_repr().as_ref())
-}
-
 impl StepCircuit<Scalar> for FoldCircuit {
     fn arity(&self) -> usize {
         ARITY
@@ -106,14 +100,15 @@ impl FoldCircuit {
             return Err(SynthesisError::Unsatisfiable(format!("expected {ARITY} elements of z, got {}", z.len())));
         };
         let w = self.witness.as_ref();
-        let wire = |num: &AllocatedNum<Scalar>| Wire::of(num, num.get_value().as_ref().map(integer));
+        let [z_model, mandate_before, z_ahead, z_at, z_step, z_head, z_state] =
+            [z_model, z_mandate, z_ahead, z_at, z_step, z_head, z_state].map(|num| Wire::of(cs, num));
 
-        let mandate = open_mandate(&mut cs.namespace(|| "C2 mandate"), w, &wire(z_mandate))?;
-        let mut state = open_state(&mut cs.namespace(|| "C3 state"), self.shape.units(), w, wire(z_step), &wire(z_state))?;
+        let mandate = open_mandate(&mut cs.namespace(|| "C2 mandate"), w, &mandate_before)?;
+        let mut state = open_state(&mut cs.namespace(|| "C3 state"), self.shape.units(), w, z_step, &z_state)?;
         let rotated = {
             let cs = &mut cs.namespace(|| "C12 rotation");
-            let ahead = OpenRotation { commitment: wire(z_ahead), at_step: wire(z_at) };
-            rotation::rotate(cs, w, &wire(z_model), &state.step, &wire(z_head), &ahead)?
+            let ahead = OpenRotation { commitment: z_ahead, at_step: z_at };
+            rotation::rotate(cs, w, &z_model, &state.step, &z_head, &ahead)?
         };
         let model = open_model(&mut cs.namespace(|| "C1 model"), &self.shape, w, &rotated.commitment)?;
 
@@ -170,16 +165,16 @@ fn open_model<CS: ConstraintSystem<Scalar>>(
     commitment: &Wire,
 ) -> Result<OpenModel, SynthesisError> {
     let model = OpenModel::open(cs, shape, w)?;
-    let opened = &model.commitment;
-    equal(cs, &Wire::of(opened, opened.get_value().as_ref().map(integer)), commitment);
+    let opened = Wire::of(cs, &model.commitment);
+    equal(cs, &opened, commitment);
     Ok(model)
 }
 
 /// C2: the mandate opens its digest.
 fn open_mandate<CS: ConstraintSystem<Scalar>>(cs: &mut CS, w: Option<&FoldWitness>, digest: &Wire) -> Result<OpenMandate, SynthesisError> {
     let mandate = OpenMandate::open(cs, w)?;
-    let opened = &mandate.digest;
-    equal(cs, &Wire::of(opened, opened.get_value().as_ref().map(integer)), digest);
+    let opened = Wire::of(cs, &mandate.digest);
+    equal(cs, &opened, digest);
     Ok(mandate)
 }
 
@@ -194,21 +189,22 @@ fn open_state<CS: ConstraintSystem<Scalar>>(
     let state = OpenState::open(cs, units, w.map(|w| &w.state), step)?;
     let blind = Wire::witness(cs, w.map(|w| integer(&w.blind_in)))?;
     let opened = state.digest(cs, &blind)?;
-    equal(cs, &Wire::of(&opened, opened.get_value().as_ref().map(integer)), digest);
+    let opened = Wire::of(cs, &opened);
+    equal(cs, &opened, digest);
     Ok(state)
 }
 
 /// A wire as an allocated number.
 fn number<CS: ConstraintSystem<Scalar>>(cs: &mut CS, wire: &Wire) -> Result<AllocatedNum<Scalar>, SynthesisError> {
-    let value = wire.value().map(crate::gadgets::to_scalar);
+    let value = wire.value().map(to_scalar);
     let num = AllocatedNum::alloc(cs.namespace(|| "z"), || value.ok_or(SynthesisError::AssignmentMissing))?;
-    equal(cs, wire, &Wire::of(&num, wire.value().cloned()));
+    let allocated = Wire::of(cs, &num);
+    equal(cs, wire, &allocated);
     Ok(num)
 }
 
 /// The hash of wires as a wire.
 fn digest_wire<CS: ConstraintSystem<Scalar>>(cs: &mut CS, domain: Domain, wires: &[Wire]) -> Result<Wire, SynthesisError> {
     let num = poseidon(cs, domain, wires)?;
-    let value = num.get_value().as_ref().map(integer);
-    Ok(Wire::of(&num, value))
+    Ok(Wire::of(cs, &num))
 }

@@ -4,10 +4,10 @@ use super::FoldWitness;
 use super::ranges::{BIAS, accumulator, per_group};
 use crate::Scalar;
 use crate::commitment::{BIASES_PER_ELEMENT, WEIGHTS_PER_ELEMENT};
-use crate::gadgets::{Wire, pack, pin, poseidon, unsigned};
+use crate::gadgets::{pin, poseidon, unsigned};
 use crate::hash::Domain;
+use crate::wire::{Integer, Wire, integer, pack};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
-use num_bigint::BigInt;
 use probity_strategy::{FEATURES, ModelShape};
 
 /// The opened model.
@@ -41,7 +41,7 @@ impl OpenModel {
         w: Option<&FoldWitness>,
     ) -> Result<Self, SynthesisError> {
         let model = w.map(|w| &w.model);
-        let mut number = |value: Option<i64>, n: u32| unsigned(cs, value.map(BigInt::from), n);
+        let mut number = |value: Option<i64>, n: u32| unsigned(cs, value.map(Integer::from), n);
         let mut scales = Vec::with_capacity(FEATURES);
         for i in 0..FEATURES {
             scales.push(number(model.map(|m| m.scales.get(i).copied().unwrap_or(0).into()), 16)?);
@@ -62,8 +62,8 @@ impl OpenModel {
         }
         let salt = w.map(|w| w.salt.elements());
         let mut elements = vec![
-            Wire::witness(cs, salt.as_ref().map(|[high, _]| super::integer(high)))?,
-            Wire::witness(cs, salt.as_ref().map(|[_, low]| super::integer(low)))?,
+            Wire::witness(cs, salt.as_ref().map(|[high, _]| integer(high)))?,
+            Wire::witness(cs, salt.as_ref().map(|[_, low]| integer(low)))?,
         ];
         elements.extend(scales.chunks(8).map(|c| place(c, 16)));
         elements.push(place(&[gain.clone(), band_gain.clone(), band_bps.clone(), max_step_bps.clone(), cooldown_steps.clone()], 16));

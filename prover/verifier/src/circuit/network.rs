@@ -7,7 +7,8 @@
 use super::model::{Group, OpenModel};
 use super::ranges::accumulator;
 use crate::Scalar;
-use crate::gadgets::{Wire, bits, cap, mul, sum};
+use crate::gadgets::{bits, cap, mul};
+use crate::wire::{Wire, sum};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 use probity_strategy::{ACTIVATION_MAX, ModelShape};
 

@@ -5,7 +5,8 @@ use super::promise::OpenMandate;
 use super::ranges::{AMOUNT, GROSS, MIN_OUT, UNITS, WEIGHT};
 use super::risk::Approved;
 use crate::Scalar;
-use crate::gadgets::{Wire, divide, is_zero, less, min, mul, pin, select};
+use crate::gadgets::{divide, is_zero, less, min, mul, pin, select};
+use crate::wire::Wire;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 
 /// An order: two booleans, an amount of 96 bits, a bound of 126; all zero for a hold.

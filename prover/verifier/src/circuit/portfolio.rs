@@ -4,7 +4,8 @@ use super::promise::OpenMandate;
 use super::ranges::{DRAWDOWN, MARK, NAV, PRODUCT, UNITS, WEIGHT};
 use super::state::OpenState;
 use crate::Scalar;
-use crate::gadgets::{Wire, bits, divide, is_zero, less, mul, pin, select, sum};
+use crate::gadgets::{bits, divide, is_zero, less, mul, pin, select};
+use crate::wire::{Wire, sum};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 
 /// Twin of `Valuation`.

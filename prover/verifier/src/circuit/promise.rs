@@ -1,10 +1,11 @@
 //! C2: the mandate's numbers open its digest. No range checks: the verifier computes the digest from a checked mandate.
 
-use super::{FoldWitness, integer};
+use super::FoldWitness;
 use crate::Scalar;
 use crate::encode::{mandate_numbers, mandate_text};
-use crate::gadgets::{Wire, poseidon};
+use crate::gadgets::poseidon;
 use crate::hash::Domain;
+use crate::wire::{Wire, integer};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
 
 /// The opened mandate.

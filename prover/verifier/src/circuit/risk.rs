@@ -5,7 +5,8 @@ use super::network::Output;
 use super::promise::OpenMandate;
 use super::ranges::{EDGE, LIFT, MOVE, TURNOVER};
 use crate::Scalar;
-use crate::gadgets::{Wire, clamp, floor_shift, less, min, mul, negative, pin, select};
+use crate::gadgets::{clamp, floor_shift, less, min, mul, negative, pin, select};
+use crate::wire::Wire;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 
 /// The proposed move, bps; 0 unless active. |o| ≤ 2^21 + 2^19, so |edge·gain| < 2^39 and hold·band_gain < 2^38.

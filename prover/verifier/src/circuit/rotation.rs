@@ -1,9 +1,10 @@
 //! C12: weight rotation. Twin of `rotation.rs` beside the circuit.
 
 use super::ranges::STEPS;
-use super::{FoldWitness, digest_wire, integer};
-use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, mul, select};
+use super::{FoldWitness, digest_wire};
+use crate::gadgets::{bits, boolean, enforce, is_zero, mul, select};
 use crate::hash::Domain;
+use crate::wire::{Integer, Wire, integer};
 use crate::{ROTATION_NOTICE, Rotation, Scalar};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
 
@@ -17,7 +18,7 @@ pub(super) struct OpenRotation {
 impl OpenRotation {
     /// Witnesses the one that is announced now. Bound by the head (below).
     pub(super) fn open<CS: ConstraintSystem<Scalar>>(cs: &mut CS, known: bool, r: Option<&Rotation>) -> Result<Self, SynthesisError> {
-        let value = |v: Option<num_bigint::BigInt>| known.then(|| v.unwrap_or_default());
+        let value = |v: Option<Integer>| known.then(|| v.unwrap_or(Integer::ZERO));
         Ok(Self {
             commitment: Wire::witness(cs, value(r.map(|r| integer(&r.commitment.to_scalar()))))?,
             at_step: Wire::witness(cs, value(r.map(|r| r.at_step.into())))?,

@@ -10,10 +10,10 @@ use super::state::{OpenState, Pending, opaque};
 use super::{digest_wire, memory, network, risk};
 use crate::Scalar;
 use crate::encode::{halves, power};
-use crate::gadgets::{Wire, bits, boolean, enforce, is_zero, less, mul, pack, pin, select};
+use crate::gadgets::{bits, boolean, enforce, is_zero, less, mul, pin, select};
 use crate::hash::Domain;
+use crate::wire::{Integer, Wire, pack};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError};
-use num_bigint::BigInt;
 use probity_strategy::{ModelShape, Observation};
 
 /// C4: the observation as wires. What is computed with is range-checked here or where it is used; the rest is only hashed.
@@ -33,7 +33,7 @@ struct Sight {
 impl Sight {
     fn of<CS: ConstraintSystem<Scalar>>(cs: &mut CS, o: Option<&Observation>) -> Result<Self, SynthesisError> {
         let mut amount = |v: Option<u128>| -> Result<Wire, SynthesisError> {
-            let wire = Wire::witness(cs, v.map(BigInt::from))?;
+            let wire = Wire::witness(cs, v.map(Integer::from))?;
             bits(cs, &wire, AMOUNT)?;
             Ok(wire)
         };

@@ -1,12 +1,11 @@
 //! C3: the state, twin of `State` and of `encode::state_elements`.
 
-use super::integer;
 use super::ranges::{CELLS_PER_ELEMENT, STATE_CELL, STATE_EMA, STATE_RETURN, STATE_STEPS, STATE_TURNOVER, STATE_VOL, STATE_X};
 use crate::Scalar;
-use crate::gadgets::{Wire, boolean, is_zero, pack, poseidon, select, unsigned};
+use crate::gadgets::{boolean, is_zero, poseidon, select, unsigned};
 use crate::hash::Domain;
+use crate::wire::{Integer, Wire, integer, pack};
 use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
-use num_bigint::BigInt;
 use probity_strategy::State;
 
 /// What a fill is measured by: whether an order is pending and its least amount out (0 without one).
@@ -44,7 +43,7 @@ impl OpenState {
         s: Option<&State>,
         step: Wire,
     ) -> Result<Self, SynthesisError> {
-        let lifted = |v: Option<i64>, n: u32| v.map(|v| BigInt::from(v) + (BigInt::from(1) << (n - 1)));
+        let lifted = |v: Option<i64>, n: u32| v.map(|v| Integer::from(v) + (Integer::ONE << (n - 1)));
         let mut signed = |v: Option<i64>, n: u32| -> Result<Wire, SynthesisError> {
             Ok(unsigned(cs, lifted(v, n), n)?.sub(&Wire::constant(1).shl(n - 1)))
         };
@@ -70,7 +69,7 @@ impl OpenState {
         let last_time_s = Wire::witness(cs, s.map(|s| s.last_time_s.into()))?;
         let high_nav = Wire::witness(cs, s.map(|s| s.high_water.nav.into()))?;
         let high_shares = Wire::witness(cs, s.map(|s| s.high_water.shares.raw().into()))?;
-        let least = Wire::witness(cs, s.map(|s| s.pending.map_or(BigInt::from(0), |o| BigInt::from(o.min_out) + 1)))?;
+        let least = Wire::witness(cs, s.map(|s| s.pending.map_or(Integer::ZERO, |o| Integer::from(o.min_out) + Integer::ONE)))?;
         let trade = is_zero(cs, &least)?.not();
         let pending = Pending { min_out: least.sub(&trade), trade };
         Ok(Self {

@@ -4,7 +4,7 @@
 //! the mark 0, under which nothing is added. Beyond the step circuit there are 11 rows a slot and one a public value.
 
 use crate::circuit::Facts;
-use crate::gadgets::to_scalar;
+use crate::wire::to_scalar;
 use crate::{FoldCircuit, Scalar};
 use ff::Field;
 use nova_snark::frontend::{ConstraintSystem, SynthesisError, num::AllocatedNum};
@@ -70,8 +70,8 @@ fn fingerprint<CS: ConstraintSystem<Scalar>>(
             cs.enforce(
                 || "(sum + fact) · mark = next",
                 |lc| match &sum {
-                    Some(sum) => lc + sum.get_variable() + fact.lc(),
-                    None => lc + fact.lc(),
+                    Some(sum) => lc + sum.get_variable() + &fact.lc(),
+                    None => lc + &fact.lc(),
                 },
                 |lc| lc + mark.get_variable(),
                 |lc| lc + next.get_variable(),
