@@ -3,6 +3,7 @@
 //! Addition is complete: the point at infinity, a point and itself, a point and its negative are told apart, whoever chose them.
 //! Both curves are `y² = x³ + b` of odd prime order, so no point has `y = 0` and infinity may be written as `(0, 0)`.
 
+use crate::point::Curve;
 use ff::Field;
 use halo2curves::CurveAffine;
 use halo2curves::group::Group;
@@ -24,8 +25,9 @@ pub(crate) struct Stretch<F> {
 impl<F: Field> Affine<F> {
     pub(crate) const INFINITY: Self = Self { x: F::ZERO, y: F::ZERO };
 
-    pub(crate) fn of<C: CurveAffine<Base = F>>(point: &C) -> Self {
-        Option::from(point.coordinates()).map_or(Self::INFINITY, |c: halo2curves::Coordinates<C>| Self { x: *c.x(), y: *c.y() })
+    pub(crate) fn of<C: Curve<Base = F>>(point: &C) -> Self {
+        let (x, y) = point.xy();
+        Self { x, y }
     }
 
     /// The library's point. Sums of points of a curve are on it; anything else is an error of this file, and panics.

@@ -4,7 +4,7 @@
 //! share their doublings. Each point's odd multiples are made with shared inversions, so that additions are to affine points.
 
 use crate::affine::{Affine, invert_all};
-use crate::endomorphism::Halved;
+use crate::point::Curve;
 use crate::scalar::Signed;
 use ff::{Field, WithSmallOrderMulGroup};
 
@@ -142,7 +142,7 @@ fn multiples<F: Field>(points: &[Affine<F>]) -> Vec<Row<F>> {
 }
 
 /// `Σ scalarᵢ · pointᵢ`, of as many scalars as points.
-pub(crate) fn sum<C: Halved>(scalars: &[C::ScalarExt], points: &[C]) -> C::CurveExt {
+pub(crate) fn sum<C: Curve>(scalars: &[C::ScalarExt], points: &[C]) -> C::CurveExt {
     let terms: Vec<(&C::ScalarExt, Affine<C::Base>)> =
         scalars.iter().zip(points.iter().map(Affine::of)).filter(|(_, point)| !point.is_infinity()).collect();
     let rows = multiples(&terms.iter().map(|(_, point)| *point).collect::<Vec<_>>());

@@ -21,8 +21,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 const FEW: usize = 48;
 
 /// A curve that sums are computed on.
-pub(crate) trait Curve: Halved<Base: Field> {}
-impl<C: Halved<Base: Field>> Curve for C {}
+pub(crate) trait Curve: Halved<Base: Field> {
+    /// The coordinates, which are (0, 0) for infinity. The library's own way to them asks whether the point is on the curve; decoders
+    /// have asked that.
+    fn xy(&self) -> (Self::Base, Self::Base);
+}
+
+impl Curve for Bn256Affine {
+    fn xy(&self) -> (Self::Base, Self::Base) {
+        (self.x, self.y)
+    }
+}
+
+impl Curve for GrumpkinAffine {
+    fn xy(&self) -> (Self::Base, Self::Base) {
+        (self.x, self.y)
+    }
+}
 
 macro_rules! point {
     ($name:ident, $inner:ty, $affine:ty, $scalar:ty, $what:literal) => {

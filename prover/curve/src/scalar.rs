@@ -43,23 +43,53 @@ impl Signed {
         let top = self.limbs.iter().rposition(|l| *l != 0);
         top.map_or(0, |i| 64 * i as u32 + 64 - self.limbs[i].leading_zeros())
     }
+}
 
-    /// Digit of the window that begins at bit `at`, of `width` ≤ 16 bits, by Booth's recoding: in `-2^(width-1) ..= 2^(width-1)`,
-    /// and the sum over windows of digit times 2^at is the limbs' value. The sign is not in it.
-    #[inline]
-    pub(crate) fn digit(&self, at: u32, width: u32) -> i32 {
-        // The bit below the window comes with it.
-        let bits = if at == 0 {
-            self.limbs[0] << 1
-        } else {
-            let (limb, shift) = (((at - 1) / 64) as usize, (at - 1) % 64);
-            let high = self.limbs.get(limb + 1).copied().unwrap_or(0);
-            let low = self.limbs.get(limb).copied().unwrap_or(0);
-            ((u128::from(low) | u128::from(high) << 64) >> shift) as u64
-        };
-        let window = (bits & ((1 << (width + 1)) - 1)) as i32;
-        let rounded = (window + 1) >> 1;
-        if window >> width == 1 { rounded - (1 << width) } else { rounded }
+/// Digit of a window of `width` < 16 bits by Booth's recoding, from its bits and the one below it: in `-2^(width-1) ..= 2^(width-1)`,
+/// and the sum over windows of digit times 2^at is the number.
+#[inline]
+const fn digit(bits: u64, negative: bool, width: u32) -> i16 {
+    let window = (bits & (2_u64.wrapping_shl(width)).wrapping_sub(1)) as i32;
+    let digit = (window.wrapping_add(1) >> 1).wrapping_sub(window.wrapping_shr(width).wrapping_shl(width));
+    let sign = -(negative as i32);
+    (digit ^ sign).wrapping_sub(sign) as i16
+}
+
+/// Scalars by limb: a window needs one limb of each, or two.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    limbs: [Vec<u64>; 4],
+    negative: Vec<bool>,
+    /// Bits of the longest.
+    pub(crate) longest: u32,
+}
+
+impl Columns {
+    pub(crate) fn of(scalars: &[Signed]) -> Self {
+        let limb = |i: usize| scalars.iter().map(|scalar| scalar.limbs[i]).collect::<Vec<u64>>();
+        Self {
+            limbs: [limb(0), limb(1), limb(2), limb(3)],
+            negative: scalars.iter().map(|scalar| scalar.negative).collect(),
+            longest: scalars.iter().map(Signed::bits).max().unwrap_or(0),
+        }
+    }
+
+    /// The digits of the window that begins at bit `at`, signs included.
+    pub(crate) fn digits(&self, at: u32, width: u32) -> Vec<i16> {
+        let signed = |(bits, negative): (u64, &bool)| digit(bits, *negative, width);
+        if at == 0 {
+            // Nothing is below.
+            return self.limbs[0].iter().map(|limb| limb << 1).zip(&self.negative).map(signed).collect();
+        }
+        let (limb, shift) = (((at - 1) / 64) as usize, (at - 1) % 64);
+        match (self.limbs.get(limb), self.limbs.get(limb + 1)) {
+            (Some(low), Some(high)) if shift + width >= 64 => {
+                let both = low.iter().zip(high).map(|(low, high)| low.wrapping_shr(shift) | (high << 1).wrapping_shl(63 - shift));
+                both.zip(&self.negative).map(signed).collect()
+            }
+            (Some(low), _) => low.iter().map(|low| low.wrapping_shr(shift)).zip(&self.negative).map(signed).collect(),
+            (None, _) => vec![0; self.negative.len()],
+        }
     }
 }
 

@@ -7,14 +7,14 @@
 use crate::affine::{Adder, Affine, Stretch};
 use crate::field::Field;
 use crate::point::Curve;
-use crate::scalar::{Signed, windows};
+use crate::scalar::{Columns, Signed, windows};
 #[cfg(target_arch = "x86_64")]
 use crate::wide::{self, Wide};
 use halo2curves::group::Group;
 use rayon::prelude::*;
 
 /// Points summed at a time: what fits the second cache with its denominators.
-const AT_ONCE: usize = 4096;
+const AT_ONCE: usize = 8192;
 /// Stretches of buckets summed beside each other.
 const STRETCHES: usize = 16;
 /// Widest window, bits.
@@ -23,8 +23,7 @@ const WIDEST: u32 = 15;
 /// `Σ scalarᵢ · pointᵢ`, of as many scalars as points, fewer than 2^31.
 pub(crate) fn sum<C: Curve>(mut scalars: Vec<Signed>, points: &[C]) -> C::CurveExt {
     assert!(scalars.len() == points.len() && points.len() < 1 << 31, "as many scalars as points, and fewer than 2^31");
-    let points: Vec<Affine<C::Base>> = points.par_iter().map(Affine::of).collect();
-    for (scalar, _) in scalars.iter_mut().zip(&points).filter(|(_, point)| point.is_infinity()) {
+    for (scalar, _) in scalars.iter_mut().zip(points).filter(|(_, point)| Affine::of(*point).is_infinity()) {
         *scalar = Signed::ZERO;
     }
     let mut lengths = [0_u32; 257];
@@ -40,19 +39,22 @@ pub(crate) fn sum<C: Curve>(mut scalars: Vec<Signed>, points: &[C]) -> C::CurveE
 }
 
 /// The same with windows of a width, over points that are not infinity. `wide` where the processor can.
-pub(crate) fn over_windows<C: Curve>(scalars: &[Signed], points: Vec<Affine<C::Base>>, width: u32, wide: bool) -> C::CurveExt {
-    let longest = scalars.iter().map(Signed::bits).max().unwrap_or(0);
-    let windows = (0..windows(longest, width)).into_par_iter().map(|window| Window::of(scalars, window * width, width));
+pub(crate) fn over_windows<C: Curve>(scalars: &[Signed], points: &[C], width: u32, wide: bool) -> C::CurveExt {
+    let scalars = Columns::of(scalars);
+    let windows =
+        (0..windows(scalars.longest, width)).into_par_iter().map(|window| Window::of(&scalars.digits(window * width, width), width));
     let sums = all::<C>(windows, points, wide);
     sums.iter().rev().fold(C::CurveExt::identity(), |high, low| (0..width).fold(high, |p, _| p.double()) + low)
 }
 
 /// `Σ digitᵢ · pointᵢ` of each window.
-fn all<C: Curve>(windows: impl IndexedParallelIterator<Item = Window>, points: Vec<Affine<C::Base>>, wide: bool) -> Vec<C::CurveExt> {
+fn all<C: Curve>(windows: impl IndexedParallelIterator<Item = Window>, points: &[C], wide: bool) -> Vec<C::CurveExt> {
     #[cfg(target_arch = "x86_64")]
     if let Some(wide) = Wide::<C::Base>::detect().filter(|_| wide) {
-        let points = points.par_chunks(4096).map(|points| wide.points(points)).collect::<Vec<_>>().concat();
-        let buckets: Vec<Vec<wide::Point>> = windows.map(|window| fill_wide(&wide, &window, &points)).collect();
+        let mut taken = vec![wide::Point::INFINITY; points.len()];
+        taken.par_chunks_mut(AT_ONCE).zip(points.par_chunks(AT_ONCE)).for_each(|(to, from)| wide.take_in(from, to, Affine::of));
+        let buckets: Vec<Vec<wide::Point>> =
+            windows.map_init(wide::Room::default, |room, window| fill_wide(&wide, &window, &taken, room)).collect();
         let at_once = buckets.len().div_ceil(rayon::current_num_threads());
         let weighted = |lists: &[Vec<wide::Point>]| {
             let stretches = STRETCHES.min(lists[0].len());
@@ -64,6 +66,7 @@ fn all<C: Curve>(windows: impl IndexedParallelIterator<Item = Window>, points: V
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = wide;
+    let points: Vec<Affine<C::Base>> = points.par_iter().map(Affine::of).collect();
     windows.map(|window| weighted::<C>(&fill(&window, &points))).collect()
 }
 
@@ -85,10 +88,9 @@ struct Window {
 }
 
 impl Window {
-    fn of(scalars: &[Signed], at: u32, width: u32) -> Self {
-        let digits: Vec<i32> = scalars.iter().map(|scalar| scalar.digit(at, width)).collect();
+    fn of(digits: &[i16], width: u32) -> Self {
         let mut counts = vec![0_u32; (1 << (width - 1)) + 1];
-        for digit in &digits {
+        for digit in digits {
             counts[digit.unsigned_abs() as usize] += 1;
         }
         counts[0] = 0;
@@ -99,10 +101,10 @@ impl Window {
             total += count;
         }
         let mut entries = vec![0_u32; total as usize];
-        for (i, (digit, scalar)) in digits.iter().zip(scalars).enumerate() {
+        for (i, digit) in digits.iter().enumerate() {
             if *digit != 0 {
                 let next = &mut next[digit.unsigned_abs() as usize];
-                entries[*next as usize] = (i as u32) << 1 | u32::from((*digit < 0) ^ scalar.negative);
+                entries[*next as usize] = (i as u32) << 1 | u32::from(*digit < 0);
                 *next += 1;
             }
         }
@@ -141,30 +143,28 @@ fn fill<F: Field>(window: &Window, points: &[Affine<F>]) -> Vec<Affine<F>> {
         while lengths.iter().any(|n| *n > 1) {
             adder.halve(&mut gathered, &mut lengths);
         }
-        spread(counts, &gathered, Affine::INFINITY, &mut sums);
+        spread(counts, gathered.iter().copied(), Affine::INFINITY, &mut sums);
     }
     sums
 }
 
 /// The same by the processor's wide multiplications.
 #[cfg(target_arch = "x86_64")]
-fn fill_wide<F: Field>(wide: &Wide<F>, window: &Window, points: &[wide::Point]) -> Vec<wide::Point> {
+fn fill_wide<F: Field>(wide: &Wide<F>, window: &Window, points: &[wide::Point], room: &mut wide::Room) -> Vec<wide::Point> {
     let mut sums = Vec::with_capacity(window.counts.len());
-    let mut room = wide::Room::default();
     let mut lengths = Vec::new();
     for (counts, entries) in window.stretches() {
         lengths.clear();
         lengths.extend_from_slice(counts);
-        wide.sum_runs(points, entries, &mut lengths, &mut room);
-        spread(counts, &room.points, wide::Point::INFINITY, &mut sums);
+        wide.sum_runs(points, entries, &mut lengths, room);
+        spread(counts, room.summed(), wide::Point::INFINITY, &mut sums);
     }
     sums
 }
 
 /// The sums of the buckets that are not empty, and `nothing` for the others.
-fn spread<P: Copy>(counts: &[u32], filled: &[P], nothing: P, sums: &mut Vec<P>) {
-    let mut filled = filled.iter();
-    sums.extend(counts.iter().map(|count| if *count == 0 { nothing } else { filled.next().copied().unwrap_or(nothing) }));
+fn spread<P: Copy>(counts: &[u32], mut filled: impl Iterator<Item = P>, nothing: P, sums: &mut Vec<P>) {
+    sums.extend(counts.iter().map(|count| if *count == 0 { nothing } else { filled.next().unwrap_or(nothing) }));
 }
 
 /// `Σ (i + 1) · sums[i]`. A power of two of them.

@@ -4,7 +4,7 @@
 use crate::affine::Affine;
 use crate::endomorphism::Halved;
 use crate::point::Curve;
-use crate::scalar::{Signed, windows};
+use crate::scalar::{Columns, Signed, windows};
 use crate::{few, sum};
 use ff::{Field as _, PrimeField};
 use halo2curves::group::{Curve as _, Group};
@@ -59,11 +59,11 @@ fn every_way<C: Curve>(scalars: &[C::ScalarExt], points: &[C]) {
     let signed = || scalars.iter().map(Signed::of).collect::<Vec<_>>();
     assert_eq!(sum::sum(signed(), points), expected, "as it is called");
     for width in [1, 2, 3, 5, 8, 12] {
-        let affine: Vec<Affine<C::Base>> = points.iter().map(Affine::of).collect();
         // Infinity is taken out before, as `sum` does.
-        let kept: Vec<Signed> = signed().into_iter().zip(&affine).map(|(s, p)| if p.is_infinity() { Signed::ZERO } else { s }).collect();
-        assert_eq!(sum::over_windows::<C>(&kept, affine.clone(), width, false), expected, "plain, windows of {width}");
-        assert_eq!(sum::over_windows::<C>(&kept, affine, width, true), expected, "as the processor can, windows of {width}");
+        let kept: Vec<Signed> =
+            signed().into_iter().zip(points).map(|(s, p)| if Affine::of(p).is_infinity() { Signed::ZERO } else { s }).collect();
+        assert_eq!(sum::over_windows(&kept, points, width, false), expected, "plain, windows of {width}");
+        assert_eq!(sum::over_windows(&kept, points, width, true), expected, "as the processor can, windows of {width}");
     }
 }
 
@@ -103,7 +103,8 @@ proptest! {
     fn digits_make_the_number(limbs: [u64; 4], width in 1_u32..16) {
         let number = Signed::of(&scalar::<bn256::Fr>(&(9, limbs)));
         let value = (0..windows(number.bits(), width)).rev().fold(bn256::Fr::ZERO, |sum, window| {
-            let digit = number.digit(window * width, width);
+            let digit = Columns::of(&[number]).digits(window * width, width)[0];
+            let digit = if number.negative { -digit } else { digit };
             assert!(digit.unsigned_abs() <= 1 << (width - 1), "{digit}");
             let size = bn256::Fr::from(u64::from(digit.unsigned_abs()));
             (0..width).fold(sum, |v, _| v.double()) + if digit < 0 { -size } else { size }
@@ -133,13 +134,13 @@ fn many<C: Curve>(points: u64, variety: u64, widths: &[u32]) {
     };
     let scalars: Vec<C::ScalarExt> = (0..points).map(|i| scalar(&seed(i))).collect();
     let points: Vec<C> = (0..points).map(|i| point(variety, &seed(i + 50_000))).collect();
-    let affine: Vec<Affine<C::Base>> = points.iter().map(Affine::of).collect();
-    let kept: Vec<Signed> = scalars.iter().zip(&affine).map(|(s, p)| if p.is_infinity() { Signed::ZERO } else { Signed::of(s) }).collect();
+    let kept: Vec<Signed> =
+        scalars.iter().zip(&points).map(|(s, p)| if Affine::of(p).is_infinity() { Signed::ZERO } else { Signed::of(s) }).collect();
     // One by one: the library's sum of small multiples panics where infinity is among many points.
     let expected = scalars.par_iter().zip(&points).map(|(s, p)| *p * *s).reduce(C::CurveExt::identity, |a, b| a + b);
     for width in widths {
-        assert_eq!(sum::over_windows::<C>(&kept, affine.clone(), *width, false), expected, "plain, {variety}, {width}");
-        assert_eq!(sum::over_windows::<C>(&kept, affine.clone(), *width, true), expected, "as the processor can, {variety}, {width}");
+        assert_eq!(sum::over_windows(&kept, &points, *width, false), expected, "plain, {variety}, {width}");
+        assert_eq!(sum::over_windows(&kept, &points, *width, true), expected, "as the processor can, {variety}, {width}");
     }
     assert_eq!(sum::sum(scalars.iter().map(Signed::of).collect(), &points), expected, "as it is called, {variety}");
 }
@@ -173,9 +174,14 @@ fn points_that_differ_are_added_side_by_side() {
             (1..=n as u64).map(|i| Affine::of(&(bn256::G1Affine::generator() * bn256::Fr::from(i * i)).to_affine())).collect();
         let entries: Vec<u32> = (0..n).map(|i| entry(i, false)).collect();
         let mut room = Room::default();
-        assert!(!wide.sum_runs(&wide.points(&different), &entries, &mut [n as u32], &mut room), "{n} that differ");
+        let taken = |points: &[Affine<bn256::Fq>]| {
+            let mut taken = vec![crate::wide::Point::INFINITY; points.len()];
+            wide.take_in(points, &mut taken, |point| *point);
+            taken
+        };
+        assert!(!wide.sum_runs(&taken(&different), &entries, &mut [n as u32], &mut room), "{n} that differ");
         let same = vec![different[0]; n];
-        assert!(wide.sum_runs(&wide.points(&same), &entries, &mut [n as u32], &mut room), "{n} that are one");
+        assert!(wide.sum_runs(&taken(&same), &entries, &mut [n as u32], &mut room), "{n} that are one");
     }
 }
 

@@ -7,9 +7,10 @@
 use crate::affine::{Adder, Affine, Stretch, invert_all};
 use crate::field::Field;
 use core::arch::x86_64::{
-    __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_load_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_mask_blend_epi64,
-    _mm512_movepi64_mask, _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_shuffle_i64x2, _mm512_slli_epi64,
-    _mm512_srai_epi64, _mm512_srli_epi64, _mm512_store_si512, _mm512_sub_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi64, _mm512_and_si512, _mm512_load_si512, _mm512_madd52hi_epu64,
+    _mm512_madd52lo_epu64, _mm512_mask_blend_epi64, _mm512_movepi64_mask, _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512,
+    _mm512_shuffle_i64x2, _mm512_slli_epi64, _mm512_srai_epi64, _mm512_srli_epi64, _mm512_store_si512, _mm512_sub_epi64,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 use std::marker::PhantomData;
 
@@ -18,6 +19,8 @@ const BITS: u32 = 52;
 const MASK: u64 = (1 << BITS) - 1;
 /// Numbers beside each other.
 const LANES: usize = 8;
+/// Additions whose points are fetched ahead.
+const AHEAD: usize = 4;
 
 /// A point in memory, a cache line: `x`, then `y`, each as four limbs of 64 bits; infinity is all zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,13 +83,13 @@ impl<F: Field> Wide<F> {
         Some(Self { p: split(&p), inverse: inverse.wrapping_neg() & MASK, from_256: power(264), one: power(260), field: PhantomData })
     }
 
-    /// Takes points in.
+    /// Takes points in, as many as there are places.
     #[expect(unsafe_code, reason = "calls code for this processor")]
-    pub(crate) fn points(&self, points: &[Affine<F>]) -> Vec<Point> {
-        let mut taken = vec![Point::INFINITY; points.len()];
-        for (from, to) in points.chunks(LANES).zip(taken.chunks_mut(LANES)) {
+    pub(crate) fn take_in<P>(&self, points: &[P], places: &mut [Point], affine: impl Fn(&P) -> Affine<F>) {
+        for (from, to) in points.chunks(LANES).zip(places.chunks_mut(LANES)) {
             let mut eight = [Point::INFINITY; LANES];
             for (eight, point) in eight.iter_mut().zip(from) {
+                let point = affine(point);
                 let ([x0, x1, x2, x3], [y0, y1, y2, y3]) = (point.x.montgomery(), point.y.montgomery());
                 *eight = Point([x0, x1, x2, x3, y0, y1, y2, y3]);
             }
@@ -94,7 +97,6 @@ impl<F: Field> Wide<F> {
             unsafe { self.take(&mut eight) };
             to.copy_from_slice(&eight[..to.len()]);
         }
-        taken
     }
 
     #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
@@ -162,12 +164,18 @@ impl<F: Field> Wide<F> {
     /// The sum of each pair of points that are not infinity. `false` if a pair has the same `x`, or both are one point: then it has
     /// to be added the complete way, and `sums` is of no use.
     #[target_feature(enable = "avx512f,avx512dq,avx512ifma")]
-    fn add_pairs(&self, points: &[Point], pairs: &[[Entry; 2]], sums: &mut Vec<Point>, groups: &mut Vec<Group>) -> bool {
-        groups.clear();
-        sums.clear();
-        sums.resize(pairs.len().next_multiple_of(LANES), Point::INFINITY);
+    fn add_pairs(&self, points: &[Point], pairs: &[[Entry; 2]], sums: &mut [Point], groups: &mut Vec<Group>) -> bool {
+        if groups.len() * LANES < pairs.len() {
+            let zero = [_mm512_setzero_si512(); LIMBS];
+            groups.resize(pairs.len().div_ceil(LANES), Group { a: (zero, zero), b: (zero, zero), run: zero, before: zero });
+        }
         let mut product = broadcast(&self.one);
-        for group in pairs.chunks(LANES) {
+        for (at, (group, kept)) in pairs.chunks(LANES).zip(groups.iter_mut()).enumerate() {
+            if let Some(ahead) = pairs.get((at + AHEAD) * LANES..) {
+                for entry in ahead.iter().take(LANES).flatten() {
+                    fetch(&points[(entry >> 1) as usize]);
+                }
+            }
             // A group that is not full repeats its first pair.
             let pair: [[Entry; 2]; LANES] = std::array::from_fn(|lane| group.get(lane).copied().unwrap_or(group[0]));
             let side = |side: usize| {
@@ -175,13 +183,14 @@ impl<F: Field> Wide<F> {
                 let negated = pair.iter().enumerate().fold(0, |mask, (lane, entries)| mask | ((entries[side] & 1) as u8) << lane);
                 (x, if negated == 0 { y } else { self.negated_where(negated, &y) })
             };
-            let (a, b) = (side(0), side(1));
-            let run = self.minus(&b.0, &a.0);
-            groups.push(Group { a, b, run, before: product });
-            product = self.times(&product, &run);
+            kept.a = side(0);
+            kept.b = side(1);
+            kept.run = self.minus(&kept.b.0, &kept.a.0);
+            kept.before = product;
+            product = self.times(&product, &kept.run);
         }
         let Some(mut inverse) = self.inverted(&product) else { return false };
-        for (group, sums) in groups.iter().zip(sums.as_chunks_mut::<LANES>().0).rev() {
+        for (group, sums) in groups[..pairs.len().div_ceil(LANES)].iter().zip(sums.as_chunks_mut::<LANES>().0).rev() {
             let this = self.times(&inverse, &group.before);
             inverse = self.times(&inverse, &group.run);
             let (x, y) = self.sum(&group.a, &group.b, &this);
@@ -224,63 +233,64 @@ impl<F: Field> Wide<F> {
         Some(gathered(inverted.each_ref()).0)
     }
 
-    /// The sum of each pair, into `room.sums`. Whether it had to be the complete way: then points may be infinity from here on.
+    /// The sum of each pair, into as many sums or up to seven more. Whether it had to be the complete way: then points may be infinity
+    /// from here on.
     #[expect(unsafe_code, reason = "calls code for this processor")]
-    fn add(&self, points: &[Point], complete: bool, room: &mut Room) -> bool {
+    fn add(&self, points: &[Point], pairs: &[[Entry; 2]], sums: &mut [Point], groups: &mut Vec<Group>, complete: bool) -> bool {
         // SAFETY: a `Wide` exists only where the processor has these instructions.
-        if room.pairs.is_empty() || !complete && unsafe { self.add_pairs(points, &room.pairs, &mut room.sums, &mut room.groups) } {
+        if pairs.is_empty() || !complete && unsafe { self.add_pairs(points, pairs, sums, groups) } {
             return false;
         }
         let side = |side: usize| {
             let entered = |pair: &[Entry; 2]| self.affine(&points[(pair[side] >> 1) as usize]).negated_if(pair[side] & 1 == 1);
-            room.pairs.iter().map(entered).collect::<Vec<Affine<F>>>()
+            pairs.iter().map(entered).collect::<Vec<Affine<F>>>()
         };
-        let mut sums = side(0);
-        Adder::new().add_each(&mut sums, &side(1));
-        room.sums = self.points(&sums);
+        let mut all = side(0);
+        Adder::new().add_each(&mut all, &side(1));
+        self.take_in(&all, &mut sums[..pairs.len()], |sum| *sum);
         true
     }
 
-    /// Sums runs: `entries` lie in runs of the given lengths. The sum of each that is not empty, in `room.points`. Whether points met,
-    /// so that from there on the complete way was taken.
+    /// Sums runs: `entries` lie in runs of the given lengths. The sum of each that is not empty is in [`Room::summed`]. Whether points
+    /// met, so that from there on the complete way was taken.
     pub(crate) fn sum_runs(&self, points: &[Point], entries: &[Entry], lengths: &mut [u32], room: &mut Room) -> bool {
-        let mut complete = self.halve(points, entries, lengths, false, room);
-        while lengths.iter().any(|n| *n > 1) {
-            let before = std::mem::take(&mut room.points);
-            let mut entries = std::mem::take(&mut room.entries);
-            entries.clear();
-            entries.extend((0..before.len()).map(|i| entry(i, false)));
-            complete |= self.halve(&before, &entries, lengths, complete, room);
-            room.entries = entries;
-            room.spare = before;
-        }
-        complete
-    }
-
-    /// Sums neighbours in each run, into `room.points`; a run of one stays.
-    fn halve(&self, points: &[Point], entries: &[Entry], lengths: &mut [u32], complete: bool, room: &mut Room) -> bool {
-        let mut next = std::mem::take(&mut room.spare);
-        next.clear();
-        room.pairs.clear();
-        let mut rest = entries;
-        for length in lengths.iter() {
-            let (run, after) = rest.split_at(*length as usize);
-            room.pairs.extend_from_slice(run.as_chunks::<2>().0);
-            rest = after;
-        }
-        let complete = self.add(points, complete, room);
-        let mut sums = room.sums.as_slice();
-        let mut rest = entries;
+        let Room { pool, list, next, pairs, groups, .. } = room;
+        pool.clear();
+        list.clear();
+        // Neighbours in each run are summed; a run's last one without a neighbour goes with them as it is.
+        paired(entries, lengths, pairs);
+        pool.resize(pairs.len().next_multiple_of(LANES), Point::INFINITY);
+        let mut complete = self.add(points, pairs, pool, groups, false);
+        let (mut rest, mut summed) = (entries, 0..);
         for length in lengths.iter_mut() {
             let (run, after) = rest.split_at(*length as usize);
             let (pairs, single) = run.as_chunks::<2>();
-            let (summed, others) = sums.split_at(pairs.len());
-            next.extend_from_slice(summed);
-            next.extend(single.iter().map(|entry| self.entered(points, *entry)));
-            (rest, sums) = (after, others);
+            list.extend(summed.by_ref().take(pairs.len()).map(|i| entry(i, false)));
+            for single in single {
+                list.push(entry(pool.len(), false));
+                pool.push(self.entered(points, *single));
+            }
+            rest = after;
             *length = length.div_ceil(2);
         }
-        room.points = next;
+        while lengths.iter().any(|n| *n > 1) {
+            paired(list, lengths, pairs);
+            let before = pool.len();
+            pool.resize(before + pairs.len().next_multiple_of(LANES), Point::INFINITY);
+            let (points, sums) = pool.split_at_mut(before);
+            complete |= self.add(points, pairs, sums, groups, complete);
+            next.clear();
+            let (mut rest, mut summed) = (list.as_slice(), before..);
+            for length in lengths.iter_mut() {
+                let (run, after) = rest.split_at(*length as usize);
+                let (pairs, single) = run.as_chunks::<2>();
+                next.extend(summed.by_ref().take(pairs.len()).map(|i| entry(i, false)));
+                next.extend_from_slice(single);
+                rest = after;
+                *length = length.div_ceil(2);
+            }
+            std::mem::swap(list, next);
+        }
         complete
     }
 
@@ -313,39 +323,61 @@ impl<F: Field> Wide<F> {
 
     /// `points[to + i] += points[from + i]`.
     fn add_lanes(&self, points: &mut [Point], to: usize, from: usize, lanes: usize, room: &mut Room) {
-        room.pairs.clear();
-        room.lanes.clear();
+        let Room { pool, pairs, lanes: added, groups, .. } = room;
+        pairs.clear();
+        added.clear();
         let mut same = false;
         for lane in 0..lanes {
             if points[to + lane].is_infinity() {
                 points[to + lane] = points[from + lane];
             } else if !points[from + lane].is_infinity() {
                 same |= points[to + lane] == points[from + lane];
-                room.pairs.push([entry(to + lane, false), entry(from + lane, false)]);
-                room.lanes.push(lane);
+                pairs.push([entry(to + lane, false), entry(from + lane, false)]);
+                added.push(lane);
             }
         }
-        self.add(points, same, room);
-        for (lane, sum) in room.lanes.iter().zip(&room.sums) {
+        pool.clear();
+        pool.resize(pairs.len().next_multiple_of(LANES), Point::INFINITY);
+        self.add(points, pairs, pool, groups, same);
+        for (lane, sum) in added.iter().zip(&*pool) {
             points[to + lane] = *sum;
         }
+    }
+}
+
+/// Neighbours in each run.
+fn paired(entries: &[Entry], lengths: &[u32], pairs: &mut Vec<[Entry; 2]>) {
+    pairs.clear();
+    let mut rest = entries;
+    for length in lengths {
+        let (run, after) = rest.split_at(*length as usize);
+        pairs.extend_from_slice(run.as_chunks::<2>().0);
+        rest = after;
     }
 }
 
 /// Room for many additions.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
-    pub(crate) points: Vec<Point>,
-    spare: Vec<Point>,
-    entries: Vec<Entry>,
+    /// Sums, and what was not added to anything yet.
+    pool: Vec<Point>,
+    /// What of it is still to be summed, run after run.
+    list: Vec<Entry>,
+    next: Vec<Entry>,
     pairs: Vec<[Entry; 2]>,
     lanes: Vec<usize>,
-    sums: Vec<Point>,
     groups: Vec<Group>,
 }
 
+impl Room {
+    /// What [`Wide::sum_runs`] summed.
+    pub(crate) fn summed(&self) -> impl Iterator<Item = Point> {
+        self.list.iter().map(|entry| self.pool[(entry >> 1) as usize])
+    }
+}
+
 /// Eight additions between the two passes over them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Group {
     a: (Numbers, Numbers),
     b: (Numbers, Numbers),
@@ -386,6 +418,13 @@ fn reduced(mut value: [u64; 4], p: &[u64; 4]) -> [u64; 4] {
 #[inline]
 fn broadcast(number: &[u64; LIMBS]) -> Numbers {
     number.map(|limb| _mm512_set1_epi64(limb as i64))
+}
+
+/// Asks for a point to be brought near.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn fetch(point: &Point) {
+    _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(point).cast());
 }
 
 /// Rows to columns.
