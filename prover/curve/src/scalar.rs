@@ -2,6 +2,7 @@
 
 use crate::field;
 use ff::PrimeField;
+use rayon::prelude::*;
 
 /// A scalar as `±limbs`, whichever of the two has the smaller limbs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,11 +67,11 @@ pub(crate) struct Columns {
 
 impl Columns {
     pub(crate) fn of(scalars: &[Signed]) -> Self {
-        let limb = |i: usize| scalars.iter().map(|scalar| scalar.limbs[i]).collect::<Vec<u64>>();
+        let limb = |i: usize| scalars.par_iter().map(|scalar| scalar.limbs[i]).collect::<Vec<u64>>();
         Self {
             limbs: [limb(0), limb(1), limb(2), limb(3)],
-            negative: scalars.iter().map(|scalar| scalar.negative).collect(),
-            longest: scalars.iter().map(Signed::bits).max().unwrap_or(0),
+            negative: scalars.par_iter().map(|scalar| scalar.negative).collect(),
+            longest: scalars.par_iter().map(Signed::bits).max().unwrap_or(0),
         }
     }
 

@@ -23,19 +23,27 @@ const WIDEST: u32 = 15;
 /// `Σ scalarᵢ · pointᵢ`, of as many scalars as points, fewer than 2^31.
 pub(crate) fn sum<C: Curve>(mut scalars: Vec<Signed>, points: &[C]) -> C::CurveExt {
     assert!(scalars.len() == points.len() && points.len() < 1 << 31, "as many scalars as points, and fewer than 2^31");
-    for (scalar, _) in scalars.iter_mut().zip(points).filter(|(_, point)| Affine::of(*point).is_infinity()) {
-        *scalar = Signed::ZERO;
-    }
-    let mut lengths = [0_u32; 257];
-    for scalar in &scalars {
-        lengths[scalar.bits() as usize] += 1;
-    }
+    let lengths = lengths(&mut scalars, points);
     let longest = lengths.iter().rposition(|n| *n != 0).unwrap_or(0) as u32;
     if longest == 0 {
         return C::CurveExt::identity();
     }
     let width = cheapest(&lengths, longest);
     over_windows::<C>(&scalars, points, width, true)
+}
+
+/// How many scalars have how many bits; those of infinity become 0.
+fn lengths<C: Curve>(scalars: &mut [Signed], points: &[C]) -> Vec<u32> {
+    let none = || vec![0_u32; 257];
+    let counted = |mut lengths: Vec<u32>, (scalar, point): (&mut Signed, &C)| {
+        if Affine::of(point).is_infinity() {
+            *scalar = Signed::ZERO;
+        }
+        lengths[scalar.bits() as usize] += 1;
+        lengths
+    };
+    let joined = |one: Vec<u32>, other: Vec<u32>| one.iter().zip(&other).map(|(a, b)| a + b).collect();
+    scalars.par_iter_mut().zip(points).with_min_len(AT_ONCE).fold(none, counted).reduce(none, joined)
 }
 
 /// The same with windows of a width, over points that are not infinity. `wide` where the processor can.
@@ -71,7 +79,7 @@ fn all<C: Curve>(windows: impl IndexedParallelIterator<Item = Window>, points: &
 }
 
 /// The width with the fewest additions, given how many scalars have how many bits.
-fn cheapest(lengths: &[u32; 257], longest: u32) -> u32 {
+fn cheapest(lengths: &[u32], longest: u32) -> u32 {
     let cost = |width: u32| {
         let digits: u64 = (1..=longest).map(|bits| u64::from(lengths[bits as usize]) * u64::from(windows(bits, width))).sum();
         digits + u64::from(windows(longest, width)) * (2 << (width - 1))
