@@ -20,9 +20,9 @@ const STRETCHES: usize = 16;
 /// Widest window, bits.
 const WIDEST: u32 = 15;
 
-/// `Σ scalarᵢ · pointᵢ`, of as many scalars as points, fewer than 2^31.
+/// `Σ scalarᵢ · pointᵢ`, of as many scalars as points, fewer than 2^30.
 pub(crate) fn sum<C: Curve>(mut scalars: Vec<Signed>, points: &[C]) -> C::CurveExt {
-    assert!(scalars.len() == points.len() && points.len() < 1 << 31, "as many scalars as points, and fewer than 2^31");
+    assert!(scalars.len() == points.len() && points.len() < 1 << 30, "as many scalars as points, and fewer than 2^30");
     let lengths = lengths(&mut scalars, points);
     let longest = lengths.iter().rposition(|n| *n != 0).unwrap_or(0) as u32;
     if longest == 0 {

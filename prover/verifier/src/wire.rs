@@ -77,12 +77,15 @@ impl Wire {
         Self { form: Form::of(cs, num.get_variable()), value: num.get_value().as_ref().map(integer) }
     }
 
-    /// The linear combination itself, for a row. Only a constraint system that writes rows may ask.
+    /// The linear combination itself, for a row.
+    ///
+    /// # Panics
+    /// If the constraint system said that it writes none: better than a row without its terms.
     pub(crate) fn lc(&self) -> Lc {
         match &self.form {
             Form::Constant => Lc::zero() + (self.value.map_or(Scalar::ZERO, to_scalar), one()),
             Form::Sum(lc) => Lc::clone(lc),
-            Form::Unkept => Lc::zero(),
+            Form::Unkept => unreachable!("a system that only collects a witness asks for no rows"),
         }
     }
 

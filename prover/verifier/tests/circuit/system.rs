@@ -2,6 +2,7 @@
 //! and any row left out.
 
 use ff::Field;
+use nova_snark::frontend::util_cs::witness_cs::WitnessCS;
 use nova_snark::frontend::{ConstraintSystem, Index, LinearCombination, SynthesisError, Variable, num::AllocatedNum};
 use nova_snark::traits::circuit::StepCircuit;
 use probity_verifier::{ARITY, FoldCircuit, Scalar, Z};
@@ -64,6 +65,11 @@ impl System {
         let mut cs = Self::empty(false);
         let input: Vec<_> = z.iter().map(|v| AllocatedNum::alloc(&mut cs, || Ok(*v)).unwrap()).collect();
         let out = circuit.synthesize(&mut cs, &input).unwrap();
+        // The witness that proofs are made from is collected by a system without rows: the same, cell by cell.
+        let mut bare = WitnessCS::<Scalar>::new();
+        let input: Vec<_> = z.iter().map(|v| AllocatedNum::alloc(&mut bare, || Ok(*v)).unwrap()).collect();
+        circuit.synthesize(&mut bare, &input).unwrap();
+        assert!(bare.aux_slice() == &cs.w[1..], "another witness without rows");
         let out = out.iter().map(|n| n.get_value().unwrap()).collect();
         (cs, out)
     }
