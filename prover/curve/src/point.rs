@@ -27,24 +27,18 @@ pub(crate) trait Curve: Halved<Base: Field> {
     fn xy(&self) -> (Self::Base, Self::Base);
 }
 
-impl Curve for Bn256Affine {
-    fn xy(&self) -> (Self::Base, Self::Base) {
-        (self.x, self.y)
-    }
-}
-
-impl Curve for GrumpkinAffine {
-    fn xy(&self) -> (Self::Base, Self::Base) {
-        (self.x, self.y)
-    }
-}
-
 macro_rules! point {
     ($name:ident, $inner:ty, $affine:ty, $scalar:ty, $what:literal) => {
         #[doc = $what]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name($inner);
+
+        impl Curve for $affine {
+            fn xy(&self) -> (Self::Base, Self::Base) {
+                (self.x, self.y)
+            }
+        }
 
         impl Add for $name {
             type Output = Self;

@@ -43,17 +43,21 @@ pub(crate) fn boolean<CS: ConstraintSystem<Scalar>>(cs: &mut CS, value: Option<b
     Ok(bit)
 }
 
+/// n booleans, little-endian: the bits of a value.
+fn digits<CS: ConstraintSystem<Scalar>>(cs: &mut CS, value: Option<Integer>, n: u32) -> Result<Vec<Wire>, SynthesisError> {
+    (0..n).map(|i| boolean(cs, value.map(|v| bit(v, i)))).collect()
+}
+
 /// The n bits of a wire, little-endian; enforces 0 ≤ wire < 2^n (n ≤ 250).
 pub(crate) fn bits<CS: ConstraintSystem<Scalar>>(cs: &mut CS, wire: &Wire, n: u32) -> Result<Vec<Wire>, SynthesisError> {
-    let bits = (0..n).map(|i| boolean(cs, wire.value().map(|v| bit(v, i)))).collect::<Result<Vec<_>, _>>()?;
+    let bits = digits(cs, wire.value(), n)?;
     equal(cs, &sum(&bits), wire);
     Ok(bits)
 }
 
 /// A new integer 0 … 2^n − 1 that exists as its bits only: in range by construction, without a row for their sum.
 pub(crate) fn unsigned<CS: ConstraintSystem<Scalar>>(cs: &mut CS, value: Option<Integer>, n: u32) -> Result<Wire, SynthesisError> {
-    let bits = (0..n).map(|i| boolean(cs, value.map(|v| bit(v, i)))).collect::<Result<Vec<_>, _>>()?;
-    Ok(sum(&bits))
+    Ok(sum(&digits(cs, value, n)?))
 }
 
 /// The bits of wire + 2^n for a wire within −2^n … 2^n − 1 (enforced): n + 1 of them, the last one 1 iff wire ≥ 0.
