@@ -154,7 +154,7 @@ fn tampered_proofs_are_findings(proof: &[u8], keys: &Keys, mandate: &Mandate, se
     let config = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
     let (parsed, _): (CompressedSnarkOf<Pairing>, usize) = bincode::serde::decode_from_slice(&proof[222..], config).unwrap();
     let envelope = Envelope::from_bytes(proof).unwrap();
-    for sumcheck in ["sc_proof_outer", "sc_proof_inner", "sc_proof_batch"] {
+    for sumcheck in ["outer", "inner", "batch"] {
         let mut tree = serde_json::to_value(&parsed).unwrap();
         *tree.pointer_mut(&format!("/snark_primary/{sumcheck}/compressed_polys/0/coeffs_except_linear_term")).unwrap() = json!([]);
         let emptied = ByEngine::Pairing(serde_json::from_value(tree).unwrap());

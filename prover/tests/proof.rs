@@ -308,7 +308,7 @@ fn an_empty_round_polynomial_is_malformed() {
     let config = bincode::config::standard().with_big_endian().with_fixed_int_encoding();
     let (proof, _): (CompressedSnarkOf<Transparent>, usize) = bincode::serde::decode_from_slice(&run.proof[222..], config).unwrap();
     let mut tree = serde_json::to_value(&proof).unwrap();
-    *tree.pointer_mut("/snark_primary/sc_proof_outer/compressed_polys/0/coeffs_except_linear_term").unwrap() = json!([]);
+    *tree.pointer_mut("/snark_primary/outer/compressed_polys/0/coeffs_except_linear_term").unwrap() = json!([]);
     let proof: CompressedSnarkOf<Transparent> = serde_json::from_value(tree).unwrap();
     let envelope = Envelope::from_bytes(&run.proof).unwrap();
     let end = envelope.end.z(&envelope.mandate);

@@ -143,8 +143,11 @@ fn multiples<F: Field>(points: &[Affine<F>]) -> Vec<Row<F>> {
 
 /// `Σ scalarᵢ · pointᵢ`, of as many scalars as points.
 pub(crate) fn sum<C: Curve>(scalars: &[C::ScalarExt], points: &[C]) -> C::CurveExt {
-    let terms: Vec<(&C::ScalarExt, Affine<C::Base>)> =
-        scalars.iter().zip(points.iter().map(Affine::of)).filter(|(_, point)| !point.is_infinity()).collect();
+    let terms: Vec<(&C::ScalarExt, Affine<C::Base>)> = scalars
+        .iter()
+        .zip(points.iter().map(Affine::of))
+        .filter(|(scalar, point)| !point.is_infinity() && !scalar.is_zero_vartime())
+        .collect();
     let rows = multiples(&terms.iter().map(|(_, point)| *point).collect::<Vec<_>>());
     // Each half of each scalar: its digits, and the row that they choose from.
     let mut halves: Vec<(Vec<i8>, Row<C::Base>)> = Vec::with_capacity(2 * terms.len());

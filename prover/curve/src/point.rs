@@ -87,23 +87,23 @@ macro_rules! point {
         impl Mul<$scalar> for $name {
             type Output = Self;
             fn mul(self, scalar: $scalar) -> Self {
-                Self(self.0 * scalar)
+                self * &scalar
             }
         }
         impl<'a> Mul<&'a $scalar> for $name {
             type Output = Self;
             fn mul(self, scalar: &'a $scalar) -> Self {
-                Self(self.0 * scalar)
+                Self(few::sum(&[*scalar], &[self.affine()]))
             }
         }
         impl MulAssign<$scalar> for $name {
             fn mul_assign(&mut self, scalar: $scalar) {
-                self.0 *= scalar;
+                *self *= &scalar;
             }
         }
         impl<'a> MulAssign<&'a $scalar> for $name {
             fn mul_assign(&mut self, scalar: &'a $scalar) {
-                self.0 *= scalar;
+                *self = *self * scalar;
             }
         }
 

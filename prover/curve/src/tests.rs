@@ -5,10 +5,11 @@ use crate::affine::Affine;
 use crate::endomorphism::Halved;
 use crate::point::Curve;
 use crate::scalar::{Columns, Signed, windows};
-use crate::{few, sum};
+use crate::{Bn256Point, GrumpkinPoint, few, sum};
 use ff::{Field as _, PrimeField};
 use halo2curves::group::{Curve as _, Group};
 use halo2curves::{CurveAffine, bn256, grumpkin};
+use nova_snark::provider::traits::DlogGroup;
 use proptest::prelude::*;
 use rayon::prelude::*;
 
@@ -89,6 +90,18 @@ proptest! {
         let scalars: Vec<grumpkin::Fr> = seeds.iter().map(|(s, _)| scalar(s)).collect();
         let points: Vec<grumpkin::G1Affine> = seeds.iter().map(|(_, p)| point(variety, p)).collect();
         every_way(&scalars, &points);
+    }
+
+    #[test]
+    fn multiples_are_the_librarys(number: Seed, which: Seed) {
+        let (k, point) = (scalar::<bn256::Fr>(&number), point::<bn256::G1Affine>(1 << 40, &which));
+        let ours = Bn256Point::group(&point) * k;
+        assert_eq!(ours, Bn256Point::group(&(point * k).to_affine()));
+        let mut other = Bn256Point::group(&point);
+        other *= k;
+        assert_eq!(other, ours);
+        let (k, point) = (scalar::<grumpkin::Fr>(&number), self::point::<grumpkin::G1Affine>(1 << 40, &which));
+        assert_eq!(GrumpkinPoint::group(&point) * k, GrumpkinPoint::group(&(point * k).to_affine()));
     }
 }
 

@@ -3,10 +3,9 @@
 //! Nothing above this file is generic over the engine. Both share curves, circuit and secondary proof; they differ in how the
 //! primary curve commits: Pedersen bases anybody derives (transparent) or powers of tau from a ceremony (pairing).
 
-use crate::{Digest, FoldCircuit, Scalar};
+use crate::{Digest, FoldCircuit, Scalar, Spartan};
 use nova_snark::nova;
 use nova_snark::provider::ipa_pc::EvaluationEngine;
-use nova_snark::spartan::snark::RelaxedR1CSSNARK;
 use nova_snark::traits::Engine;
 use nova_snark::traits::snark::RelaxedR1CSSNARKTrait;
 use probity_curve::GrumpkinEngine;
@@ -15,7 +14,7 @@ use probity_strategy::ProofEngine;
 /// Secondary half of the curve cycle.
 pub type E2 = GrumpkinEngine;
 /// Compressing proof on the secondary curve.
-pub type S2 = RelaxedR1CSSNARK<E2, EvaluationEngine<E2>>;
+pub type S2 = Spartan<E2, EvaluationEngine<E2>>;
 
 /// One engine: the primary half of the cycle and its compressing proof.
 pub trait System {
@@ -31,7 +30,7 @@ pub struct Transparent;
 
 impl System for Transparent {
     type E1 = probity_curve::Bn256EngineIPA;
-    type S1 = RelaxedR1CSSNARK<Self::E1, EvaluationEngine<Self::E1>>;
+    type S1 = Spartan<Self::E1, EvaluationEngine<Self::E1>>;
 }
 
 /// KZG commitments, plain Spartan over Mercury (`docs/decisions/`: 0005 says why Mercury, 0006 why without preprocessing).
@@ -40,7 +39,7 @@ pub struct Pairing;
 
 impl System for Pairing {
     type E1 = probity_curve::Bn256EngineKZG;
-    type S1 = RelaxedR1CSSNARK<Self::E1, nova_snark::provider::mercury::EvaluationEngine<Self::E1>>;
+    type S1 = Spartan<Self::E1, nova_snark::provider::mercury::EvaluationEngine<Self::E1>>;
 }
 
 /// Public parameters of one engine.

@@ -34,6 +34,7 @@ mod selftest;
 mod settlement;
 mod since;
 mod size;
+mod spartan;
 mod statement;
 mod story;
 mod walk;
@@ -74,5 +75,6 @@ pub use since::{
     Since, Told, WalkMark,
 };
 pub use size::CircuitSize;
+pub use spartan::{Spartan, SpartanKey};
 pub use statement::*;
 pub use story::*;
