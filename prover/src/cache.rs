@@ -1,18 +1,19 @@
 //! The prover's own parameters on disk: made once, loaded later. For the prover only; verifiers derive theirs.
 //!
 //! All integers big endian: magic (8 bytes), version u16, binding length u32, binding (JSON), parameters digest (32), public
-//! parameters length u64, public parameters, SHA-256 of all before. The binding names circuit version, shape, decisions a fold,
+//! parameters length u64, public parameters, ordinates of their affine points (32 bytes each, so that reading takes no square
+//! roots), SHA-256 of all before. The binding names circuit version, shape, decisions a fold,
 //! engine, digest of the powers-of-tau file, program and proof library; its hash is in the file's name. A file that is damaged,
 //! of something else, or writable by others is not used: the parameters are made anew, with a warning. Whoever can write the
 //! operator's own files could let proofs leak the weights (`docs/decisions/0005-mercury-and-believed-files.md`): the file is
 //! private like a key, with mode 0600. The keys are not in it: they follow from the parameters.
 
-use crate::Params;
+use crate::{Params, plain};
+use probity_curve::{recorded, remembered};
 use probity_strategy::{Mandate, ModelShape, ProofEngine};
 use probity_verifier::{
     ByEngine, CIRCUIT_VERSION, Digest, FileDigest, KeysError, Origin, ParamsSource, PtauError, PublicParams, Setup, engine_name, quietly,
 };
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File, OpenOptions};
@@ -21,12 +22,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 const MAGIC: [u8; 8] = *b"PROBITYP";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Largest public parameters, bytes.
 const MAX_PUBLIC: usize = 1 << 31;
 /// The library that lays the parameters out; its version is pinned exactly.
 const LIBRARY: &str = "nova-snark 0.76.0";
 
+/// What [`plain`] reads.
 fn bincode_config() -> impl bincode::config::Config {
     bincode::config::standard().with_fixed_int_encoding().with_limit::<MAX_PUBLIC>()
 }
@@ -150,11 +152,30 @@ fn load(path: &Path, binding: &Binding, origin: Origin) -> Result<Params, Unusab
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(Unusable::Missing),
         Err(e) => return Err(Unusable::because(e)),
     };
-    let damaged = || Unusable::because("damaged or cut short");
     let (body, sum) = bytes.split_last_chunk::<32>().ok_or_else(damaged)?;
-    if Sha256::digest(body).as_slice() != sum {
+    let (whole, parsed) = rayon::join(|| Sha256::digest(body).as_slice() == sum, || parse(body, binding, &origin));
+    if !whole {
         return Err(damaged());
     }
+    let (digest, public) = parsed?;
+    tracing::debug!(seconds = started.elapsed().as_secs_f64(), "decoded");
+    let setup = Setup::of_public(&binding.shape, binding.decisions_per_fold, origin, public).map_err(Unusable::because)?;
+    // The digest covers every matrix entry and every point. The keys need it, and much besides it.
+    let (got, keys) = rayon::join(|| setup.public().digest(), || setup.keys());
+    if got != digest {
+        return Err(Unusable::because(format!("expected parameters with the digest {digest}, got {got}")));
+    }
+    tracing::debug!(seconds = started.elapsed().as_secs_f64(), "digest compared, keys made");
+    let (prover_key, keys) = keys.map_err(Unusable::because)?;
+    Ok(Params::of(setup, prover_key, keys, true))
+}
+
+fn damaged() -> Unusable {
+    Unusable::because("damaged or cut short")
+}
+
+/// The parameters in a file's body, and the digest that they should have.
+fn parse(body: &[u8], binding: &Binding, origin: &Origin) -> Result<(Digest, PublicParams), Unusable> {
     let mut rest = body;
     if take::<8>(&mut rest).ok_or_else(damaged)? != MAGIC || u16::from_be_bytes(take(&mut rest).ok_or_else(damaged)?) != VERSION {
         return Err(Unusable::because("not a parameters file of this version"));
@@ -168,24 +189,17 @@ fn load(path: &Path, binding: &Binding, origin: Origin) -> Result<Params, Unusab
     }
     let digest = Digest::from_bytes(take(&mut rest).ok_or_else(damaged)?).map_err(Unusable::because)?;
     let length = u64::from_be_bytes(take(&mut rest).ok_or_else(damaged)?);
-    if usize::try_from(length) != Ok(rest.len()) {
+    let (encoded, ordinates) = usize::try_from(length).ok().and_then(|n| rest.split_at_checked(n)).ok_or_else(damaged)?;
+    if !ordinates.len().is_multiple_of(32) {
         return Err(damaged());
     }
-    let public = match origin {
-        Origin::Transparent => ByEngine::Transparent(decode(rest)?),
-        _ => ByEngine::Pairing(quietly(|| decode(rest)).map_err(Unusable::because)??),
-    };
-    drop(bytes);
-    tracing::debug!(seconds = started.elapsed().as_secs_f64(), "decoded");
-    // The digest covers every matrix entry and every point.
-    let got = PublicParams::digest(&public);
-    if got != digest {
-        return Err(Unusable::because(format!("expected parameters with the digest {digest}, got {got}")));
-    }
-    tracing::debug!(seconds = started.elapsed().as_secs_f64(), "digest compared");
-    let setup = Setup::of_public(&binding.shape, binding.decisions_per_fold, origin, public).map_err(Unusable::because)?;
-    let (prover_key, keys) = setup.keys().map_err(Unusable::because)?;
-    Ok(Params::of(setup, prover_key, keys, true))
+    let public = remembered(ordinates, || -> Result<PublicParams, Unusable> {
+        Ok(match origin {
+            Origin::Transparent => ByEngine::Transparent(plain::decode(encoded).map_err(Unusable::because)?),
+            _ => ByEngine::Pairing(quietly(|| plain::decode(encoded)).map_err(Unusable::because)?.map_err(Unusable::because)?),
+        })
+    })?;
+    Ok((digest, public))
 }
 
 /// Reads a file that is this user's and that nobody else can write.
@@ -209,12 +223,13 @@ fn read_private(path: &Path) -> io::Result<Vec<u8>> {
 
 fn store(dir: &Path, path: &Path, binding: &Binding, params: &Params) -> io::Result<()> {
     private_folder(dir)?;
-    let public = match params.public() {
-        ByEngine::Transparent(public) => encode(public)?,
-        ByEngine::Pairing(public) => encode(public)?,
-    };
+    let (public, ordinates) = recorded(|| match params.public() {
+        ByEngine::Transparent(public) => encode(public),
+        ByEngine::Pairing(public) => encode(public),
+    });
+    let public = public?;
     let text = serde_json::to_vec(binding)?;
-    let mut out = Vec::with_capacity(public.len().saturating_add(text.len()).saturating_add(128));
+    let mut out = Vec::with_capacity([public.len(), ordinates.len(), text.len(), 128].iter().sum());
     out.extend(MAGIC);
     out.extend(VERSION.to_be_bytes());
     out.extend(u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -222,6 +237,7 @@ fn store(dir: &Path, path: &Path, binding: &Binding, params: &Params) -> io::Res
     out.extend(params.digest().to_bytes());
     out.extend(u64::try_from(public.len()).unwrap_or(u64::MAX).to_be_bytes());
     out.extend(public);
+    out.extend(ordinates);
     let sum = Sha256::digest(&out);
     out.extend(sum);
     write_private(path, &out)
@@ -256,11 +272,6 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn encode<T: Serialize>(public: &T) -> io::Result<Vec<u8>> {
     bincode::serde::encode_to_vec(public, bincode_config()).map_err(io::Error::other)
-}
-
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Unusable> {
-    let (public, used) = bincode::serde::decode_from_slice(bytes, bincode_config()).map_err(Unusable::because)?;
-    if used == bytes.len() { Ok(public) } else { Err(Unusable::because("bytes behind the parameters")) }
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

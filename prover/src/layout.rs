@@ -9,11 +9,10 @@
 //! Gas is what a post of the proof's bytes costs by the protocol's rules; executing is not in it.
 
 use ff::Field;
-use nova_snark::provider::bn256_grumpkin::bn256::{Affine, Point, Scalar};
 use nova_snark::provider::traits::{DlogGroup, DlogGroupExt};
-use probity_curve::Bn256Point;
+use probity_curve::{Bn256Affine, Bn256Point};
 use probity_strategy::{ModelShape, ProofEngine};
-use probity_verifier::{CircuitSize, KeysError};
+use probity_verifier::{CircuitSize, KeysError, Scalar};
 use rand_core::OsRng;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -41,9 +40,9 @@ impl Unit {
     #[must_use]
     pub fn measure() -> Self {
         // Which points they are does not matter for the time: multiples of the generator are cheap to make.
-        let generator = Point::r#gen();
+        let generator = Bn256Point::r#gen();
         let mut point = generator;
-        let bases: Vec<Affine> = (0..UNIT)
+        let bases: Vec<Bn256Affine> = (0..UNIT)
             .map(|_| {
                 point += generator;
                 point.affine()

@@ -8,6 +8,7 @@ mod checkpoint;
 mod error;
 mod layout;
 mod params;
+mod plain;
 mod session;
 mod settlement;
 mod twin;

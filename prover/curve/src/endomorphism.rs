@@ -3,6 +3,7 @@
 //! Gallant, Lambert, Vanstone: Faster point multiplication on elliptic curves with efficient endomorphisms, 2001. Halves are made
 //! in the field, so that they are exact whatever was rounded; rounding only decides how short they are.
 
+use crate::point::{Bn256Affine, GrumpkinAffine};
 use crate::scalar::Signed;
 use ff::{PrimeField, WithSmallOrderMulGroup};
 use halo2curves::group::Curve;
@@ -20,16 +21,21 @@ pub(crate) trait Halved: CurveAffine {
 static BN256: LazyLock<Halving<bn256::Fr>> = LazyLock::new(Halving::of::<bn256::G1Affine>);
 static GRUMPKIN: LazyLock<Halving<grumpkin::Fr>> = LazyLock::new(Halving::of::<grumpkin::G1Affine>);
 
-impl Halved for bn256::G1Affine {
-    fn halving() -> &'static Halving<bn256::Fr> {
-        &BN256
-    }
+macro_rules! halved {
+    ($($affine:ty: $scalar:ty, $halving:ident;)*) => {
+        $(impl Halved for $affine {
+            fn halving() -> &'static Halving<$scalar> {
+                &$halving
+            }
+        })*
+    };
 }
 
-impl Halved for grumpkin::G1Affine {
-    fn halving() -> &'static Halving<grumpkin::Fr> {
-        &GRUMPKIN
-    }
+halved! {
+    bn256::G1Affine: bn256::Fr, BN256;
+    Bn256Affine: bn256::Fr, BN256;
+    grumpkin::G1Affine: grumpkin::Fr, GRUMPKIN;
+    GrumpkinAffine: grumpkin::Fr, GRUMPKIN;
 }
 
 /// What scalars are halved by: two short vectors `(a, b)` with `a + b · λ = 0`.

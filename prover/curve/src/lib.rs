@@ -7,6 +7,9 @@ mod affine;
 mod endomorphism;
 mod few;
 mod field;
+mod group;
+mod operations;
+mod ordinates;
 mod point;
 mod scalar;
 mod sum;
@@ -19,7 +22,8 @@ use nova_snark::provider::keccak::Keccak256Transcript;
 use nova_snark::provider::poseidon::{PoseidonRO, PoseidonROCircuit};
 use nova_snark::provider::{hyperkzg, pedersen};
 use nova_snark::traits::{Engine, Group};
-pub use point::{Bn256Point, GrumpkinPoint};
+pub use ordinates::{recorded, remembered};
+pub use point::{Bn256Affine, Bn256Point, GrumpkinAffine, GrumpkinPoint};
 use serde::{Deserialize, Serialize};
 
 macro_rules! engine {

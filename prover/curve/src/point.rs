@@ -2,20 +2,32 @@
 
 use crate::endomorphism::Halved;
 use crate::field::Field;
+use crate::group::group;
+use crate::operations::{additions, assigned_additions, multiples};
+use crate::ordinates;
 use crate::scalar::Signed;
 use crate::{few, sum};
-use core::ops::{Add, AddAssign, Mul, MulAssign, Sub, SubAssign};
-use halo2curves::bn256::{G1 as Bn256Inner, G1Affine as Bn256Affine, G2, Gt};
-use halo2curves::grumpkin::{G1 as GrumpkinInner, G1Affine as GrumpkinAffine};
+use core::iter::Sum;
+use core::ops::{Add, AddAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use ff::PrimeField;
+use halo2curves::bn256::{G2, Gt};
+use halo2curves::group::prime::PrimeCurveAffine;
+use halo2curves::group::{self, GroupEncoding};
+use halo2curves::serde::SerdeObject;
+use halo2curves::{Coordinates, CurveAffine, CurveExt};
 use nova_snark::provider::bn256_grumpkin::{bn256, grumpkin};
 use nova_snark::provider::traits::{DlogGroup, DlogGroupExt, PairingGroup};
-use nova_snark::traits::Group;
 use nova_snark::traits::evm_serde::CustomSerdeTrait;
+use nova_snark::traits::{Group, TranscriptReprTrait};
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::ToPrimitive;
+use rand_core::RngCore;
 use rayon::prelude::*;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::io::{Read, Write};
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, CtOption};
 
 /// Up to so many points, doublings are shared; above, buckets are.
 const FEW: usize = 48;
@@ -28,82 +40,63 @@ pub(crate) trait Curve: Halved<Base: Field> {
 }
 
 macro_rules! point {
-    ($name:ident, $inner:ty, $affine:ty, $scalar:ty, $what:literal) => {
-        #[doc = $what]
+    ($name:ident, $affine:ident, $inner:ty, $inner_affine:ty, $scalar:ty, $base:ty, $curve:literal) => {
+        #[doc = concat!("A point of ", $curve, ".")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name($inner);
 
+        #[doc = concat!("A point of ", $curve, ", by its coordinates.")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $affine($inner_affine);
+
+        group!($name($inner), $affine($inner_affine), $scalar, $base);
+
         impl Curve for $affine {
+            fn xy(&self) -> (Self::Base, Self::Base) {
+                (self.0.x, self.0.y)
+            }
+        }
+        impl Curve for $inner_affine {
             fn xy(&self) -> (Self::Base, Self::Base) {
                 (self.x, self.y)
             }
         }
 
-        impl Add for $name {
-            type Output = Self;
-            fn add(self, other: Self) -> Self {
-                Self(self.0 + other.0)
+        impl Serialize for $affine {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                ordinates::record(|| self.0.y.to_repr().into());
+                Serialize::serialize(&self.0, serializer)
             }
         }
-        impl<'a> Add<&'a Self> for $name {
-            type Output = Self;
-            fn add(self, other: &'a Self) -> Self {
-                Self(self.0 + other.0)
+        impl<'de> Deserialize<'de> for $affine {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    return <$inner_affine as Deserialize>::deserialize(deserializer).map(Self);
+                }
+                let bytes = <[u8; 32]>::deserialize(deserializer)?;
+                if let Some(point) = ordinates::next().and_then(|y| Self::of(&bytes, &y)) {
+                    return Ok(point);
+                }
+                Option::from(<$inner_affine as GroupEncoding>::from_bytes(&bytes.into()))
+                    .map(Self)
+                    .ok_or_else(|| D::Error::custom(concat!("expected a point of ", $curve)))
             }
         }
-        impl Sub for $name {
-            type Output = Self;
-            fn sub(self, other: Self) -> Self {
-                Self(self.0 - other.0)
+        impl $affine {
+            /// The point of an encoding and of an ordinate, if they are of one point.
+            fn of(encoding: &[u8; 32], ordinate: &[u8; 32]) -> Option<Self> {
+                let mut x = *encoding;
+                // The two highest bits say sign and infinity.
+                x[31] &= 0x3f;
+                let [x, y] = [x, *ordinate].map(|bytes| Option::<$base>::from(<$base>::from_repr(bytes.into())));
+                let point = Option::<$inner_affine>::from(<$inner_affine as CurveAffine>::from_xy(x?, y?))?;
+                (point.to_bytes().as_ref() == encoding).then_some(Self(point))
             }
         }
-        impl<'a> Sub<&'a Self> for $name {
-            type Output = Self;
-            fn sub(self, other: &'a Self) -> Self {
-                Self(self.0 - other.0)
-            }
-        }
-        impl AddAssign for $name {
-            fn add_assign(&mut self, other: Self) {
-                self.0 += other.0;
-            }
-        }
-        impl<'a> AddAssign<&'a Self> for $name {
-            fn add_assign(&mut self, other: &'a Self) {
-                self.0 += other.0;
-            }
-        }
-        impl SubAssign for $name {
-            fn sub_assign(&mut self, other: Self) {
-                self.0 -= other.0;
-            }
-        }
-        impl<'a> SubAssign<&'a Self> for $name {
-            fn sub_assign(&mut self, other: &'a Self) {
-                self.0 -= other.0;
-            }
-        }
-        impl Mul<$scalar> for $name {
-            type Output = Self;
-            fn mul(self, scalar: $scalar) -> Self {
-                self * &scalar
-            }
-        }
-        impl<'a> Mul<&'a $scalar> for $name {
-            type Output = Self;
-            fn mul(self, scalar: &'a $scalar) -> Self {
-                Self(few::sum(&[*scalar], &[self.affine()]))
-            }
-        }
-        impl MulAssign<$scalar> for $name {
-            fn mul_assign(&mut self, scalar: $scalar) {
-                *self *= &scalar;
-            }
-        }
-        impl<'a> MulAssign<&'a $scalar> for $name {
-            fn mul_assign(&mut self, scalar: &'a $scalar) {
-                *self = *self * scalar;
+        impl<G: DlogGroup> TranscriptReprTrait<G> for $affine {
+            fn to_transcript_bytes(&self) -> Vec<u8> {
+                <$inner_affine as TranscriptReprTrait<G>>::to_transcript_bytes(&self.0)
             }
         }
 
@@ -115,25 +108,16 @@ macro_rules! point {
             }
         }
 
-        impl CustomSerdeTrait for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                CustomSerdeTrait::serialize(&self.0, serializer)
-            }
-            fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                <$inner as CustomSerdeTrait>::deserialize(deserializer).map(Self)
-            }
-        }
-
         impl DlogGroup for $name {
             type AffineGroupElement = $affine;
             fn from_label(label: &'static [u8], n: usize) -> Vec<$affine> {
-                <$inner as DlogGroup>::from_label(label, n)
+                <$inner as DlogGroup>::from_label(label, n).into_iter().map($affine).collect()
             }
             fn affine(&self) -> $affine {
-                self.0.affine()
+                group::Curve::to_affine(self)
             }
             fn group(p: &$affine) -> Self {
-                Self(<$inner as DlogGroup>::group(p))
+                (*p).into()
             }
             fn zero() -> Self {
                 Self(<$inner as DlogGroup>::zero())
@@ -142,7 +126,8 @@ macro_rules! point {
                 Self(<$inner as DlogGroup>::r#gen())
             }
             fn to_coordinates(&self) -> (Self::Base, Self::Base, bool) {
-                DlogGroup::to_coordinates(&self.0)
+                let point = self.affine().0;
+                (point.x, point.y, point.is_identity().into())
             }
         }
 
@@ -150,13 +135,13 @@ macro_rules! point {
             fn vartime_multiscalar_mul(scalars: &[Self::Scalar], bases: &[$affine]) -> Self {
                 assert_eq!(scalars.len(), bases.len(), "as many scalars as points");
                 if scalars.len() <= FEW {
-                    return Self(few::sum(scalars, bases));
+                    return few::sum(scalars, bases);
                 }
-                Self(sum::sum(scalars.par_iter().map(Signed::of).collect(), bases))
+                sum::sum(scalars.par_iter().map(Signed::of).collect(), bases)
             }
             fn vartime_multiscalar_mul_small<T: Integer + Into<u64> + Copy + Sync + ToPrimitive>(scalars: &[T], bases: &[$affine]) -> Self {
                 assert_eq!(scalars.len(), bases.len(), "as many scalars as points");
-                Self(sum::sum(scalars.par_iter().map(|s| Signed::small((*s).into())).collect(), bases))
+                sum::sum(scalars.par_iter().map(|s| Signed::small((*s).into())).collect(), bases)
             }
             fn vartime_multiscalar_mul_small_with_max_num_bits<T: Integer + Into<u64> + Copy + Sync + ToPrimitive>(
                 scalars: &[T],
@@ -169,13 +154,13 @@ macro_rules! point {
     };
 }
 
-point!(Bn256Point, Bn256Inner, Bn256Affine, bn256::Scalar, "A point of BN254's first group.");
-point!(GrumpkinPoint, GrumpkinInner, GrumpkinAffine, grumpkin::Scalar, "A point of Grumpkin, over BN254's scalars.");
+point!(Bn256Point, Bn256Affine, bn256::Point, bn256::Affine, bn256::Scalar, bn256::Base, "BN254's first group");
+point!(GrumpkinPoint, GrumpkinAffine, grumpkin::Point, grumpkin::Affine, grumpkin::Scalar, grumpkin::Base, "Grumpkin");
 
 impl PairingGroup for Bn256Point {
     type G2 = G2;
     type GT = Gt;
     fn pairing(p: &Self, q: &G2) -> Gt {
-        <Bn256Inner as PairingGroup>::pairing(&p.0, q)
+        <bn256::Point as PairingGroup>::pairing(&p.0, q)
     }
 }

@@ -1,15 +1,14 @@
 //! Every way of summing against the library's point arithmetic, one multiplication and one addition after another.
-#![expect(clippy::print_stderr, reason = "a test may speak")]
+#![expect(clippy::print_stderr, clippy::unwrap_used, clippy::panic, reason = "a test may speak, and panic")]
 
 use crate::affine::Affine;
 use crate::endomorphism::Halved;
 use crate::point::Curve;
 use crate::scalar::{Columns, Signed, windows};
-use crate::{Bn256Point, GrumpkinPoint, few, sum};
+use crate::{Bn256Affine, Bn256Point, GrumpkinAffine, GrumpkinPoint, few, recorded, remembered, sum};
 use ff::{Field as _, PrimeField};
 use halo2curves::group::{Curve as _, Group};
-use halo2curves::{CurveAffine, bn256, grumpkin};
-use nova_snark::provider::traits::DlogGroup;
+use halo2curves::{CurveAffine, CurveExt, bn256, grumpkin};
 use proptest::prelude::*;
 use rayon::prelude::*;
 
@@ -93,16 +92,83 @@ proptest! {
     }
 
     #[test]
-    fn multiples_are_the_librarys(number: Seed, which: Seed) {
-        let (k, point) = (scalar::<bn256::Fr>(&number), point::<bn256::G1Affine>(1 << 40, &which));
-        let ours = Bn256Point::group(&point) * k;
-        assert_eq!(ours, Bn256Point::group(&(point * k).to_affine()));
-        let mut other = Bn256Point::group(&point);
-        other *= k;
-        assert_eq!(other, ours);
-        let (k, point) = (scalar::<grumpkin::Fr>(&number), self::point::<grumpkin::G1Affine>(1 << 40, &which));
-        assert_eq!(GrumpkinPoint::group(&point) * k, GrumpkinPoint::group(&(point * k).to_affine()));
+    fn operators_are_the_librarys(number: Seed, first: Seed, second: Seed) {
+        operators::<bn256::G1Affine, Bn256Affine, Bn256Point>(&number, &first, &second);
+        operators::<grumpkin::G1Affine, GrumpkinAffine, GrumpkinPoint>(&number, &first, &second);
     }
+}
+
+/// Each operator beside the library's, on points of this crate made from the library's.
+fn operators<C, A, P>(number: &Seed, first: &Seed, second: &Seed)
+where
+    C: CurveAffine,
+    A: CurveAffine<CurveExt = P, ScalarExt = C::ScalarExt, Base = C::Base> + From<C>,
+    P: CurveExt<AffineExt = A, ScalarExt = C::ScalarExt, Base = C::Base>,
+{
+    let (k, a, b) = (scalar::<C::ScalarExt>(number), point::<C>(1 << 40, first), point::<C>(1 << 40, second));
+    let (one, other) = (A::from(a), A::from(b));
+    let same = |ours: P, library: C::CurveExt| assert_eq!(ours.to_affine(), A::from(library.to_affine()));
+    same(one * k, a * k);
+    same(one.to_curve() * k, a * k);
+    same(one + other, a + b);
+    same(one - other, a - b);
+    same((-one).to_curve(), (-a).to_curve());
+    let (p, q) = (one.to_curve(), other.to_curve());
+    let (library_p, library_q) = (a.to_curve(), b.to_curve());
+    same(p + q, library_p + library_q);
+    same(p - other, library_p - b);
+    same(p.double(), library_p.double());
+    same(-p, -library_p);
+    same([p, q, p].iter().sum(), [library_p, library_q, library_p].iter().sum());
+    let (mut ours, mut library) = (p, library_p);
+    ours *= k;
+    ours += other;
+    ours -= q;
+    library *= k;
+    library += b;
+    library -= library_q;
+    same(ours, library);
+    assert_eq!(one.to_bytes().as_ref(), a.to_bytes().as_ref());
+}
+
+/// Points are read alike with ordinates and without, whatever these are; and so is what is no point.
+#[test]
+fn ordinates_change_nothing_but_time() {
+    ordinates::<bn256::G1Affine, Bn256Affine>();
+    ordinates::<grumpkin::G1Affine, GrumpkinAffine>();
+}
+
+fn ordinates<C, A>()
+where
+    C: CurveAffine + serde::Serialize,
+    A: CurveAffine + From<C> + serde::Serialize + serde::de::DeserializeOwned,
+{
+    let config = bincode::config::legacy();
+    let library: Vec<C> = (0..40).map(|n: u64| point(1 << 40, &(n as u8, [n; 4]))).collect();
+    let points: Vec<A> = library.iter().map(|p| A::from(*p)).collect();
+    let (bytes, ordinates) = recorded(|| bincode::serde::encode_to_vec(&points, config).unwrap());
+    assert_eq!(bytes, bincode::serde::encode_to_vec(&library, config).unwrap(), "the library's bytes");
+    assert_eq!(ordinates.len(), 32 * points.len());
+    let read = |bytes: &[u8]| bincode::serde::decode_from_slice::<Vec<A>, _>(bytes, config).map(|(points, _)| points).ok();
+    let again = |bytes: &[u8], ordinates: &[u8]| remembered(ordinates, || read(bytes));
+    assert_eq!(read(&bytes), Some(points.clone()));
+    assert_eq!(again(&bytes, &ordinates), Some(points.clone()));
+    let negated: Vec<u8> = points.iter().flat_map(|p| recorded(|| bincode::serde::encode_to_vec(-*p, config).unwrap()).1).collect();
+    let shifted = &ordinates[32..];
+    let damaged: Vec<u8> = ordinates.iter().map(|b| b ^ 1).collect();
+    for wrong in [&negated[..], shifted, &damaged, &ordinates[..40], &[], &[0xff; 1280]] {
+        assert_eq!(again(&bytes, wrong), Some(points.clone()));
+    }
+    for at in 8..bytes.len() {
+        let mut other = bytes.clone();
+        other[at] ^= 1 << (at % 8);
+        assert_eq!(again(&other, &ordinates), read(&other), "byte {at}");
+    }
+    // What was set is not left behind, after a panic neither.
+    let panicked = std::panic::catch_unwind(|| remembered(&ordinates, || panic!("on purpose")));
+    assert!(panicked.is_err());
+    assert!(crate::ordinates::next().is_none());
+    assert_eq!(serde_json::from_value::<Vec<A>>(serde_json::to_value(&points).unwrap()).unwrap(), points);
 }
 
 proptest! {
@@ -208,24 +274,25 @@ macro_rules! as_the_library {
             for n in [1_u64, 2, 47, 48, 49, 50, 200] {
                 let scalars: Vec<$scalar> = (0..n).map(|i| scalar(&seed(i))).collect();
                 let points: Vec<$affine> = (0..n).map(|i| point(1 << 40, &seed(i + 1_000))).collect();
+                let ours_points: Vec<_> = points.iter().map(|p| (*p).into()).collect();
                 let small: Vec<u64> = (0..n).map(|i| i * i * 77 % 1_000).collect();
                 let (library, ours) =
-                    (<$inner>::vartime_multiscalar_mul(&scalars, &points), <$ours>::vartime_multiscalar_mul(&scalars, &points));
-                assert_eq!(ours.affine(), library.affine(), "{n}");
+                    (<$inner>::vartime_multiscalar_mul(&scalars, &points), <$ours>::vartime_multiscalar_mul(&scalars, &ours_points));
+                assert_eq!(ours.affine(), library.affine().into(), "{n}");
                 assert_eq!(
-                    <$ours>::vartime_multiscalar_mul_small(&small, &points).affine(),
-                    <$inner>::vartime_multiscalar_mul_small(&small, &points).affine(),
+                    <$ours>::vartime_multiscalar_mul_small(&small, &ours_points).affine(),
+                    <$inner>::vartime_multiscalar_mul_small(&small, &points).affine().into(),
                 );
                 assert_eq!(
-                    <$ours>::vartime_multiscalar_mul_small_with_max_num_bits(&small, &points, 10).affine(),
-                    <$inner>::vartime_multiscalar_mul_small_with_max_num_bits(&small, &points, 10).affine(),
+                    <$ours>::vartime_multiscalar_mul_small_with_max_num_bits(&small, &ours_points, 10).affine(),
+                    <$inner>::vartime_multiscalar_mul_small_with_max_num_bits(&small, &points, 10).affine().into(),
                 );
                 let lists = vec![scalars.clone(), scalars[..scalars.len() / 2 + 1].to_vec()];
                 let affine = |points: Vec<$ours>| points.iter().map(DlogGroup::affine).collect::<Vec<_>>();
-                let theirs: Vec<_> = <$inner>::batch_vartime_multiscalar_mul(&lists, &points).iter().map(DlogGroup::affine).collect();
-                assert_eq!(affine(<$ours>::batch_vartime_multiscalar_mul(&lists, &points)), theirs);
+                let theirs: Vec<_> = <$inner>::batch_vartime_multiscalar_mul(&lists, &points).iter().map(|p| p.affine().into()).collect();
+                assert_eq!(affine(<$ours>::batch_vartime_multiscalar_mul(&lists, &ours_points)), theirs);
 
-                let (a, b, k) = (<$ours>::group(&points[0]), ours, scalars[n as usize / 2]);
+                let (a, b, k) = (<$ours>::group(&ours_points[0]), ours, scalars[n as usize / 2]);
                 let (la, lb) = (<$inner as DlogGroup>::group(&points[0]), library);
                 let mut assigned = [a; 3];
                 assigned[0] += b;
@@ -247,16 +314,16 @@ macro_rules! as_the_library {
                     <$inner as DlogGroup>::r#gen(),
                 ];
                 for (ours, library) in each.iter().zip(&library) {
-                    assert_eq!(ours.affine(), library.affine());
+                    assert_eq!(ours.affine(), library.affine().into());
                     assert_eq!(ours.to_coordinates(), DlogGroup::to_coordinates(library));
                     let bytes = bincode::serde::encode_to_vec(ours, bincode::config::standard()).unwrap();
                     assert_eq!(bytes, bincode::serde::encode_to_vec(library, bincode::config::standard()).unwrap());
                     let (read, _): ($ours, usize) = bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
-                    assert_eq!(read.affine(), library.affine());
+                    assert_eq!(read.affine(), library.affine().into());
                 }
             }
-            assert_eq!(<$ours>::vartime_multiscalar_mul(&[], &[]).affine(), <$inner>::zero().affine());
-            assert_eq!(<$ours>::vartime_multiscalar_mul_small::<u64>(&[], &[]).affine(), <$inner>::zero().affine());
+            assert_eq!(<$ours>::vartime_multiscalar_mul(&[], &[]).affine(), <$inner>::zero().affine().into());
+            assert_eq!(<$ours>::vartime_multiscalar_mul_small::<u64>(&[], &[]).affine(), <$inner>::zero().affine().into());
         }
     };
 }
@@ -267,6 +334,8 @@ as_the_library!(grumpkin_is_the_librarys, crate::GrumpkinPoint, grumpkin::G1, gr
 #[test]
 fn points_from_a_label_are_the_librarys() {
     use nova_snark::provider::traits::DlogGroup;
-    assert_eq!(crate::Bn256Point::from_label(b"some label", 300), bn256::G1::from_label(b"some label", 300));
-    assert_eq!(crate::GrumpkinPoint::from_label(b"another", 300), grumpkin::G1::from_label(b"another", 300));
+    let library = bn256::G1::from_label(b"some label", 300);
+    assert_eq!(Bn256Point::from_label(b"some label", 300), library.into_iter().map(Bn256Affine::from).collect::<Vec<_>>());
+    let library = grumpkin::G1::from_label(b"another", 300);
+    assert_eq!(GrumpkinPoint::from_label(b"another", 300), library.into_iter().map(GrumpkinAffine::from).collect::<Vec<_>>());
 }

@@ -7,6 +7,7 @@ use ff::{Field, PrimeField};
 use nova_snark::traits::Engine;
 use nova_snark::traits::commitment::CommitmentEngineTrait;
 use probity_curve::{Bn256EngineIPA, GrumpkinEngine};
+use probity_prover::Params;
 use probity_strategy::{Engine as Strategy, Mandate, ModelShape, Observation, ProofEngine, State};
 use probity_verifier::{
     ByEngine, CompressedSnarkOf, Digest, Envelope, FoldCircuit, FoldWitness, Keys, KeysError, Pairing, ParamsSource, PtauError,
@@ -19,6 +20,8 @@ use std::path::Path;
 
 /// Folds of which the bare multiplications are repeated.
 const SAMPLED: usize = 5;
+/// Times the parameters are loaded.
+const LOADS: usize = 9;
 /// Constraints below which a case is looked at closely; above, that would take minutes and gigabytes.
 const CLOSE: usize = 300_000;
 
@@ -188,6 +191,24 @@ impl Case {
             units.push(in_units);
         }
         json!({ "verify_ms": median(&times), "verify_units": median(&units), "verifier_rss_mb": rss, "keys_derive_s": derive_s })
+    }
+
+    /// What a prover does that starts again: parameters and keys from its own file.
+    pub(crate) fn load(&self) -> Value {
+        let folder = tempfile::tempdir().unwrap();
+        let mandate = self.mandate();
+        let (source, _) = self.source(folder.path());
+        let kept = folder.path().join("state");
+        let cached = || Params::cached_for_mandate(&kept, &mandate, &source).unwrap();
+        assert!(!cached().loaded());
+        let times: Vec<f64> = (0..LOADS)
+            .map(|_| {
+                let (params, seconds) = timed(cached);
+                assert!(params.loaded());
+                seconds
+            })
+            .collect();
+        json!({ "params_load_s": median(&times) })
     }
 
     /// The circuit of the next fold; the run moves on.

@@ -3,7 +3,7 @@
 //! `make figures-prover`. Every time is given in seconds and in *units*: one unit is one commitment (BN254, 2^16 random field elements) made
 //! in the same run, right before or after. Each case runs in a process of its own, so that its peak memory is its own. The pairing engine
 //! runs on powers of a tau that everybody knows, written here.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a measuring program")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, reason = "a measuring program")]
 
 #[path = "../../tests/common/mod.rs"]
 #[expect(dead_code, reason = "shared with the tests")]
@@ -31,10 +31,11 @@ fn alone(case: &Case, proof: &Path) -> Value {
         assert!(out.status.success(), "{role} {word}: {}", out.status);
         serde_json::from_slice::<Value>(&out.stdout).unwrap()
     };
-    let mut prover = run("prove");
-    let verifier = run("verify");
-    prover.as_object_mut().unwrap().extend(verifier.as_object().unwrap().clone());
-    prover
+    let mut figures = run("prove");
+    for role in ["verify", "load"] {
+        figures.as_object_mut().unwrap().extend(run(role).as_object().unwrap().clone());
+    }
+    figures
 }
 
 /// The figures of one engine under the names that the tables use.
@@ -49,9 +50,8 @@ fn engine(engine: ProofEngine, folder: &Path) -> Value {
     let one = alone(&case(&small, 1, 12), &folder.join("one"));
     let four = alone(&case(&small, 4, 48), &folder.join("four"));
     let sixteen = alone(&case(&small, 16, 160), &folder.join("sixteen"));
-    // Ten and a thousand decisions, four a fold as the demo has them.
-    let ten = alone(&case(&small, 4, 10), &folder.join("ten"));
-    let thousand = alone(&case(&small, 4, 1_000), &folder.join("thousand"));
+    let ten = alone(&case(&small, 1, 10), &folder.join("ten"));
+    let thousand = alone(&case(&small, 1, 1_000), &folder.join("thousand"));
     let each = |v: &Value, key: &str, n: f64| v[key].as_f64().unwrap() / n;
     let mut figures = json!({
         "constraints_b1": one["constraints"], "constraints_b16": sixteen["constraints"], "powers_b1": one["powers"],
@@ -64,8 +64,9 @@ fn engine(engine: ProofEngine, folder: &Path) -> Value {
         "compress_s_b16": sixteen["compress_s"],
         "verify_ms": one["verify_ms"], "verify_units": one["verify_units"],
         "proof_bytes_b1": one["proof_bytes"], "proof_bytes_n10": ten["proof_bytes"], "proof_bytes_n1000": thousand["proof_bytes"],
-        "proof_bytes_b16": sixteen["proof_bytes"],
+        "proof_bytes_b4": four["proof_bytes"], "proof_bytes_b16": sixteen["proof_bytes"],
         "prover_rss_mb": one["prover_rss_mb"], "prover_rss_mb_b16": sixteen["prover_rss_mb"], "verifier_rss_mb": one["verifier_rss_mb"],
+        "params_load_s": one["params_load_s"], "params_load_s_b16": sixteen["params_load_s"],
         "params_make_s": one["params_make_s"], "params_make_s_b16": sixteen["params_make_s"],
         "unit_ms": one["unit_ms"],
     });
@@ -99,7 +100,12 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [role, word, proof] = args.as_slice() {
         let case: Case = serde_json::from_str(word).unwrap();
-        let value = if role == "prove" { case.prove(Path::new(proof)) } else { case.verify(Path::new(proof)) };
+        let value = match role.as_str() {
+            "prove" => case.prove(Path::new(proof)),
+            "verify" => case.verify(Path::new(proof)),
+            "load" => case.load(),
+            other => panic!("expected prove, verify or load, got {other}"),
+        };
         println!("{value}");
         return;
     }

@@ -6,7 +6,7 @@ use nova_snark::errors::NovaError;
 use nova_snark::r1cs::{R1CSShape, SparseMatrix};
 use nova_snark::traits::Engine;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// A coefficient beside its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,38 +61,48 @@ impl<F: PrimeField> Matrices<F> {
     /// Of a padded shape.
     pub(super) fn of<E: Engine<Scalar = F>>(shape: &R1CSShape<E>) -> Result<Self, NovaError> {
         let (variables, constraints, behind) = (shape.num_vars(), shape.num_cons(), shape.num_io().saturating_add(1));
-        if !variables.is_power_of_two() || !constraints.is_power_of_two() {
+        if !variables.is_power_of_two() || !constraints.is_power_of_two() || behind > variables {
             return Err(NovaError::InvalidIndex);
         }
         let columns = variables.checked_add(behind).ok_or(NovaError::InvalidIndex)?;
         let mut values = Values { numbers: HashMap::new(), values: Vec::new(), one: F::ONE, minus_one: -F::ONE };
-        let mut places: BTreeMap<Vec<(Coefficient, u32)>, [Vec<u32>; 3]> = BTreeMap::new();
+        let mut numbers: HashMap<Vec<(Coefficient, u32)>, usize> = HashMap::new();
+        let mut places: Vec<[Vec<u32>; 3]> = Vec::new();
+        let mut combination = Vec::new();
         for (matrix, which) in [shape.A(), shape.B(), shape.C()].into_iter().zip(0_usize..) {
             for (row, entries) in rows(matrix).enumerate() {
-                let mut combination = Vec::new();
+                combination.clear();
                 for (value, column) in entries? {
                     combination.push((values.number(value)?, below(*column, columns)?));
                 }
-                if !combination.is_empty() {
-                    combination.sort_unstable();
-                    let rows = places.entry(combination).or_default().get_mut(which).ok_or(NovaError::InvalidIndex)?;
-                    rows.push(below(row, constraints)?);
+                if combination.is_empty() {
+                    continue;
                 }
+                combination.sort_unstable();
+                let number = numbers.get(combination.as_slice()).copied().unwrap_or(places.len());
+                if number == places.len() {
+                    numbers.insert(combination.clone(), number);
+                    places.push(Default::default());
+                }
+                let rows = places.get_mut(number).and_then(|rows| rows.get_mut(which)).ok_or(NovaError::InvalidIndex)?;
+                rows.push(below(row, constraints)?);
             }
         }
+        let mut ordered: Vec<_> = numbers.into_iter().collect();
+        ordered.sort_unstable_by_key(|(_, number)| *number);
         let empty = Vec::new;
         let mut made = Self {
             variables,
             constraints,
             behind,
-            combinations: Vec::with_capacity(places.len()),
+            combinations: Vec::with_capacity(ordered.len()),
             columns: empty(),
             numbers: empty(),
             values: values.values,
             rows: empty(),
         };
-        for (entries, rows) in places {
-            made.push(&entries, &rows)?;
+        for ((entries, _), rows) in ordered.iter().zip(&places) {
+            made.push(entries, rows)?;
         }
         Ok(made)
     }
@@ -143,7 +153,7 @@ impl<F: PrimeField> Matrices<F> {
             })
             .collect();
         let sums = stretches.into_par_iter().map(|(start, stretch)| self.sums(start, stretch, &rows, &columns));
-        let [a, b, c] = sums.reduce(|| [F::ZERO; 3], |one, other| std::array::from_fn(|i| one[i] + other[i]));
+        let [a, b, c] = sums.reduce(|| [F::ZERO; 3], |[a, b, c], [d, e, f]| [a + d, b + e, c + f]);
         Ok(a + r * (b + r * c))
     }
 

@@ -4,6 +4,7 @@
 //! of a proof and the digest of a key. What the library's verifier spends most of its time on is the three matrices at a point; here
 //! a row that several constraints share is evaluated once (`docs/decisions/0016-spartan-verified-here.md`).
 
+mod digest;
 mod matrices;
 mod table;
 #[cfg(test)]
@@ -81,10 +82,11 @@ impl<E: Engine, P: EvaluationEngineTrait<E>> RelaxedR1CSSNARKTrait<E> for Sparta
     type VerifierKey = SpartanKey<E, P>;
 
     fn setup(ck: &CommitmentKey<E>, shape: &R1CSShape<E>) -> Result<(Self::ProverKey, Self::VerifierKey), NovaError> {
-        let (library, matrices) = rayon::join(|| snark::RelaxedR1CSSNARK::<E, P>::setup(ck, shape), || Matrices::of(&shape.pad()));
-        let (prover_key, library) = library?;
-        let (_, openings) = P::setup(ck)?;
-        Ok((prover_key, SpartanKey { openings, matrices: matrices?, digest: library.digest() }))
+        let (openings_of_prover, openings) = P::setup(ck)?;
+        let shape = shape.pad();
+        let (digest, matrices) = rayon::join(|| digest::digest(&openings, &shape), || Matrices::of(&shape));
+        let digest = digest?;
+        Ok((retyped(&(openings_of_prover, digest))?, SpartanKey { openings, matrices: matrices?, digest }))
     }
 
     fn prove(
@@ -102,7 +104,7 @@ impl<E: Engine, P: EvaluationEngineTrait<E>> RelaxedR1CSSNARKTrait<E> for Sparta
     }
 }
 
-/// The same bytes as another type: the library keeps the fields of its proof to itself.
+/// The same bytes as another type: the library keeps the fields of its proof and of its prover's key to itself.
 fn retyped<T: DeserializeOwned>(proof: &impl Serialize) -> Result<T, NovaError> {
     let config = bincode::config::legacy();
     let broken = |reason: String| NovaError::ProofVerifyError { reason };

@@ -1,4 +1,5 @@
 //! Against the proof library: the same values, the same verdict on every proof.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::matrices::Matrices;
 use super::table::table;
