@@ -339,12 +339,20 @@ mod tests {
         other[0] ^= 1;
         write(&sealed(other));
         assert_eq!(reason(&path, &binding), "not a parameters file of this version");
-        for at in [body.len() / 2, body.len() - 40_000] {
+        let public = head + length + 32 + 8;
+        let ordinates = public + usize::try_from(u64::from_be_bytes(bytes[public - 8..public].try_into().unwrap())).unwrap();
+        assert!(body.len() - ordinates > 1 << 19, "32 bytes a point");
+        for at in [public, (public + ordinates) / 2, ordinates - 40_000] {
             let mut other = body.clone();
             other[at] ^= 1;
             write(&sealed(other));
             assert_ne!(reason(&path, &binding), "used", "byte {at}");
         }
+        // A wrong ordinate costs a square root.
+        let mut other = body.clone();
+        other[ordinates + 40_000] ^= 1;
+        write(&sealed(other));
+        assert_eq!(reason(&path, &binding), "used");
         let mut other = body.clone();
         other.push(0);
         write(&sealed(other));
