@@ -17,7 +17,7 @@ use nova_snark::r1cs::{R1CSShape, RelaxedR1CSInstance, RelaxedR1CSWitness};
 use nova_snark::spartan::snark;
 use nova_snark::spartan::sumcheck::SumcheckProof;
 use nova_snark::traits::Engine;
-use nova_snark::traits::commitment::CommitmentEngineTrait;
+use nova_snark::traits::commitment::{CommitmentEngineTrait, Len};
 use nova_snark::traits::evaluation::EvaluationEngineTrait;
 use nova_snark::traits::snark::{DigestHelperTrait, RelaxedR1CSSNARKTrait};
 use serde::de::{DeserializeOwned, Error as _};
@@ -82,6 +82,10 @@ impl<E: Engine, P: EvaluationEngineTrait<E>> RelaxedR1CSSNARKTrait<E> for Sparta
     type VerifierKey = SpartanKey<E, P>;
 
     fn setup(ck: &CommitmentKey<E>, shape: &R1CSShape<E>) -> Result<(Self::ProverKey, Self::VerifierKey), NovaError> {
+        // Before anything of these sizes is laid out: a kept file says them, and its digest is compared only afterwards.
+        if [shape.num_cons(), shape.num_vars(), shape.num_io()].iter().any(|size| *size > ck.length()) {
+            return Err(NovaError::InvalidCommitmentKeyLength);
+        }
         let (openings_of_prover, openings) = P::setup(ck)?;
         let shape = shape.pad();
         let (digest, matrices) = rayon::join(|| digest::digest(&openings, &shape), || Matrices::of(&shape));
