@@ -21,21 +21,16 @@ pub(crate) trait Halved: CurveAffine {
 static BN256: LazyLock<Halving<bn256::Fr>> = LazyLock::new(Halving::of::<bn256::G1Affine>);
 static GRUMPKIN: LazyLock<Halving<grumpkin::Fr>> = LazyLock::new(Halving::of::<grumpkin::G1Affine>);
 
-macro_rules! halved {
-    ($($affine:ty: $scalar:ty, $halving:ident;)*) => {
-        $(impl Halved for $affine {
-            fn halving() -> &'static Halving<$scalar> {
-                &$halving
-            }
-        })*
-    };
+impl Halved for Bn256Affine {
+    fn halving() -> &'static Halving<bn256::Fr> {
+        &BN256
+    }
 }
 
-halved! {
-    bn256::G1Affine: bn256::Fr, BN256;
-    Bn256Affine: bn256::Fr, BN256;
-    grumpkin::G1Affine: grumpkin::Fr, GRUMPKIN;
-    GrumpkinAffine: grumpkin::Fr, GRUMPKIN;
+impl Halved for GrumpkinAffine {
+    fn halving() -> &'static Halving<grumpkin::Fr> {
+        &GRUMPKIN
+    }
 }
 
 /// What scalars are halved by: two short vectors `(a, b)` with `a + b · λ = 0`.

@@ -57,11 +57,6 @@ macro_rules! point {
                 (self.0.x, self.0.y)
             }
         }
-        impl Curve for $inner_affine {
-            fn xy(&self) -> (Self::Base, Self::Base) {
-                (self.x, self.y)
-            }
-        }
 
         impl Serialize for $affine {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stderr, clippy::unwrap_used, clippy::panic, reason = "a test may speak, and panic")]
 
 use crate::affine::Affine;
-use crate::endomorphism::Halved;
+use crate::endomorphism::{Halved, Halving};
 use crate::point::Curve;
 use crate::scalar::{Columns, Signed, windows};
 use crate::{Bn256Affine, Bn256Point, GrumpkinAffine, GrumpkinPoint, few, recorded, remembered, sum};
@@ -11,6 +11,27 @@ use halo2curves::group::{Curve as _, Group};
 use halo2curves::{CurveAffine, CurveExt, bn256, grumpkin};
 use proptest::prelude::*;
 use rayon::prelude::*;
+
+/// The library's own points go through the sums as well, so that what they are held against is the library's arithmetic alone.
+macro_rules! summed {
+    ($($theirs:ty, $ours:ty;)*) => {
+        $(impl Halved for $theirs {
+            fn halving() -> &'static Halving<Self::ScalarExt> {
+                <$ours>::halving()
+            }
+        }
+        impl Curve for $theirs {
+            fn xy(&self) -> (Self::Base, Self::Base) {
+                (self.x, self.y)
+            }
+        })*
+    };
+}
+
+summed! {
+    bn256::G1Affine, Bn256Affine;
+    grumpkin::G1Affine, GrumpkinAffine;
+}
 
 /// What a scalar is made from: how it is chosen, and what from.
 type Seed = (u8, [u64; 4]);

@@ -65,7 +65,7 @@ impl<F: PrimeField> Matrices<F> {
             return Err(NovaError::InvalidIndex);
         }
         let columns = variables.checked_add(behind).ok_or(NovaError::InvalidIndex)?;
-        let mut values = Values { numbers: HashMap::new(), values: Vec::new(), one: F::ONE, minus_one: -F::ONE };
+        let mut values = Values { numbers: HashMap::new(), values: Vec::new() };
         let mut numbers: HashMap<Vec<(Coefficient, u32)>, usize> = HashMap::new();
         let mut places: Vec<[Vec<u32>; 3]> = Vec::new();
         let mut combination = Vec::new();
@@ -90,16 +90,15 @@ impl<F: PrimeField> Matrices<F> {
         }
         let mut ordered: Vec<_> = numbers.into_iter().collect();
         ordered.sort_unstable_by_key(|(_, number)| *number);
-        let empty = Vec::new;
         let mut made = Self {
             variables,
             constraints,
             behind,
             combinations: Vec::with_capacity(ordered.len()),
-            columns: empty(),
-            numbers: empty(),
+            columns: Vec::new(),
+            numbers: Vec::new(),
             values: values.values,
-            rows: empty(),
+            rows: Vec::new(),
         };
         for ((entries, _), rows) in ordered.iter().zip(&places) {
             made.push(entries, rows)?;
@@ -226,16 +225,14 @@ fn rows<F: PrimeField>(matrix: &SparseMatrix<F>) -> impl Iterator<Item = Result<
 struct Values<F> {
     numbers: HashMap<[u8; 32], u32>,
     values: Vec<F>,
-    one: F,
-    minus_one: F,
 }
 
 impl<F: PrimeField> Values<F> {
     fn number(&mut self, value: &F) -> Result<Coefficient, NovaError> {
-        if *value == self.one {
+        if *value == F::ONE {
             return Ok(Coefficient::One);
         }
-        if *value == self.minus_one {
+        if *value == -F::ONE {
             return Ok(Coefficient::MinusOne);
         }
         let bytes = <[u8; 32]>::try_from(value.to_repr().as_ref()).map_err(|_| NovaError::InvalidIndex)?;
